@@ -1,0 +1,1 @@
+"""Everything that must be the same on every node: the log, the commands, the state, its storage."""

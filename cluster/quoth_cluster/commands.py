@@ -1,0 +1,200 @@
+"""The closed set of replicated commands, and their bytes.
+
+A command carries all that a step needs and may not look up: the time, the proposer's tag, random
+ids. Two nodes that apply it to equal states reach equal states. Numbers in `CODEC` are for ever.
+"""
+
+from dataclasses import dataclass
+
+from quoth_cluster.codec import Codec
+
+DOCUMENT_ID_BYTES_MAX = 512
+COMPARE_EXCHANGE_KEY_BYTES_MAX = 512
+ATOMIC_GUARD_PREFIX = "rvn-atomic/"
+
+
+@dataclass(frozen=True, slots=True)
+class PutDocument:
+    """Store a document. In a batch, `users|` takes the next identity, `users/` the next etag."""
+
+    document_id: str
+    body: bytes  # JSON object without @metadata
+    metadata: bytes  # JSON object: what is kept of @metadata, @collection included if given
+    collection: str  # '@empty' if the document names none
+    expected_change_vector: str | None = None  # None: no check; '': must be new
+    original_change_vector: str | None = None  # what the client loaded; proves an atomic guard
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDocument:
+    """Delete a document, or with `prefixed` every document whose id starts with `document_id`."""
+
+    document_id: str
+    expected_change_vector: str | None = None
+    original_change_vector: str | None = None
+    prefixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PutCompareExchange:
+    """Set a compare-exchange value iff its index is the expected one; 0: it must not exist."""
+
+    key: str
+    expected_index: int
+    value: bytes  # JSON object: {"Object": ...} and perhaps "@metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteCompareExchange:
+    """Delete a compare-exchange value iff its index is the expected one."""
+
+    key: str
+    expected_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveBatch:
+    """A single-node transaction: all of `commands` or none."""
+
+    database: str
+    at_micros: int
+    node_tag: str
+    commands: tuple[PutDocument | DeleteDocument, ...]
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterTransaction:
+    """A cluster transaction: compare-exchange values, documents and their atomic guards, or nothing."""
+
+    database: str
+    at_micros: int
+    node_tag: str
+    documents: tuple[PutDocument | DeleteDocument, ...]
+    compare_exchange: tuple[PutCompareExchange | DeleteCompareExchange, ...]
+    atomic_guards: bool = True
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCompareExchange:
+    """One compare-exchange change by itself; a mismatch is an answer, not an error."""
+
+    database: str
+    command: PutCompareExchange | DeleteCompareExchange
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextIdentity:
+    """Take the next number after `name`, as in 'orders|' -> 17."""
+
+    database: str
+    name: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeedIdentity:
+    """Set the latest number of `name`; lower than the current one only with `force`."""
+
+    database: str
+    name: str
+    value: int
+    force: bool = False
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NextHiLo:
+    """Lend a range of ids to one client."""
+
+    database: str
+    tag: str
+    last_batch_size: int
+    last_range_at_micros: int | None
+    last_max: int
+    at_micros: int
+    node_tag: str
+    separator: str = "/"
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnHiLo:
+    """Give back the unused rest of a range, if it was the last one lent."""
+
+    database: str
+    tag: str
+    last: int
+    end: int
+    at_micros: int
+    node_tag: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateDatabase:
+    """Create a database on every node. The ids are random and made by the proposer."""
+
+    name: str
+    at_micros: int
+    database_id: str  # 22 characters of base64, as change vectors carry it
+    topology_id: str
+    cluster_transaction_id: str
+    settings: bytes  # JSON object
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDatabases:
+    """Delete databases by name; with `hard` their files too. Unknown names are no error."""
+
+    names: tuple[str, ...]
+    hard: bool
+    request_id: str | None = None
+
+
+Command = (
+    SaveBatch
+    | ClusterTransaction
+    | ChangeCompareExchange
+    | NextIdentity
+    | SeedIdentity
+    | NextHiLo
+    | ReturnHiLo
+    | CreateDatabase
+    | DeleteDatabases
+)
+
+CODEC = Codec(
+    {
+        1: PutDocument,
+        2: DeleteDocument,
+        3: PutCompareExchange,
+        4: DeleteCompareExchange,
+        5: SaveBatch,
+        6: ClusterTransaction,
+        7: ChangeCompareExchange,
+        8: NextIdentity,
+        9: SeedIdentity,
+        10: NextHiLo,
+        11: ReturnHiLo,
+        12: CreateDatabase,
+        13: DeleteDatabases,
+    }
+)
+
+
+def encode(command: Command) -> bytes:
+    """The bytes of a command, as the log carries them."""
+    return CODEC.encode(command)
+
+
+def decode(data: bytes) -> Command:
+    """The command in `data`.
+
+    Raises MalformedValue or NewerFormat.
+    """
+    command: Command = CODEC.decode(data, Command.__args__)  # type: ignore[attr-defined]
+    return command

@@ -1,0 +1,180 @@
+"""What a step answers: accepted or refused, as values. The answers memory keeps their bytes."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from quoth_cluster.codec import Codec
+
+
+class Refusal(StrEnum):
+    """Why a step changed nothing; all are definite."""
+
+    NO_DATABASE = "no-database"
+    DATABASE_EXISTS = "database-exists"
+    CHANGE_VECTOR = "change-vector"  # optimistic concurrency; expected and actual are given
+    ATOMIC_GUARD = "atomic-guard"  # a single-node write over a guard it does not know
+    CLUSTER_TRANSACTION = "cluster-transaction"  # violations are listed
+    GUARD_KEY = "guard-key"  # atomic guards are not for users to change
+    COLLECTION = "collection"  # a document cannot change its collection
+    INVALID = "invalid"  # the command makes no sense as it stands
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One failed check of a cluster transaction."""
+
+    kind: str  # 'CompareExchange' or 'Document'
+    key: str
+    expected_index: int
+    actual_index: int  # -1 if missing
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing was changed, and why, in the official words."""
+
+    refusal: str  # a Refusal
+    message: str
+    document_id: str | None = None
+    expected_change_vector: str | None = None
+    actual_change_vector: str | None = None
+    violations: tuple[Violation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPut:
+    """One document stored."""
+
+    document_id: str
+    collection: str
+    change_vector: str
+    at_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDeleted:
+    """One DELETE carried out; `deleted` is False if there was nothing."""
+
+    document_id: str
+    deleted: bool
+    change_vector: str | None  # of the tombstone, in a cluster transaction
+    at_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSaved:
+    """A batch saved: result i answers command i."""
+
+    results: tuple[DocumentPut | DocumentDeleted, ...]
+    last_etag: int
+    collections: tuple[str, ...] = ()  # those it touched
+
+
+@dataclass(frozen=True, slots=True)
+class CompareExchangeChanged:
+    """One compare-exchange value changed within a cluster transaction."""
+
+    key: str
+    deleted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionSaved:
+    """A cluster transaction saved. Its index is the command's index."""
+
+    documents: tuple[DocumentPut | DocumentDeleted, ...]
+    compare_exchange: tuple[CompareExchangeChanged, ...]
+    last_etag: int
+    command_index: int
+    collections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CompareExchangeAnswer:
+    """The answer to a single compare-exchange change: the value after it, and its index."""
+
+    successful: bool
+    index: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityValue:
+    """The number taken, or the latest after seeding."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class HiLoRange:
+    """Ids `low` to `high` are lent to one client."""
+
+    prefix: str
+    low: int
+    high: int
+    size: int
+    node_tag: str
+    at_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class HiLoReturned:
+    """The rest was taken back, or was not the last range."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseCreated:
+    """A database exists from this command on."""
+
+    name: str
+    command_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasesDeleted:
+    """The names that existed and are gone."""
+
+    names: tuple[str, ...]
+    command_index: int
+
+
+Outcome = (
+    Refused
+    | BatchSaved
+    | TransactionSaved
+    | CompareExchangeAnswer
+    | IdentityValue
+    | HiLoRange
+    | HiLoReturned
+    | DatabaseCreated
+    | DatabasesDeleted
+)
+
+CODEC = Codec(
+    {
+        1: Violation,
+        2: Refused,
+        3: DocumentPut,
+        4: DocumentDeleted,
+        5: BatchSaved,
+        6: CompareExchangeChanged,
+        7: TransactionSaved,
+        8: CompareExchangeAnswer,
+        9: IdentityValue,
+        10: HiLoRange,
+        11: HiLoReturned,
+        12: DatabaseCreated,
+        13: DatabasesDeleted,
+    }
+)
+
+
+def encode(outcome: Outcome) -> bytes:
+    """The bytes of an outcome, as the answers memory keeps them."""
+    return CODEC.encode(outcome)
+
+
+def decode(data: bytes) -> Outcome:
+    """The outcome in `data`. Raises MalformedValue or NewerFormat."""
+    outcome: Outcome = CODEC.decode(data, Outcome.__args__)  # type: ignore[attr-defined]
+    return outcome

@@ -1,0 +1,1 @@
+"""The replicated log. It carries bytes and knows nothing of documents."""

@@ -1,0 +1,1 @@
+"""The state on disk: one LMDB environment per database, plus one for the group."""
