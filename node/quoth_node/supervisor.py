@@ -1,0 +1,185 @@
+"""`quoth cluster start`: a cluster on this machine, one process per node, in the foreground.
+
+stdout carries exactly one line, `ready URL URL ...`, once a leader is elected and every node
+answers; everything else goes to stderr or to DIR/<tag>/node.log. Programs rely on these words.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from quoth_node.admin import ask_each
+from quoth_node.child import NodeProcess, describe
+from quoth_node.config import PORT_MAX, NodeConfig, read_raft_config, require
+from quoth_node.errors import CannotStart
+from quoth_node.layout import find_records, plan_start, port_of
+from quoth_node.ports import require_free
+
+START_SECONDS_MAX = 60.0  # from the start of a node to its `ready`
+ASK_AGAIN_SECONDS = 0.05
+RESTART_SECONDS_MIN, RESTART_SECONDS_MAX = 0.5, 30.0
+STEADY_SECONDS = 60.0  # a node that ran this long restarts without a penalty
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterConfig:
+    """A cluster on this machine."""
+
+    folder: Path
+    first_port: int
+    nodes: int | None = None  # None: those found in the folder, or three
+    host: str = "127.0.0.1"
+    insecure: bool = False
+    restart: bool = False
+    settings: Path | None = None  # handed to every node
+
+
+class Supervisor:
+    """Starts the nodes, watches them, ends them."""
+
+    def __init__(self, config: ClusterConfig) -> None:
+        self._config = config
+        self._plan = plan_start(find_records(config.folder), nodes=config.nodes)
+        last = port_of(self._plan.tags[-1], config.first_port)
+        require(last <= PORT_MAX, f"the last node would need port {last}")
+        self._nodes = {tag: self._node(tag) for tag in self._plan.tags}
+        self._announced = False  # until then, a node that ends is a failed start
+
+    async def run(self) -> int:
+        """Run the cluster until cancelled; every node has ended when this returns or raises.
+
+        Returns 1 if all nodes ended by themselves. Raises CannotStart.
+        """
+        for tag in self._plan.tags:
+            require_free(self._config.host, port_of(tag, self._config.first_port))
+        failures: list[Exception] = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._start(tasks, self._plan.together)
+                for tag in self._plan.one_by_one:
+                    await self._start(tasks, (tag,))
+                await self._all_answer()
+                self._announced = True
+                print("ready", *(node.url for node in self._nodes.values()), flush=True)
+        except* CannotStart as group:
+            failures.extend(group.exceptions)
+        if failures:
+            raise failures[0]
+        say("every node has ended")
+        return 1
+
+    def _node(self, tag: str) -> NodeProcess:
+        # The node checks the same settings again; here they fail before anything is started.
+        config = NodeConfig(
+            tag=tag,
+            http_host=self._config.host,
+            http_port=port_of(tag, self._config.first_port),
+            peer_host=self._config.host,
+            folder=self._config.folder / tag,
+            insecure=self._config.insecure,
+            raft=read_raft_config(self._config.settings),
+        )
+        return NodeProcess(tag, config.url, config.folder)
+
+    async def _start(self, tasks: asyncio.TaskGroup, tags: Sequence[str]) -> None:
+        nodes = [self._nodes[tag] for tag in tags]
+        for node in nodes:
+            tasks.create_task(self._keep(node), name=f"node {node.tag}")
+        for node in nodes:
+            try:
+                async with asyncio.timeout(START_SECONDS_MAX):
+                    await node.ready.wait()
+            except TimeoutError as error:
+                waited = f"was not ready within {START_SECONDS_MAX:g} s: see {node.log_path}"
+                raise CannotStart(f"node {node.tag} {waited}") from error
+
+    async def _keep(self, node: NodeProcess) -> None:
+        """Run one node; again, if it ends and that is wanted."""
+        clock = asyncio.get_running_loop().time
+        pause = RESTART_SECONDS_MIN
+        while True:
+            started = clock()
+            exit_code = await node.run(self._arguments(node.tag))
+            if not self._announced:
+                reason = node.last_words() or f"ended with {describe(exit_code)}"
+                raise CannotStart(f"node {node.tag}: {reason}")
+            if clock() - started > STEADY_SECONDS:
+                pause = RESTART_SECONDS_MIN
+            ended = f"node {node.tag} ended with {describe(exit_code)}"
+            if not self._config.restart:
+                say(ended)
+                return
+            say(f"{ended}; it is started again in {pause:g} s")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, RESTART_SECONDS_MAX)
+
+    def _arguments(self, tag: str) -> list[str]:
+        config = self._config
+        node = {
+            "--tag": tag,
+            "--host": config.host,
+            "--port": str(port_of(tag, config.first_port)),
+            "--data": str(config.folder / tag),
+        }
+        arguments = [word for pair in node.items() for word in pair]
+        others = [node.url for node in self._nodes.values() if node.tag != tag]
+        # Also once the cluster stands: a node that lost its folder must not found another one.
+        if others and (self._announced or tag in self._plan.one_by_one):
+            founder = self._nodes[self._plan.together[0]].url
+            arguments += ["--join", founder if founder in others else others[0]]
+        if config.settings is not None:
+            arguments += ["--config", str(config.settings)]
+        return [*arguments, *(["--insecure"] if config.insecure else [])]
+
+    async def _all_answer(self) -> None:
+        """Return when every node answers and all name the same leader."""
+        try:
+            async with asyncio.timeout(START_SECONDS_MAX):
+                # Other processes have no event to wait for.
+                while not await self._agreed():  # noqa: ASYNC110
+                    await asyncio.sleep(ASK_AGAIN_SECONDS)
+        except TimeoutError as error:
+            raise CannotStart("the nodes answer, but do not agree on a leader") from error
+
+    async def _agreed(self) -> bool:
+        answers = await ask_each(node.url for node in self._nodes.values())
+        leaders = set()
+        for tag, answer in zip(self._nodes, answers, strict=True):
+            if isinstance(answer, str) or tag not in answer.members:
+                return False
+            leaders.add(answer.leader)
+        return len(leaders) == 1 and None not in leaders
+
+
+def say(line: str) -> None:
+    """Tell the person at the terminal."""
+    print(f"quoth: {line}", file=sys.stderr, flush=True)
+
+
+async def supervise(config: ClusterConfig) -> int:
+    """Run a cluster until SIGINT, SIGTERM or SIGHUP; the exit code."""
+    supervisor = Supervisor(config)
+    stop_on_signals()
+    try:
+        return await supervisor.run()
+    except asyncio.CancelledError:
+        return 0
+
+
+def stop_on_signals() -> None:
+    """Cancel the current task at the first signal; while it stops, further ones change nothing."""
+    task = asyncio.current_task()
+    assert task is not None, "called within a task"
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop() -> None:
+        for number in signals:
+            loop.add_signal_handler(number, lambda: None)
+        task.cancel()
+
+    for number in signals:
+        loop.add_signal_handler(number, stop)
