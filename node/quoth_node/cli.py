@@ -17,7 +17,6 @@ from typing import Annotated
 
 import typer
 
-from quoth_node import status
 from quoth_node.admin import add_node, ask_cluster, remove_node
 from quoth_node.child import LINE_PREFIX
 from quoth_node.config import NodeConfig, check_tag, check_url, read_raft_config
@@ -25,6 +24,7 @@ from quoth_node.errors import BadConfig, CommandLineError, PortInUse
 from quoth_node.folder import NodeFolder
 from quoth_node.lifeline import die_with
 from quoth_node.ports import require_free
+from quoth_node.status import show, to_json
 from quoth_node.supervisor import ClusterConfig, stop_on_signals, supervise
 
 app = typer.Typer(
@@ -137,9 +137,9 @@ def cluster_status(url: Url = URL_DEFAULT, json: Json = False) -> None:
     check_url(url)
     view = asyncio.run(ask_cluster(url))
     if json:
-        print(status.to_json(view))
+        print(to_json(view))
     else:
-        status.show(view)
+        show(view)
 
 
 @cluster.command("add")

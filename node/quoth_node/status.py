@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -68,11 +69,12 @@ def show(view: ClusterView, console: Console | None = None) -> None:
     """Print the view for people."""
     asked = view.asked
     title = f"cluster {asked.cluster_id}, term {asked.term}, leader {asked.leader or 'unknown'}"
-    table = Table(title=title, title_justify="left", box=SIMPLE)
+    table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
     for heading in ("node", "url", "role", "term", "log", "commit", "applied", "lag"):
         numeric = heading in ("term", "log", "commit", "applied", "lag")
-        # Folded, because a url that is cut short helps nobody.
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        # A url that is cut short helps nobody.
+        justify: Literal["left", "right"] = "right" if numeric else "left"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading == "url")
     for row in rows(view):
         role = row.role if row.error is None else "[red]unreachable[/red]"
         numbers = (row.term, row.last_log_index, row.commit_index, row.applied_index, row.lag)
