@@ -1,7 +1,7 @@
 """Time and chance, handed in.
 
-Nobody below `node.py` reads a clock or rolls a die by itself: these two doors are given to the parts
-that need them, so one seed replays a run. The formats of time on the wire live here too.
+Nobody below `node.py` reads a clock or rolls a die by itself: these two doors are given to the
+parts that need them, so one seed replays a run. The formats of time on the wire live here too.
 """
 
 import random

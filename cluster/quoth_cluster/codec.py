@@ -44,7 +44,7 @@ class Codec:
         writer made them.
         """
         try:
-            value = msgpack.unpackb(data, ext_hook=self._unpack, use_list=False, strict_map_key=False)
+            value = msgpack.unpackb(data, ext_hook=self._unpack, use_list=False)
         except (ValueError, msgpack.UnpackException) as error:
             raise MalformedValue(f"not msgpack: {error}") from error
         if not isinstance(value, expected):
@@ -61,7 +61,7 @@ class Codec:
     def _unpack(self, code: int, data: bytes) -> object:
         if code != VALUE_EXTENSION:
             raise MalformedValue(f"unknown extension {code}")
-        parts = msgpack.unpackb(data, ext_hook=self._unpack, use_list=False, strict_map_key=False)
+        parts = msgpack.unpackb(data, ext_hook=self._unpack, use_list=False)
         if not isinstance(parts, tuple) or not parts:
             raise MalformedValue("a value is a list that starts with its number")
         cls = self._class_of.get(parts[0])

@@ -65,7 +65,7 @@ class SaveBatch:
 
 @dataclass(frozen=True, slots=True)
 class ClusterTransaction:
-    """A cluster transaction: compare-exchange values, documents and their atomic guards, or nothing."""
+    """A cluster transaction: compare-exchange values, documents and their guards, or nothing."""
 
     database: str
     at_micros: int

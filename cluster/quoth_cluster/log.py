@@ -30,7 +30,7 @@ class MembershipChange:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A committed slot of the log, opened: commands in order, or one membership change, or nothing."""
+    """A committed slot of the log, opened: commands in order, one membership change, or nothing."""
 
     log_index: int
     term: int

@@ -1,0 +1,141 @@
+"""The cycle: the one loop that feeds the engine, and the one place where durability is waited for.
+
+    take what came in -> let the engine handle it, one tick -> if the journal is dirty, fsync it
+    in a worker thread -> only then release the messages produced -> tell the applier what is committed
+
+No acknowledgement, vote or own count ever rests on bytes that could be lost, and while one fsync
+runs the next batch gathers: group commit without timers.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from quoth_cluster.raft.applier import Applier
+from quoth_cluster.raft.entry import pack_commands
+from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.proposals import ENTRIES_IN_FLIGHT_MAX, Proposals
+from quoth_cluster.raft.syncobj import Engine
+
+TICK_SECONDS = 0.02
+INBOX_MAX = 4_096  # messages of peers that wait for the cycle; over it their links wait
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Cycle:
+    """Drives one engine. Whatever touches the engine's log happens between two awaits here."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        proposals: Proposals,
+        applier: Applier,
+        *,
+        send: Callable[[str, dict[str, Any]], bool],
+    ) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._proposals = proposals
+        self._applier = applier
+        self._send = send
+        self._inbox: list[tuple[str, dict[str, Any]]] = []
+        self._todo: list[Callable[[], None]] = []
+        self._has_room = asyncio.Event()
+        self._has_room.set()
+        self._wake = asyncio.Event()
+        self._news = asyncio.Event()  # replaced at each change of role, leader or term
+        self._seen: tuple[int, str | None, bool] = (0, None, False)
+
+    async def accept(self, tag: str, message: dict[str, Any]) -> None:
+        """Take a raft message of a peer; waits while too many wait already."""
+        await self._has_room.wait()
+        self._inbox.append((tag, message))
+        if len(self._inbox) >= INBOX_MAX:
+            self._has_room.clear()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Something waits to be proposed."""
+        self._wake.set()
+
+    async def run_inside(self, step: Callable[[], T]) -> T:
+        """Run `step` where the engine may be touched; what it returned."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def run() -> None:
+            if not future.done():
+                future.set_result(step())
+
+        self._todo.append(run)
+        self._wake.set()
+        return await future
+
+    async def news(self, *, seconds: float) -> None:
+        """Return at the next change of role, leader or term, or when the time is over."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    async def run(self, disk: ThreadPoolExecutor) -> None:
+        """Turn until cancelled. A Fatal ends the node: nothing more is acknowledged."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._work_or_tick()
+            self._step()
+            if self._journal.is_dirty:
+                await loop.run_in_executor(disk, self._journal.sync)
+            for tag, message in self._engine.take_messages():
+                self._send(tag, message)
+            self._applier.committed(min(self._engine.commit_index, self._journal.synced_index))
+            self._tell_news()
+
+    async def _work_or_tick(self) -> None:
+        try:
+            async with asyncio.timeout(TICK_SECONDS):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._wake.clear()
+
+    def _step(self) -> None:
+        """One turn without waiting: messages, proposals, a tick."""
+        inbox, self._inbox = self._inbox, []
+        self._has_room.set()
+        for tag, message in inbox:
+            self._engine.receive(tag, message)
+        todo, self._todo = self._todo, []
+        for run in todo:
+            run()
+        self._engine.tick()
+        self._propose()
+
+    def _propose(self) -> None:
+        if not self._engine.is_leader:
+            self._proposals.turn_all_away("this node does not lead")
+            return
+        while len(self._proposals):
+            if self._journal.last_index - self._engine.commit_index >= ENTRIES_IN_FLIGHT_MAX:
+                return  # the acknowledgement that makes room also wakes the cycle
+            batch = self._proposals.next_batch(self._engine.term)
+            if batch and self._engine.propose(pack_commands(batch)) is None:
+                raise AssertionError("a leader takes what is proposed to it")
+
+    def _tell_news(self) -> None:
+        engine = self._engine
+        seen = (engine.term, engine.leader, engine.is_leader)
+        if seen == self._seen:
+            return
+        if seen[1] != self._seen[1]:
+            log.info("term %d: the leader is %s", engine.term, engine.leader or "not known")
+        self._seen = seen
+        self._news.set()
+        self._news = asyncio.Event()

@@ -1,0 +1,342 @@
+"""The replicated log of one group on this node: the door, and what stands behind it."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from quoth_cluster.clock import Chance, Clock
+from quoth_cluster.errors import Fatal, FateUnknown, NotProposed, NotReadable, TooLarge
+from quoth_cluster.log import Member, MembershipChange
+from quoth_cluster.raft import membership
+from quoth_cluster.raft.applier import Applier, StateMachine
+from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
+from quoth_cluster.raft.cycle import Cycle
+from quoth_cluster.raft.door import Applied, GroupStatus, PeerStatus, Role
+from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal, unpack_membership
+from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.link import Identity, Links
+from quoth_cluster.raft.proposals import Proposals
+from quoth_cluster.raft.questions import Questions
+from quoth_cluster.raft.read_index import Rounds, enough_say_yes
+from quoth_cluster.raft.reconfiguration import Reconfiguration
+from quoth_cluster.raft.rules import RAFT_TYPES
+from quoth_cluster.raft.syncobj import Engine, Timing
+
+RETRY_SECONDS = 0.1  # how long to wait for news before looking for a leader again
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A peer to talk to before this node is a member, and so before the log names it."""
+
+    tag: str
+    peer_address: str
+
+
+class RaftGroup:
+    """One group's log on one node; fulfils the door `RaftLog`."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        journal: Journal,
+        machine: StateMachine,
+        *,
+        timing: Timing,
+        clock: Clock,
+        chance: Chance,
+        contacts: Iterable[Contact] = (),
+    ) -> None:
+        if machine.position.log_index > journal.last_index:
+            raise Fatal(
+                f"{journal.path} ends at slot {journal.last_index}, and the state holds slot "
+                f"{machine.position.log_index}: the journal was lost or replaced. Wipe this node's "
+                "folder and let it join again."
+            )
+        self.identity = identity
+        self.clock = clock
+        self.timing = timing
+        self._journal = journal
+        self._link_news = asyncio.Event()  # replaced whenever a link comes up or goes down
+        self._contacts = list(contacts)
+        self._members_command_index = 0
+        self.links = Links(
+            identity,
+            chance=chance,
+            epoch=clock.now_micros(),
+            on_message=self._on_message,
+            on_link=self._on_link,
+            refuses=self._refuses,
+        )
+        self._proposals = Proposals(identity.tag, chance=chance, refuse=self._refuse_proposal)
+        self._applier = Applier(
+            journal, machine, self._proposals, clock=clock, on_membership=self._on_membership
+        )
+        self.engine = Engine(
+            identity.tag,
+            journal,
+            applied_index=machine.position.log_index,
+            contacts=[contact.tag for contact in self._contacts],
+            timing=timing,
+            clock=clock,
+        )
+        self._cycle = Cycle(
+            self.engine, journal, self._proposals, self._applier, send=self.links.send
+        )
+        self._calls = Calls(self.links.send)
+        self._leader_rounds = Rounds(self._confirm_leadership)
+        self._reads = Rounds(self._ask_read_index)
+        self._reconfiguration = Reconfiguration(self, self._cycle, self._applier, journal)
+        self._questions = Questions(self, self._calls, self._applier, self._reconfiguration)
+
+    async def run(self, *, disk: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> None:
+        """Take part until cancelled; the links must listen already. Raises what ends the node."""
+        self._open_links()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.links.run(), name="links")
+                tasks.create_task(self._cycle.run(disk), name="cycle")
+                tasks.create_task(self._applier.run(writer), name="applier")
+                tasks.create_task(self._leader_rounds.run(), name="leader rounds")
+                tasks.create_task(self._reads.run(), name="reads")
+                tasks.create_task(self._questions.run(), name="questions")
+        finally:
+            self.engine.close()
+
+    async def found(self, member: Member) -> None:
+        """Make this node, whose log is empty, the first member of a new cluster."""
+        await self._reconfiguration.found(member)
+
+    # -- the door
+
+    async def propose(self, command: bytes, *, timeout_seconds: float) -> Applied:
+        """See `RaftLog.propose`."""
+        if len(command) > COMMAND_BYTES_MAX:
+            raise TooLarge(f"a command of {len(command)} bytes; {COMMAND_BYTES_MAX} are allowed")
+        deadline = self.clock.monotonic() + timeout_seconds
+        why = "no leader is known"
+        while (seconds := deadline - self.clock.monotonic()) > 0:
+            leader, term = self.engine.leader, self.engine.term
+            if leader is not None and self.engine.is_member:
+                try:
+                    return await self._propose_once(command, leader, term, seconds=seconds)
+                except NotProposed as error:
+                    why = str(error)  # definite, so it may be tried again
+            await self._cycle.news(seconds=min(RETRY_SECONDS, seconds))
+        raise NotProposed(f"not proposed within {timeout_seconds:g} s: {why}")
+
+    async def current(self, *, timeout_seconds: float) -> None:
+        """See `RaftLog.current`."""
+        deadline = self.clock.monotonic() + timeout_seconds
+        while (seconds := deadline - self.clock.monotonic()) > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    read_index = await self._reads.join()
+            except TimeoutError:
+                break
+            if read_index is not None:
+                seconds = deadline - self.clock.monotonic()
+                if await self._applier.applied.reached_within(read_index, seconds=seconds):
+                    return
+                raise NotReadable(f"slot {read_index} was not applied here in time")
+            await self._cycle.news(seconds=min(RETRY_SECONDS, seconds))
+        raise NotReadable(f"no quorum confirmed the read within {timeout_seconds:g} s")
+
+    async def wait_for_command(self, command_index: int, *, timeout_seconds: float) -> bool:
+        """See `RaftLog.wait_for_command`."""
+        return await self._applier.commands.reached_within(command_index, seconds=timeout_seconds)
+
+    async def wait_for_replicas(self, log_index: int, count: int, *, timeout_seconds: float) -> int:
+        """See `RaftLog.wait_for_replicas`."""
+        return await self._questions.count_replicas(log_index, count, seconds=timeout_seconds)
+
+    async def change_membership(self, change: MembershipChange, *, timeout_seconds: float) -> None:
+        """See `RaftLog.change_membership`."""
+        await self._reconfiguration.change(change, self._calls, timeout_seconds=timeout_seconds)
+
+    def status(self) -> GroupStatus:
+        """See `RaftLog.status`."""
+        engine = self.engine
+        members = self.members()
+        return GroupStatus(
+            cluster_id=self.identity.cluster_id,
+            node_tag=self.identity.tag,
+            role=self._role(),
+            leader=engine.leader,
+            term=engine.term,
+            last_log_index=self._journal.last_index,
+            commit_index=engine.commit_index,
+            applied_index=self._applier.applied.value,
+            command_index=self._applier.commands.value,
+            members=tuple(members[tag] for tag in sorted(members)),
+            members_command_index=self._members_command_index,
+            peers=tuple(self._peer(tag) for tag in sorted(members) if tag != self.identity.tag),
+        )
+
+    # -- for the parts behind the door
+
+    def members(self) -> dict[str, Member]:
+        """The configuration, from the log; committed or not."""
+        return membership.fold(unpack_membership(c) for c in self._journal.memberships())
+
+    def restore_members_command_index(self, command_index: int) -> None:
+        """What storage remembers of the last change of membership."""
+        self._members_command_index = max(self._members_command_index, command_index)
+
+    async def confirm_leadership(self) -> int | None:
+        """Join the next quorum round; the commit index then, or None."""
+        return await self._leader_rounds.join()
+
+    async def link_news(self, *, seconds: float) -> None:
+        """Return when some link comes up or goes down, or when the time is over."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._link_news.wait()
+        except TimeoutError:
+            return
+
+    # -- inside
+
+    async def _propose_once(
+        self, command: bytes, leader: str, term: int, *, seconds: float
+    ) -> Applied:
+        proposal_id, future = self._proposals.expect(term)
+        proposal = Proposal(proposal_id, command)
+        try:
+            if leader == self.identity.tag:
+                self._proposals.enqueue(proposal, origin=leader, term=term)
+                self._cycle.wake()
+            elif not self.links.send(
+                leader, {"type": "propose", "term": term, "id": proposal_id, "command": command}
+            ):
+                raise NotProposed(f"the leader, node {leader}, cannot be reached")
+            async with asyncio.timeout(seconds):
+                return await future
+        except TimeoutError as error:
+            if self._proposals.withdraw(proposal_id):
+                raise NotProposed(f"nothing entered the log within {seconds:.1f} s") from error
+            raise FateUnknown(
+                f"the command was handed in and not applied within {seconds:.1f} s; "
+                "it may still be"
+            ) from error
+        finally:
+            self._proposals.forget(proposal_id)
+
+    async def _confirm_leadership(self) -> int | None:
+        """One quorum round: is the term this node leads still the newest a majority knows?"""
+        engine = self.engine
+        term, commit_index = engine.term, engine.commit_index
+        # Until an entry of its own term is committed, a leader does not know what is (6.4).
+        if not engine.is_leader or self._journal.term_at(commit_index) != term:
+            return None
+        others = sorted(engine.others)
+        needed = (len(others) + 1) // 2
+        agreed = await enough_say_yes([self._agrees(tag, term) for tag in others], needed)
+        still_leads = engine.is_leader and engine.term == term
+        return commit_index if agreed and still_leads else None
+
+    async def _agrees(self, tag: str, term: int) -> bool:
+        try:
+            answer = await self._calls.ask(
+                tag, "term", {}, timeout_seconds=self.timing.election_timeout_min
+            )
+        except (NotAsked, NoAnswer):
+            return False
+        return answer.get("term") == term
+
+    async def _ask_read_index(self) -> int | None:
+        leader = self.engine.leader
+        if leader is None or not self.engine.is_member:
+            return None
+        if leader == self.identity.tag:
+            return await self._leader_rounds.join()
+        try:
+            answer = await self._calls.ask(
+                leader, "read_index", {}, timeout_seconds=self.timing.election_timeout_max
+            )
+        except (NotAsked, NoAnswer):
+            return None
+        log_index = answer.get("log_index")
+        return log_index if isinstance(log_index, int) else None
+
+    async def _on_message(self, tag: str, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind in RAFT_TYPES:
+            await self._cycle.accept(tag, message)
+        elif kind == "propose":
+            self._on_propose(tag, message)
+        elif kind == "refused":
+            self._proposals.on_refused(message.get("id", b""), str(message.get("why")))
+        elif kind == "ask":
+            self._questions.on_ask(tag, message)
+        elif kind == "answer":
+            self._calls.on_answer(tag, message)
+        else:
+            log.warning("node %s sent a message of unknown type %r", tag, kind)
+
+    def _on_propose(self, tag: str, message: dict[str, Any]) -> None:
+        proposal_id, command = message.get("id"), message.get("command")
+        if not isinstance(proposal_id, bytes) or not isinstance(command, bytes):
+            log.warning("node %s sent a malformed proposal", tag)
+            return
+        try:
+            if not self.engine.is_leader or self.engine.term != message.get("term"):
+                raise NotProposed(f"node {self.identity.tag} does not lead that term")
+            self._proposals.enqueue(
+                Proposal(proposal_id, command), origin=tag, term=self.engine.term
+            )
+        except NotProposed as error:
+            self._refuse_proposal(tag, proposal_id, str(error))
+            return
+        self._cycle.wake()
+
+    def _refuse_proposal(self, tag: str, proposal_id: bytes, why: str) -> None:
+        self.links.send(tag, {"type": "refused", "id": proposal_id, "why": why})
+
+    def _on_link(self, tag: str, is_up: bool) -> None:
+        self.engine.set_link(tag, is_up=is_up)
+        if not is_up:
+            self._calls.on_link_down(tag)
+        self._link_news.set()
+        self._link_news = asyncio.Event()
+        self._cycle.wake()
+
+    def _refuses(self, tag: str) -> str | None:
+        known = {unpack_membership(c).member.tag for c in self._journal.memberships()}
+        if tag in known and tag not in self.members():
+            return f"node {tag} was removed from the cluster"
+        return None
+
+    def _on_membership(self, change: MembershipChange, command_index: int) -> None:
+        self._members_command_index = command_index
+        log.info("%s node %s", change.change, change.member.tag)
+        self._open_links()
+
+    def _open_links(self) -> None:
+        wanted = {tag: member.peer_address for tag, member in self.members().items()}
+        for contact in self._contacts if self.identity.tag not in wanted else []:
+            wanted.setdefault(contact.tag, contact.peer_address)
+        wanted.pop(self.identity.tag, None)
+        for tag in self.links.tags() - set(wanted):
+            self.links.close(tag)
+        for tag, address in wanted.items():
+            self.links.open(tag, address)
+
+    def _role(self) -> Role:
+        if not self.engine.is_member:
+            return Role.PASSIVE
+        if self.engine.is_leader:
+            return Role.LEADER
+        return Role.CANDIDATE if self.engine.leader is None else Role.FOLLOWER
+
+    def _peer(self, tag: str) -> PeerStatus:
+        if not self.engine.is_leader:
+            return PeerStatus(tag, self.links.is_up(tag))
+        match_index = self.engine.match_index(tag)
+        lag = self._journal.last_index - match_index
+        return PeerStatus(tag, self.links.is_up(tag), match_index, lag)

@@ -1,0 +1,132 @@
+"""What nodes ask each other beside raft's own messages, and who answers.
+
+    term         the newest term this node knows            (a leader confirms that it leads)
+    read_index   the commit index, after a quorum round     (a follower reads what is current)
+    applied      answers when a slot is applied here        (a save waits for replicas)
+    membership   carries a change to the leader
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from quoth_cluster.errors import ClusterError, MalformedValue, MembershipRefused, NotProposed
+from quoth_cluster.raft.applier import Applier
+from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
+from quoth_cluster.raft.entry import MEMBERSHIP, unpack_membership
+from quoth_cluster.raft.reconfiguration import Reconfiguration
+
+if TYPE_CHECKING:
+    from quoth_cluster.raft.group import RaftGroup
+
+ANSWERING_MAX = 10_000  # questions being answered at once; more are not heard
+WAIT_SECONDS_MAX = 600.0
+
+log = logging.getLogger(__name__)
+Body = dict[str, Any]
+
+
+class Questions:
+    """Answers peers, and asks them for replicas. Its tasks live as long as `run`."""
+
+    def __init__(
+        self,
+        group: "RaftGroup",
+        calls: Calls,
+        applier: Applier,
+        reconfiguration: Reconfiguration,
+    ) -> None:
+        self._group = group
+        self._calls = calls
+        self._applier = applier
+        self._reconfiguration = reconfiguration
+        self._tasks: asyncio.TaskGroup | None = None
+        self._answering = 0
+
+    async def run(self) -> None:
+        """Own the answers under way until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            await asyncio.get_running_loop().create_future()
+
+    def on_ask(self, tag: str, message: Body) -> None:
+        """Answer now if the answer is known, else when it is."""
+        number = message.get("number")
+        if not isinstance(number, int):
+            return
+        question = message.get("question")
+        if question == "term":
+            self._calls.answer(tag, number, {"term": self._group.engine.term})
+            return
+        answers = {
+            "read_index": self._read_index,
+            "applied": self._applied,
+            "membership": self._membership,
+        }
+        answer = answers.get(str(question))
+        if answer is None or self._tasks is None or self._answering >= ANSWERING_MAX:
+            log.warning("node %s asks %r, which is not answered", tag, question)
+            return
+        self._answering += 1
+        self._tasks.create_task(self._reply(tag, number, answer(message)))
+
+    async def count_replicas(self, log_index: int, count: int, *, seconds: float) -> int:
+        """How many other members have applied `log_index`; returns early at `count`."""
+        others = sorted(set(self._group.members()) - {self._group.identity.tag})
+        reached = 0
+        async with asyncio.TaskGroup() as tasks:
+            waiting = {
+                tasks.create_task(self._has_applied(tag, log_index, seconds)) for tag in others
+            }
+            while waiting and reached < count:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                reached += sum(task.result() for task in done)
+            for task in waiting:
+                task.cancel()
+        return reached
+
+    async def _has_applied(self, tag: str, log_index: int, seconds: float) -> bool:
+        clock_deadline = asyncio.get_running_loop().time() + seconds
+        while (left := clock_deadline - asyncio.get_running_loop().time()) > 0:
+            body = {"log_index": log_index, "seconds": left}
+            try:
+                answer = await self._calls.ask(tag, "applied", body, timeout_seconds=left)
+                return answer.get("applied") is True
+            except NotAsked:
+                await self._group.link_news(seconds=min(left, 0.1))
+            except NoAnswer:
+                continue  # asking again changes nothing there, and the link may be back
+        return False
+
+    async def _reply(self, tag: str, number: int, answer: Awaitable[Body]) -> None:
+        try:
+            self._calls.answer(tag, number, await answer)
+        finally:
+            self._answering -= 1
+
+    async def _read_index(self, _: Body) -> Body:
+        return {"log_index": await self._group.confirm_leadership()}
+
+    async def _applied(self, message: Body) -> Body:
+        log_index, seconds = message.get("log_index"), message.get("seconds")
+        if not isinstance(log_index, int) or not isinstance(seconds, int | float):
+            return {"applied": False}
+        wait = min(float(seconds), WAIT_SECONDS_MAX)
+        return {"applied": await self._applier.applied.reached_within(log_index, seconds=wait)}
+
+    async def _membership(self, message: Body) -> Body:
+        content, seconds = message.get("content"), message.get("seconds")
+        if not isinstance(content, bytes) or not content or content[0] != MEMBERSHIP:
+            return {"refused": "the change is malformed"}
+        try:
+            change = unpack_membership(content)
+            wait = min(float(seconds or 0), WAIT_SECONDS_MAX)
+            await self._reconfiguration.change_here(change, timeout_seconds=wait)
+        except (MembershipRefused, MalformedValue) as error:
+            return {"refused": str(error)}
+        except NotProposed as error:
+            return {"not_proposed": str(error)}
+        except ClusterError as error:
+            return {"unknown": str(error)}
+        return {"done": True}

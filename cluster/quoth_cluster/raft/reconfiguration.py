@@ -1,0 +1,154 @@
+"""Adding and removing members through the log, one at a time.
+
+A change enters the log only when the one before it is applied and an entry of the leader's own term
+is committed (Ongaro's fix to single-server changes). A node is added only if it answers, so that
+the first thing a small cluster does with a new member is not to lose its quorum. A leader that is
+to go hands over first.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+from quoth_cluster.errors import FateUnknown, MembershipRefused, NotProposed
+from quoth_cluster.log import Change, Member, MembershipChange
+from quoth_cluster.raft import membership
+from quoth_cluster.raft.applier import Applier
+from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
+from quoth_cluster.raft.cycle import Cycle
+from quoth_cluster.raft.entry import pack_membership
+from quoth_cluster.raft.journal import Journal
+
+if TYPE_CHECKING:
+    from quoth_cluster.raft.group import RaftGroup
+
+RETRY_SECONDS = 0.1
+LINK_SECONDS_MAX = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Reconfiguration:
+    """Changes the configuration of one group."""
+
+    def __init__(
+        self, group: "RaftGroup", cycle: Cycle, applier: Applier, journal: Journal
+    ) -> None:
+        self._group = group
+        self._cycle = cycle
+        self._applier = applier
+        self._journal = journal
+
+    async def found(self, member: Member) -> None:
+        """Elect this node, alone, and make it the first member."""
+        assert not self._journal.memberships(), "a cluster is founded once"
+        await self._cycle.run_inside(self._group.engine.elect_now)
+        change = MembershipChange(Change.ADD, member)
+        while True:
+            log_index = await self._cycle.run_inside(
+                lambda: self._group.engine.propose_membership(change)
+                if self._group.engine.is_leader
+                else None
+            )
+            if log_index is not None:
+                break
+            await self._cycle.news(seconds=RETRY_SECONDS)
+        await self._applier.applied.reached(log_index)
+
+    async def change(
+        self, change: MembershipChange, calls: Calls, *, timeout_seconds: float
+    ) -> None:
+        """Carry a change out, here or at the leader. Raises as `RaftLog.change_membership`."""
+        clock = self._group.clock
+        deadline = clock.monotonic() + timeout_seconds
+        why = "no leader is known"
+        while (seconds := deadline - clock.monotonic()) > 0:
+            engine = self._group.engine
+            leader = engine.leader
+            try:
+                if leader == engine.tag:
+                    await self.change_here(change, timeout_seconds=seconds)
+                    return
+                if leader is not None:
+                    await self._change_at(leader, change, calls, seconds=seconds)
+                    return
+            except NotProposed as error:
+                why = str(error)
+            await self._cycle.news(seconds=min(RETRY_SECONDS, seconds))
+        raise NotProposed(f"not changed within {timeout_seconds:g} s: {why}")
+
+    async def change_here(self, change: MembershipChange, *, timeout_seconds: float) -> None:
+        """Carry a change out as the leader."""
+        clock = self._group.clock
+        deadline = clock.monotonic() + timeout_seconds
+        membership.check(self._group.members(), change)
+        if change.change is Change.ADD:
+            await self._reach(change.member)
+        elif change.member.tag == self._group.identity.tag:
+            await self._hand_over()
+            raise NotProposed("this node led, and hands over before it is removed")
+        term = self._group.engine.term
+        log_index = await self._cycle.run_inside(lambda: self._propose(change))
+        if log_index is None:
+            raise NotProposed("an earlier change is under way, or this node does not lead")
+        seconds = deadline - clock.monotonic()
+        if not await self._applier.applied.reached_within(log_index, seconds=seconds):
+            raise FateUnknown(f"the change is in the log and not applied in {timeout_seconds:g} s")
+        if self._journal.term_at(log_index) != term:
+            raise NotProposed("another leader's entry took its place")
+
+    def _propose(self, change: MembershipChange) -> int | None:
+        """One step inside the cycle: check again, then into the log."""
+        engine = self._group.engine
+        applied = self._applier.applied.value
+        is_settled = self._journal.last_membership_index() <= applied
+        leads_for_sure = self._journal.term_at(applied) == engine.term
+        if not engine.is_leader or not is_settled or not leads_for_sure:
+            return None
+        try:
+            membership.check(self._group.members(), change)
+        except MembershipRefused as error:
+            log.info("a change lost a race: %s", error)
+            return None
+        return engine.propose_membership(change)
+
+    async def _reach(self, member: Member) -> None:
+        links = self._group.links
+        links.open(member.tag, member.peer_address)
+        clock = self._group.clock
+        deadline = clock.monotonic() + LINK_SECONDS_MAX
+        while not links.is_up(member.tag):
+            seconds = deadline - clock.monotonic()
+            if seconds <= 0:
+                trouble = links.trouble(member.tag) or "no answer"
+                links.close(member.tag)
+                raise MembershipRefused(
+                    f"node {member.tag} cannot be reached at {member.peer_address}: {trouble}"
+                )
+            await self._group.link_news(seconds=min(RETRY_SECONDS, seconds))
+
+    async def _hand_over(self) -> None:
+        engine = self._group.engine
+        others = [tag for tag in sorted(engine.others) if self._group.links.is_up(tag)]
+        if not others:
+            raise MembershipRefused("no other member is connected to take over from this leader")
+        best = max(others, key=engine.match_index)
+        await self._cycle.run_inside(lambda: engine.hand_over(best))
+        await self._cycle.news(seconds=2 * self._group.timing.election_timeout_max)
+
+    async def _change_at(
+        self, leader: str, change: MembershipChange, calls: Calls, *, seconds: float
+    ) -> None:
+        body = {"content": pack_membership(change), "seconds": seconds}
+        try:
+            answer = await calls.ask(leader, "membership", body, timeout_seconds=seconds)
+        except NotAsked as error:
+            raise NotProposed(str(error)) from error
+        except NoAnswer as error:
+            raise FateUnknown(f"the change was handed to node {leader}: {error}") from error
+        if answer.get("done") is True:
+            return
+        if "refused" in answer:
+            raise MembershipRefused(str(answer["refused"]))
+        if "not_proposed" in answer:
+            raise NotProposed(str(answer["not_proposed"]))
+        raise FateUnknown(str(answer.get("unknown")))
