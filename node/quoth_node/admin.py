@@ -51,7 +51,7 @@ async def ask_log(url: str) -> LogStatus:
 
     Raises NotDone if it does not say.
     """
-    answer = await _call("GET", f"{url.rstrip('/')}/admin/cluster/log")
+    answer = await call_node("GET", f"{url.rstrip('/')}/admin/cluster/log")
     try:
         return _log_status(answer)
     except (KeyError, TypeError, AttributeError) as error:
@@ -78,11 +78,11 @@ async def add_node(cluster_url: str, tag: str, node_url: str) -> None:
 
     Raises NotDone if either of them refuses.
     """
-    info = await _call("GET", f"{node_url.rstrip('/')}/admin/cluster/join-info")
-    found, peer = _text(info, "NodeTag"), _text(info, "PeerAddress")
+    info = await call_node("GET", f"{node_url.rstrip('/')}/admin/cluster/join-info")
+    found, peer = text_of(info, "NodeTag"), text_of(info, "PeerAddress")
     if found != tag:
         raise NotDone(f"the node at {node_url} is {found or 'not a node of quoth'}, not {tag}")
-    await _call(
+    await call_node(
         "PUT",
         f"{cluster_url.rstrip('/')}/admin/cluster/node",
         parameters={"url": node_url.rstrip("/"), "tag": tag, "peer": peer},
@@ -95,7 +95,7 @@ async def remove_node(cluster_url: str, tag: str) -> None:
 
     Raises NotDone if the cluster refuses.
     """
-    await _call(
+    await call_node(
         "DELETE",
         f"{cluster_url.rstrip('/')}/admin/cluster/node",
         parameters={"nodeTag": tag},
@@ -110,13 +110,17 @@ async def _ask_member(url: str) -> LogStatus | str:
         return str(error)
 
 
-async def _call(
+async def call_node(
     method: str,
     url: str,
     *,
     parameters: Mapping[str, str] | None = None,
     timeout_seconds: float = ASK_SECONDS_MAX,
 ) -> object:
+    """The JSON answer of a node, None if it has no body.
+
+    Raises NotDone with the node's own message, or why it could not be reached.
+    """
     timeout = aiohttp.ClientTimeout(total=timeout_seconds)
     try:
         async with (
@@ -133,7 +137,7 @@ async def _call(
         raise NotDone(f"{url} cannot be reached: {error}") from error
     content = _json(body)
     if status >= 400:
-        raise NotDone(_text(content, "Message") or f"{url} answered with status {status}")
+        raise NotDone(text_of(content, "Message") or f"{url} answered with status {status}")
     return content
 
 
@@ -145,7 +149,8 @@ def _json(body: bytes) -> object:
     return content
 
 
-def _text(content: object, key: str) -> str:
+def text_of(content: object, key: str) -> str:
+    """The text under `key`; empty if there is none."""
     value = content.get(key) if isinstance(content, dict) else None
     return value if isinstance(value, str) else ""
 

@@ -38,6 +38,11 @@ class Contact:
     peer_address: str
 
 
+def removed(tag: str) -> str:
+    """What a node says to one that was a member and is none any more."""
+    return f"node {tag} was removed from the cluster"
+
+
 class RaftGroup:
     """One group's log on one node; fulfils the door `RaftLog`."""
 
@@ -112,6 +117,10 @@ class RaftGroup:
         """Make this node, whose log is empty, the first member of a new cluster."""
         await self._reconfiguration.found(member)
 
+    async def elect_now(self) -> None:
+        """Stand for election without waiting; for a cluster of one node."""
+        await self._cycle.run_inside(self.engine.elect_now)
+
     # -- the door
 
     async def propose(self, command: bytes, *, timeout_seconds: float) -> Applied:
@@ -183,6 +192,12 @@ class RaftGroup:
     def members(self) -> dict[str, Member]:
         """The configuration, from the log; committed or not."""
         return membership.fold(unpack_membership(c) for c in self._journal.memberships())
+
+    def removal(self) -> str | None:
+        """What a peer says if this node was removed from the cluster, else None."""
+        said = (self.links.trouble(tag) for tag in self.links.tags())
+        mine = removed(self.identity.tag)
+        return next((mine for trouble in said if mine in trouble), None)
 
     def restore_members_command_index(self, command_index: int) -> None:
         """What storage remembers of the last change of membership."""
@@ -309,7 +324,7 @@ class RaftGroup:
     def _refuses(self, tag: str) -> str | None:
         known = {unpack_membership(c).member.tag for c in self._journal.memberships()}
         if tag in known and tag not in self.members():
-            return f"node {tag} was removed from the cluster"
+            return removed(tag)
         return None
 
     def _on_membership(self, change: MembershipChange, command_index: int) -> None:

@@ -1,0 +1,219 @@
+"""One node process, the composition root: parts are made, given what they need, and ended here.
+
+    folder -> journal + state -> raft group (links listen first) -> HTTP -> found, join or go on
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+
+from quoth_cluster.clock import SeededChance, SystemClock
+from quoth_cluster.errors import Fatal, NotReadable
+from quoth_cluster.log import Member
+from quoth_cluster.machine import Machine
+from quoth_cluster.raft.group import Contact, RaftGroup
+from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.link import Identity
+from quoth_cluster.raft.syncobj import Timing
+from quoth_node.config import NodeConfig
+from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
+from quoth_node.folder import NodeFolder
+from quoth_node.http.app import make_app
+from quoth_node.http.services import HttpConfig, Services
+from quoth_node.joining import add_me, ask_to_join, check_join
+
+JOURNAL_NAME = "journal.log"
+STATE_NAME = "state"
+GROUP = "main"
+READY_ROUND_SECONDS = 5.0
+SHUTDOWN_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Removed(CommandLineError):
+    """This node is not a member of its cluster any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What this start is: the cluster, whom to talk to first, and what is left to do."""
+
+    cluster_id: str
+    contacts: tuple[Contact, ...] = ()
+    founds: bool = False
+    join_url: str | None = None  # set if this node is no member yet
+
+
+async def run_node(config: NodeConfig, folder: NodeFolder, ready: Callable[[str], None]) -> int:
+    """Run one node until it is cancelled, or cannot go on.
+
+    Calls `ready` with its URL once it is a member, a leader is known and it answers. Returns the
+    exit code. Raises CommandLineError for what a person can mend, in one line.
+    """
+    try:
+        async with AsyncExitStack() as stack:
+            await _run(config, folder, ready, stack)
+    except* Fatal as group:
+        log.critical("the node stops: %s", group.exceptions[0])
+        raise NotDone(f"node {config.tag} stops: {_innermost(group)}") from group
+    except* CommandLineError as group:
+        raise _innermost(group) from None
+    return 0
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+async def _run(
+    config: NodeConfig, folder: NodeFolder, ready: Callable[[str], None], stack: AsyncExitStack
+) -> None:
+    clock, chance = SystemClock(), SeededChance()
+    disk = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="journal"))
+    journal = Journal.open(folder.path / JOURNAL_NAME)
+    stack.callback(journal.close)
+    machine = Machine.open(folder.path / STATE_NAME)
+    stack.callback(machine.close)
+    writer = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="apply"))
+    start = await _plan(config, folder, journal, new_id=lambda: str(chance.uuid()))
+    group = RaftGroup(
+        Identity(start.cluster_id, GROUP, config.tag),
+        journal,
+        machine,
+        timing=_timing(config),
+        clock=clock,
+        chance=chance,
+        contacts=start.contacts,
+    )
+    group.restore_members_command_index(machine.members_command_index)
+    me = await _listen(config, folder, group)
+    _check_addresses(group, me)
+    services = Services(
+        raft=group,
+        machine=machine,
+        clock=clock,
+        chance=chance,
+        node_tag=config.tag,
+        server_id=str(chance.uuid()),
+        peer_address=me.peer_address,
+        config=HttpConfig(),
+    )
+    await _serve_http(config, services, stack)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
+        tasks.create_task(_watch_for_removal(group), name="removal")
+        await _become_member(start, group, me)
+        await _until_current(group)
+        log.info("node %s is ready at %s", config.tag, config.url)
+        ready(config.url)
+        await asyncio.get_running_loop().create_future()
+
+
+async def _plan(
+    config: NodeConfig, folder: NodeFolder, journal: Journal, *, new_id: Callable[[], str]
+) -> Start:
+    """Found, join, or go on: decided by what the folder and the journal remember."""
+    record = folder.record
+    join_url = config.join_url or record.join_url
+    is_known = any(True for _ in journal.memberships())
+    if record.cluster_id is not None and is_known:
+        return Start(record.cluster_id, join_url=join_url)
+    if is_known:
+        raise BadConfig(f"{folder.path} holds a log, and node.json does not say of which cluster")
+    if join_url is None:
+        cluster_id = record.cluster_id or new_id()
+        folder.save(replace(record, cluster_id=cluster_id))
+        return Start(cluster_id, founds=True)
+    info = await ask_to_join(join_url)
+    contacts = tuple(contact for contact in info.contacts if contact.tag != config.tag)
+    if record.cluster_id not in (None, info.cluster_id):
+        raise NotDone(f"{folder.path} belongs to another cluster than {join_url}")
+    folder.save(replace(record, cluster_id=info.cluster_id, join_url=join_url))
+    return Start(info.cluster_id, contacts=contacts, join_url=join_url)
+
+
+async def _listen(config: NodeConfig, folder: NodeFolder, group: RaftGroup) -> Member:
+    wanted = config.peer_port or folder.record.peer_port
+    try:
+        port = await group.links.listen(config.peer_host, wanted)
+    except OSError as error:
+        raise PortInUse(f"the peer port {wanted} cannot be used: {error.strerror}") from error
+    if port != folder.record.peer_port:
+        folder.save(replace(folder.record, peer_port=port))
+    return Member(config.tag, config.url, config.peer_address(port))
+
+
+def _check_addresses(group: RaftGroup, me: Member) -> None:
+    """A member is found where the log says it is."""
+    known = group.members().get(me.tag)
+    if known is not None and known != me:
+        raise BadConfig(
+            f"the cluster knows node {me.tag} at {known.url} and {known.peer_address}, and it was "
+            f"started at {me.url} and {me.peer_address}: start it where it was, or remove it and "
+            "let it join again"
+        )
+
+
+async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitStack) -> None:
+    runner = web.AppRunner(
+        make_app(services),
+        access_log=None,
+        handler_cancellation=False,  # a write goes on when its client hangs up
+        keepalive_timeout=services.config.keepalive_seconds,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    try:
+        await web.TCPSite(runner, config.http_host, config.http_port).start()
+    except OSError as error:
+        raise PortInUse(f"port {config.http_port} cannot be used: {error.strerror}") from error
+
+
+async def _become_member(start: Start, group: RaftGroup, me: Member) -> None:
+    if start.founds:
+        await group.found(me)
+        return
+    if start.join_url is None or group.engine.is_member:
+        if len(group.members()) == 1 and group.engine.is_member:
+            await group.elect_now()  # alone: there is nobody to wait for
+        return
+    info = await ask_to_join(start.join_url)
+    if check_join(info, me, known_cluster_id=start.cluster_id):
+        await add_me(start.join_url, me)
+
+
+async def _until_current(group: RaftGroup) -> None:
+    """Return when this node is a member and knows all that the cluster has acknowledged."""
+    while True:
+        try:
+            await group.current(timeout_seconds=READY_ROUND_SECONDS)
+            return
+        except NotReadable as error:
+            log.info("not ready yet: %s", error)
+
+
+async def _watch_for_removal(group: RaftGroup) -> None:
+    """A node that was removed is told so by its peers, and has no more to do."""
+    while True:
+        await group.link_news(seconds=READY_ROUND_SECONDS)
+        reason = group.removal()
+        if reason is not None:
+            raise Removed(reason)
+
+
+def _timing(config: NodeConfig) -> Timing:
+    raft = config.raft
+    return Timing(
+        heartbeat=raft.heartbeat_ms / 1_000,
+        election_timeout_min=raft.election_timeout_ms_min / 1_000,
+        election_timeout_max=raft.election_timeout_ms_max / 1_000,
+    )
