@@ -196,5 +196,5 @@ def decode(data: bytes) -> Command:
 
     Raises MalformedValue or NewerFormat.
     """
-    command: Command = CODEC.decode(data, Command.__args__)  # type: ignore[attr-defined]
+    command: Command = CODEC.decode(data, Command.__args__)
     return command

@@ -176,5 +176,5 @@ def encode(outcome: Outcome) -> bytes:
 
 def decode(data: bytes) -> Outcome:
     """The outcome in `data`. Raises MalformedValue or NewerFormat."""
-    outcome: Outcome = CODEC.decode(data, Outcome.__args__)  # type: ignore[attr-defined]
+    outcome: Outcome = CODEC.decode(data, Outcome.__args__)
     return outcome

@@ -59,11 +59,13 @@ async def run_node(config: NodeConfig, folder: NodeFolder, ready: Callable[[str]
     try:
         async with AsyncExitStack() as stack:
             await _run(config, folder, ready, stack)
-    except* Fatal as group:
-        log.critical("the node stops: %s", group.exceptions[0])
-        raise NotDone(f"node {config.tag} stops: {_innermost(group)}") from group
-    except* CommandLineError as group:
-        raise _innermost(group) from None
+    except (BaseExceptionGroup, Fatal) as error:
+        cause = _innermost(error)
+        if isinstance(cause, Fatal):
+            raise NotDone(f"node {config.tag} stops: {cause}") from error
+        if isinstance(cause, CommandLineError):
+            raise cause from None
+        raise
     return 0
 
 

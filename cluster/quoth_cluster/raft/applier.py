@@ -1,7 +1,8 @@
 """Hands committed entries to the state machine, in order, and tells who waits.
 
 The state machine runs in a worker thread of its own, so reading and talking go on meanwhile.
-Only what is committed AND durable here is handed over: the engine counts its own log before it is synced.
+Only what is committed AND durable here is handed over: the engine counts its own log before it
+is synced.
 """
 
 import asyncio

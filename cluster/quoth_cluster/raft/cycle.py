@@ -1,7 +1,8 @@
 """The cycle: the one loop that feeds the engine, and the one place where durability is waited for.
 
     take what came in -> let the engine handle it, one tick -> if the journal is dirty, fsync it
-    in a worker thread -> only then release the messages produced -> tell the applier what is committed
+    in a worker thread -> only then release the messages produced -> tell the applier what is
+    committed
 
 No acknowledgement, vote or own count ever rests on bytes that could be lost, and while one fsync
 runs the next batch gathers: group commit without timers.

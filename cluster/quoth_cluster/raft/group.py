@@ -89,6 +89,8 @@ class RaftGroup:
             contacts=[contact.tag for contact in self._contacts],
             timing=timing,
             clock=clock,
+            chance=chance,
+            queued_bytes=self.links.queued_bytes,
         )
         self._cycle = Cycle(
             self.engine, journal, self._proposals, self._applier, send=self.links.send

@@ -19,7 +19,7 @@ from pysyncobj.node import Node
 from pysyncobj.transport import Transport
 from pysyncobj.version import VERSION
 
-from quoth_cluster.clock import Clock
+from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal
 from quoth_cluster.log import Change, MembershipChange
 from quoth_cluster.raft import rules
@@ -37,6 +37,7 @@ from quoth_cluster.raft.journal import Journal
 PYSYNCOBJ_VERSION = "0.3.17"
 ENGINE_MEMBERSHIP = 0x02  # the library's own kind for a change of membership
 NEVER = 2**62
+UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024  # to one peer; then it waits for its link to drain
 STAND_IN = bytes([NOOP])
 REPLAY_SLOTS_MAX = 65_536  # how many the library may pass in one tick after a restart
 
@@ -66,6 +67,8 @@ class Engine:
         contacts: Iterable[str],
         timing: Timing,
         clock: Clock,
+        chance: Chance,
+        queued_bytes: Callable[[str], int],
     ) -> None:
         if VERSION != PYSYNCOBJ_VERSION:
             raise Fatal(
@@ -76,7 +79,10 @@ class Engine:
         self.journal = journal
         self._timing = timing
         self._clock = clock
+        self._dice = Dice(chance)
+        self._queued_bytes = queued_bytes  # how much waits on the link to a peer
         self._outbox: list[tuple[str, dict[str, Any]]] = []
+        self._outbox_bytes: dict[str, int] = {}
         self._up: set[str] = set()  # peers whose link is up
         self._reported: set[str] = set()  # ... that the library knows of
         self._heard_at: float | None = None  # when a leader of the current term last spoke
@@ -130,6 +136,7 @@ class Engine:
         """Handle one message of a peer; whatever it leads to waits in `take_messages`."""
         if not rules.is_well_formed(message) or tag == self.tag:
             return
+        self._lend_time_and_chance()
         self._forget_other_terms()
         handlers: dict[str, Callable[[str, dict[str, Any]], None]] = {
             "append_entries": self._on_append,
@@ -144,6 +151,8 @@ class Engine:
 
     def tick(self) -> None:
         """Let time pass: elections, heartbeats, and the commit index move here."""
+        self._lend_time_and_chance()
+        self._report_links()
         self._library.doTick(0.0)
         self._report_links()
         self._is_forced = False
@@ -152,6 +161,7 @@ class Engine:
         """What to send; only once the journal is synced."""
         assert not self.journal.is_dirty, "what a message rests on is durable before it leaves"
         messages, self._outbox = self._outbox, []
+        self._outbox_bytes.clear()
         return messages
 
     def propose(self, content: bytes) -> int | None:
@@ -177,7 +187,7 @@ class Engine:
         self._report_links()
 
     def elect_now(self) -> None:
-        """Stand for election at the next tick; for a node alone, which need not wait for anybody."""
+        """Stand for election at the next tick; for a node alone, which need not wait for others."""
         node = self._library._getLeader()
         self._transport.deliver(node, {"type": "timeout_now", "term": self.term})
 
@@ -297,6 +307,12 @@ class Engine:
             self._sent_next[tag] = entries[-1].log_index + 1
         packed = [[slot.content, slot.log_index, slot.term] for slot in entries]
         self._send(tag, {**message, "entries": packed, "sequence": self._sequence})
+        size = sum(len(slot.content) for slot in entries)
+        self._outbox_bytes[tag] = self._outbox_bytes.get(tag, 0) + size
+        if self._is_congested(tag):
+            # The library sends all it has at once; a peer that is "away" it lets be.
+            self._reported.discard(tag)
+            self._transport.report(Node(tag), is_up=False)
 
     def _queue_acknowledgement(self, tag: str, message: dict[str, Any]) -> None:
         assert self._acknowledge is not None, "an acknowledgement answers an append"
@@ -317,6 +333,7 @@ class Engine:
     def _append(self, rest: bytes, kind: int) -> int | None:
         if not self.is_leader:
             return None
+        self._lend_time_and_chance()
         before = self.journal.last_index
         self._library._applyCommand(rest, None, kind)
         self._library._checkCommandsToApply()
@@ -324,6 +341,15 @@ class Engine:
             return None
         assert self.journal.last_index == before + 1 and self.journal.last_term == self.term
         return before + 1
+
+    def _is_congested(self, tag: str) -> bool:
+        under_way = self._outbox_bytes.get(tag, 0) + self._queued_bytes(tag)
+        return under_way > UNDER_WAY_BYTES_MAX
+
+    def _lend_time_and_chance(self) -> None:
+        """The library reads both from its module; each engine brings its own."""
+        pysyncobj.syncobj.monotonicTime = self._clock.monotonic
+        pysyncobj.syncobj.random = self._dice
 
     def _forget_other_terms(self) -> None:
         if self._terms_seen != self.term:
@@ -345,6 +371,7 @@ class Engine:
             self._library = self._make_library(())
             self._reported = set()
         up = self._up & self.others if self.is_member else set()
+        up = {tag for tag in up if not self._is_congested(tag)}
         for tag in sorted(self._reported - up):
             self._transport.report(Node(tag), is_up=False)
         for tag in sorted(up - self._reported):
@@ -356,6 +383,7 @@ class Engine:
         if not self.is_member:
             others |= set(contacts) - {self.tag}
             assert others or self.journal.last_index <= 1, "a lost node knows whom to ask"
+        self._lend_time_and_chance()
         original = pysyncobj.syncobj.createJournal
         pysyncobj.syncobj.createJournal = lambda _file: self._view  # it has no other way in
         try:
@@ -386,6 +414,16 @@ def _configuration(timing: Timing) -> Any:
         logCompactionMinEntries=NEVER,
         logCompactionMinTime=NEVER,
     )
+
+
+class Dice:
+    """What the library takes for the module `random`."""
+
+    def __init__(self, chance: Chance) -> None:
+        self._chance = chance
+
+    def random(self) -> float:
+        return self._chance.uniform(0.0, 1.0)
 
 
 class EngineTransport(Transport):  # type: ignore[misc]
