@@ -23,7 +23,10 @@ make_venv() {
     wanted="$("$python" --version) $(cksum <pyproject.toml)"
     if [[ ! -x .venv/bin/python || $(cat "$stamp" 2>/dev/null) != "$wanted" ]]; then
         echo "== installing into .venv (once, and when pyproject.toml changes)"
-        "$python" -m venv --clear .venv
+        if ! "$python" -m venv --clear .venv; then
+            echo "$python cannot make a virtual environment (on Debian: apt install python3-venv)" >&2
+            exit 1
+        fi
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
         echo "$wanted" >"$stamp"
     fi
