@@ -1,0 +1,1 @@
+"""What the requests of one database wait for, above the log and the state."""

@@ -1,0 +1,151 @@
+"""`POST /bulk_docs`: a single-node or a cluster transaction, and what to wait for after it."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from quoth_cluster.commands import ClusterTransaction
+from quoth_cluster.outcomes import BatchSaved, TransactionSaved
+from quoth_node.database.waiting import (
+    IndexesWanted,
+    ReplicasWanted,
+    wait_for_indexes,
+    wait_for_replicas,
+)
+from quoth_node.http.documents import save
+from quoth_node.http.errors import NotSupported, WaitTimedOut
+from quoth_node.http.exchange import Agreed, Exchange
+from quoth_node.http.query import Query, format_timespan, unwrapped
+from quoth_node.http.reply import reply
+from quoth_node.http.route import DATABASE, Route, knows
+from quoth_node.http.wire import bodies, replies
+
+WAIT_SECONDS_MAX = 24 * 60 * 60.0
+MAJORITY = "majority"
+# The official Python client's options leave the number out and write it as the word None.
+NOT_GIVEN = frozenset({"", "none", "null"})
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """What a save waits for after it was applied."""
+
+    replicas: ReplicasWanted | None
+    indexes: IndexesWanted | None
+
+
+async def bulk_docs(exchange: Exchange) -> web.Response:
+    """Save a batch: all of its commands or none."""
+    # Options first: a request that will fail on them must not have written anything.
+    waits = read_waits(exchange.query)
+    without_guards = exchange.query.boolean("disableAtomicDocumentWrites")
+    if exchange.request.content_type == "multipart/form-data":
+        raise NotSupported("Batches with attachments are not supported yet")
+    batch = bodies.read_batch(
+        await exchange.body(), new_id=lambda: str(exchange.services.chance.uuid())
+    )
+    agreed: Agreed[BatchSaved] | Agreed[TransactionSaved]
+    if batch.cluster_wide:
+        agreed = await transact(exchange, batch, guarded=not without_guards)
+        body = replies.transaction_saved(agreed.outcome)
+    else:
+        agreed = await save(exchange, *batch.documents)
+        body = replies.batch_saved(agreed.outcome)
+    await wait(exchange, waits, agreed)
+    return reply(body, status=201)
+
+
+async def transact(
+    exchange: Exchange, batch: bodies.Batch, *, guarded: bool
+) -> Agreed[TransactionSaved]:
+    """A cluster transaction: documents, their guards and compare-exchange values, or nothing."""
+    database = await exchange.known_database()
+    # A request without this header comes from no client that knows of atomic guards.
+    knows_guards = "Raven-Client-Version" in exchange.request.headers
+    command = ClusterTransaction(
+        database=database.record.name,
+        at_micros=exchange.services.clock.now_micros(),
+        node_tag=exchange.services.node_tag,
+        documents=batch.documents,
+        compare_exchange=batch.compare_exchange,
+        atomic_guards=guarded and knows_guards,
+        request_id=exchange.request_id,
+    )
+    return await exchange.propose(command, TransactionSaved)
+
+
+def read_waits(query: Query) -> Waits:
+    """What to wait for; the time-out parameter is what switches a wait on."""
+    replicas_seconds = query.timespan("waitForReplicasTimeout", high=WAIT_SECONDS_MAX)
+    indexes_seconds = query.timespan("waitForIndexesTimeout", high=WAIT_SECONDS_MAX)
+    count = read_replicas(query)
+    replicas_must = query.boolean("throwOnTimeoutInWaitForReplicas", True)
+    indexes_must = query.boolean("waitForIndexThrow", True)
+    names = unwrapped(query.every("waitForSpecificIndex"))
+    return Waits(
+        replicas=None
+        if replicas_seconds is None
+        else ReplicasWanted(replicas_seconds, count=count, must=replicas_must),
+        indexes=None
+        if indexes_seconds is None
+        else IndexesWanted(indexes_seconds, names=names, must=indexes_must),
+    )
+
+
+def read_replicas(query: Query) -> int | None:
+    """How many other nodes to wait for; None is a majority."""
+    text = (query.one("numberOfReplicasToWaitFor") or "").lower()
+    if text == MAJORITY:
+        return None
+    if text in NOT_GIVEN:
+        return 1
+    return query.integer("numberOfReplicasToWaitFor", low=0, high=2**31 - 1)
+
+
+async def wait(
+    exchange: Exchange, waits: Waits, agreed: Agreed[BatchSaved] | Agreed[TransactionSaved]
+) -> None:
+    """Wait as asked.
+
+    Raises WaitTimedOut; the save stays.
+    """
+    saved = agreed.outcome
+    if waits.indexes is not None:
+        await wait_for_indexes(
+            waits.indexes, collections=saved.collections, last_etag=saved.last_etag
+        )
+    if waits.replicas is None:
+        return
+    reached = await wait_for_replicas(exchange.services.raft, agreed.log_index, waits.replicas)
+    if waits.replicas.must and not reached.enough:
+        raise WaitTimedOut(
+            f"Could not verify that the change vector '{last_change_vector(saved)}' was "
+            f"replicated to {reached.wanted} servers in "
+            f"{format_timespan(waits.replicas.timeout_seconds)}. "
+            f"So far, it only replicated to {reached.reached}"
+        )
+
+
+def last_change_vector(saved: BatchSaved | TransactionSaved) -> str:
+    """The change vector of the last document saved; the etag where there were only deletes."""
+    results = saved.results if isinstance(saved, BatchSaved) else saved.documents
+    vectors = [result.change_vector for result in results if result.change_vector]
+    return vectors[-1] if vectors else str(saved.last_etag)
+
+
+ROUTES = (
+    Route(
+        "POST",
+        f"{DATABASE}/bulk_docs",
+        bulk_docs,
+        knows(
+            "waitForReplicasTimeout",
+            "throwOnTimeoutInWaitForReplicas",
+            "numberOfReplicasToWaitFor",
+            "waitForIndexesTimeout",
+            "waitForIndexThrow",
+            "waitForSpecificIndex",
+            "disableAtomicDocumentWrites",
+        ),
+    ),
+)

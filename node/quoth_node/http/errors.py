@@ -1,0 +1,149 @@
+"""What can be wrong with a request, and the one table that says how each error is told.
+
+Clients resend a request after 408, 502, 503 and 504, so these may only be given if it was certainly
+not executed; an unknown outcome is a 500. Errors of the cluster rooms stand in the same table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from quoth_cluster.errors import (
+    Busy,
+    FateUnknown,
+    MembershipRefused,
+    NotProposed,
+    NotReadable,
+    TooLarge,
+)
+from quoth_cluster.outcomes import Refusal, Refused
+
+
+class HttpError(Exception):
+    """Something about one request, told to its sender."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.headers: dict[str, str] = {}
+
+
+class BadRequest(HttpError):
+    """The request makes no sense as it stands."""
+
+
+class BadArgument(HttpError):
+    """A query-string value is not what it should be."""
+
+
+class BadBody(HttpError):
+    """The body is not the JSON it should be."""
+
+
+class UnknownCommandType(HttpError):
+    """A batch holds a command nobody knows."""
+
+
+class NotSupported(HttpError):
+    """Known to the protocol, not to this server yet; nothing was written."""
+
+
+class KeyTooBig(HttpError):
+    """A compare-exchange key is over its limit."""
+
+
+class RouteNotFound(HttpError):
+    """No route has this method and path."""
+
+    def __init__(self, method: str, path: str) -> None:
+        super().__init__(f"There is no handler for path: {method} {path}")
+
+
+class BodyTooLarge(HttpError):
+    """The body is over the limit; the rest of it was not kept."""
+
+
+class UrlTooLong(HttpError):
+    """The request line is over the limit."""
+
+
+class DatabaseMissing(HttpError):
+    """The database does not exist, as far as a current read can tell."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Database '{name}' does not exist.")
+        self.name = name
+        # Both official clients tell a missing database by this header; a 404 would mean "null".
+        self.headers["Database-Missing"] = name
+
+
+class NodeIsPassive(HttpError):
+    """This node is no member of a cluster yet, or no more."""
+
+
+class WaitTimedOut(HttpError):
+    """Written, but others did not come along in time. The write stays."""
+
+
+class ChangeRefused(HttpError):
+    """The state machine refused: definite, nothing was changed."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.message)
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an error is told: its status, and the exception that official clients know."""
+
+    status: int
+    official: str
+
+
+OFFICIAL = "Raven.Client.Exceptions."
+CONCURRENCY = Told(409, f"{OFFICIAL}ConcurrencyException")
+UNEXPECTED = Told(500, f"{OFFICIAL}RavenException")
+
+STATUS: Mapping[type[Exception] | Refusal, Told] = {
+    BadRequest: Told(400, f"{OFFICIAL}BadRequestException"),
+    BadArgument: Told(400, "System.ArgumentException"),
+    BadBody: Told(400, "System.IO.InvalidDataException"),
+    UnknownCommandType: Told(400, "Raven.Server.Exceptions.InvalidCommandTypeException"),
+    NotSupported: Told(400, "System.NotSupportedException"),
+    KeyTooBig: Told(400, f"{OFFICIAL}CompareExchangeKeyTooBigException"),
+    RouteNotFound: Told(400, f"{OFFICIAL}Routing.RouteNotFoundException"),
+    MembershipRefused: Told(400, "System.InvalidOperationException"),
+    BodyTooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
+    TooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
+    UrlTooLong: Told(414, f"{OFFICIAL}BadRequestException"),
+    # 503: certainly not executed, another node may do better.
+    DatabaseMissing: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
+    NodeIsPassive: Told(503, f"{OFFICIAL}Cluster.NodeIsPassiveException"),
+    NotProposed: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
+    Busy: Told(503, f"{OFFICIAL}RavenException"),
+    NotReadable: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
+    # 500: perhaps or surely executed; no client may resend it by itself.
+    FateUnknown: Told(500, f"{OFFICIAL}RavenTimeoutException"),
+    WaitTimedOut: Told(500, f"{OFFICIAL}RavenTimeoutException"),
+    # Refused by the state machine.
+    Refusal.NO_DATABASE: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
+    Refusal.DATABASE_EXISTS: CONCURRENCY,
+    Refusal.CHANGE_VECTOR: CONCURRENCY,
+    Refusal.ATOMIC_GUARD: CONCURRENCY,
+    Refusal.CLUSTER_TRANSACTION: Told(409, f"{OFFICIAL}ClusterTransactionConcurrencyException"),
+    Refusal.GUARD_KEY: Told(
+        400, f"{OFFICIAL}Documents.CompareExchange.CompareExchangeInvalidKeyException"
+    ),
+    Refusal.COLLECTION: Told(400, "System.InvalidOperationException"),
+    Refusal.INVALID: Told(400, f"{OFFICIAL}BadRequestException"),
+}
+
+
+def told(error: Exception) -> Told | None:
+    """How `error` is told; None if nobody foresaw it."""
+    if isinstance(error, ChangeRefused):
+        return STATUS[Refusal(error.refused.refusal)]
+    for cls in type(error).__mro__:
+        if (answer := STATUS.get(cls)) is not None:
+            return answer
+    return None

@@ -1,0 +1,182 @@
+"""One request on its way: what it says, and the two ways it may reach state.
+
+Reads wait until this node holds all that was acknowledged before they came, then look at one
+snapshot. Writes go to the log and come back when they are applied here.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from aiohttp import hdrs, web
+from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
+from aiohttp.web_protocol import RequestPayloadError
+from quoth_cluster.machine import Database
+
+from quoth_cluster.commands import Command, encode
+from quoth_cluster.errors import NotReadable
+from quoth_cluster.outcomes import Refusal, Refused
+from quoth_cluster.raft.door import Role
+from quoth_node.http.errors import (
+    BadBody,
+    BadRequest,
+    BodyTooLarge,
+    ChangeRefused,
+    DatabaseMissing,
+    NodeIsPassive,
+)
+from quoth_node.http.query import Query
+from quoth_node.http.services import Services
+
+T = TypeVar("T")
+REQUEST_ID_CHARACTERS_MAX = 128
+LOCAL = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed(Generic[T]):
+    """What the log made of a command, once it was accepted."""
+
+    log_index: int
+    command_index: int
+    outcome: T
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request, read as far as every route needs it."""
+
+    services: Services
+    request: web.Request
+    target: str  # path and query as they were sent
+    query: Query
+    database_name: str | None
+
+    @property
+    def own_url(self) -> str:
+        """This node's address as the client wrote it: behind a proxy, only that one works."""
+        host = self.request.headers.get(hdrs.HOST)
+        if not host:
+            return self.services_own_url()
+        return f"{self.request.scheme}://{host}"
+
+    def services_own_url(self) -> str:
+        """This node's address as its cluster knows it."""
+        tag = self.services.node_tag
+        return next((m.url for m in self.services.raft.status().members if m.tag == tag), "")
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that makes a retry safe, if the client gave one."""
+        request_id = self.query.one("raft-request-id")
+        if request_id and len(request_id) > REQUEST_ID_CHARACTERS_MAX:
+            raise BadRequest(f"raft-request-id is over {REQUEST_ID_CHARACTERS_MAX} characters long")
+        return request_id or None
+
+    def header(self, name: str) -> str | None:
+        """A header without its quotes; None if it is absent."""
+        value = self.request.headers.get(name)
+        return None if value is None else unquoted(value)
+
+    async def body(self) -> bytearray:
+        """The whole body, inflated; never more of it in memory than the limit and one chunk.
+
+        Raises BodyTooLarge, BadBody.
+        """
+        limit = self.services.config.body_bytes_max
+        too_large = f"The body is over the limit of {limit} bytes"
+        if (self.request.content_length or 0) > limit:
+            raise BodyTooLarge(too_large)
+        whole = bytearray()
+        try:
+            while chunk := await self.request.content.readany():
+                whole += chunk
+                if len(whole) > limit:
+                    raise BodyTooLarge(too_large)
+        except RequestPayloadError as error:
+            raise BadBody(
+                "The body could not be read: it is cut short or not encoded as it says"
+            ) from error
+        except HTTPRequestEntityTooLarge as error:
+            raise BodyTooLarge(too_large) from error
+        return whole
+
+    def check_membership(self) -> None:
+        """Raise NodeIsPassive unless this node belongs to a cluster."""
+        if self.services.raft.status().role is Role.PASSIVE:
+            raise NodeIsPassive(
+                f"Node {self.services.node_tag} is passive: it is not a member of a cluster"
+            )
+
+    async def current(self) -> None:
+        """Return when this node holds what this request may not miss.
+
+        Raises NotReadable.
+        """
+        raft, seconds = self.services.raft, self.services.config.read_timeout_seconds
+        # Unparsable means unknown: a header about caching and order never fails a request.
+        known = self.header("Known-Raft-Index") or ""
+        if known.isascii() and known.isdigit():
+            command_index = int(known[:20])
+            if not await raft.wait_for_command(command_index, timeout_seconds=seconds):
+                raise NotReadable(
+                    f"Command {command_index} is not applied on node {self.services.node_tag} yet"
+                )
+        if not self._is_local():
+            await raft.current(timeout_seconds=seconds)
+
+    async def current_database(self) -> Database:
+        """The database of this route, ready for a current read.
+
+        Raises NotReadable, DatabaseMissing.
+        """
+        assert self.database_name is not None, "only routes of a database ask for it"
+        await self.current()
+        return self._local_database(self.database_name)
+
+    async def known_database(self, name: str | None = None) -> Database:
+        """The database, if this node knows it or can learn of it; its state may lag.
+
+        A missing database must not cost a log entry, and one just created elsewhere exists.
+        Raises NotReadable, DatabaseMissing.
+        """
+        wanted = name or self.database_name
+        assert wanted is not None, "a database has a name"
+        database = self.services.machine.database(wanted)
+        if database is not None:
+            return database
+        await self.services.raft.current(timeout_seconds=self.services.config.read_timeout_seconds)
+        return self._local_database(wanted)
+
+    async def propose(self, command: Command, answer: type[T]) -> Agreed[T]:
+        """Put a command into the log; return what it came to, applied on this node.
+
+        Raises ChangeRefused, DatabaseMissing, NotProposed, TooLarge, FateUnknown.
+        """
+        applied = await self.services.raft.propose(
+            encode(command), timeout_seconds=self.services.config.write_timeout_seconds
+        )
+        outcome = applied.outcome
+        if isinstance(outcome, Refused):
+            if outcome.refusal == Refusal.NO_DATABASE and self.database_name is not None:
+                raise DatabaseMissing(self.database_name)
+            raise ChangeRefused(outcome)
+        assert isinstance(outcome, answer), f"{type(command).__name__} -> {outcome!r}"
+        return Agreed(applied.log_index, applied.command_index, outcome)
+
+    def _local_database(self, name: str) -> Database:
+        database = self.services.machine.database(name)
+        if database is None:
+            raise DatabaseMissing(name)
+        return database
+
+    def _is_local(self) -> bool:
+        asked = self.query.one("consistency") or self.header("Quoth-Consistency") or ""
+        if asked.lower() not in ("", LOCAL, "linearizable"):
+            raise BadRequest(f"consistency is '{LOCAL}' or 'linearizable', not '{asked[:40]}'")
+        return asked.lower() == LOCAL
+
+
+def unquoted(value: str) -> str:
+    """A header value without the quotes around it."""
+    value = value.strip()
+    return value[1:-1] if len(value) >= 2 and value[0] == value[-1] == '"' else value

@@ -1,0 +1,58 @@
+"""Identities: number series that the cluster agrees on, `orders|` -> `orders/17`."""
+
+from aiohttp import web
+
+from quoth_cluster.commands import NextIdentity, SeedIdentity
+from quoth_cluster.identities import every
+from quoth_cluster.outcomes import IdentityValue
+from quoth_node.http.exchange import Exchange
+from quoth_node.http.reply import reply
+from quoth_node.http.route import DATABASE, Route, knows
+from quoth_node.http.wire import bodies, replies
+
+
+async def next_identity(exchange: Exchange) -> web.Response:
+    """`POST /identity/next`: take the next number."""
+    name = read_name(exchange)
+    database = await exchange.known_database()
+    command = NextIdentity(database=database.record.name, name=name, request_id=exchange.request_id)
+    agreed = await exchange.propose(command, IdentityValue)
+    return reply(replies.identity_taken(agreed.outcome.value))
+
+
+async def seed_identity(exchange: Exchange) -> web.Response:
+    """`POST /identity/seed`: set the latest number, lower than the current one only by force."""
+    name = read_name(exchange)
+    value = exchange.query.integer("value")
+    force = exchange.query.boolean("force")
+    database = await exchange.known_database()
+    command = SeedIdentity(
+        database=database.record.name,
+        name=name,
+        value=value,
+        force=force,
+        request_id=exchange.request_id,
+    )
+    agreed = await exchange.propose(command, IdentityValue)
+    return reply(replies.identity_seeded(agreed.outcome.value))
+
+
+async def get_identities(exchange: Exchange) -> web.Response:
+    """`GET /debug/identities`: the latest number of each."""
+    database = await exchange.current_database()
+    with database.read() as txn:
+        latest = every(txn)
+    return reply(replies.identities(latest))
+
+
+def read_name(exchange: Exchange) -> str:
+    name = exchange.query.required("name")
+    bodies.check_document_id(name, "name")
+    return name
+
+
+ROUTES = (
+    Route("POST", f"{DATABASE}/identity/next", next_identity, knows("name")),
+    Route("POST", f"{DATABASE}/identity/seed", seed_identity, knows("name", "value", "force")),
+    Route("GET", f"{DATABASE}/debug/identities", get_identities),
+)

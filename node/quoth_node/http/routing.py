@@ -1,0 +1,164 @@
+"""From a request line to what serves it, and from whatever went wrong to an error body.
+
+One dictionary instead of the framework's router: paths and parameter names are read in any case,
+odd URLs of official clients must not be normalized away, and every error leaves as the same JSON.
+"""
+
+import logging
+from collections.abc import Mapping
+from itertools import chain
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from quoth_cluster.errors import FateUnknown
+from quoth_cluster.outcomes import Refusal
+from quoth_node.http.batch import ROUTES as BATCH
+from quoth_node.http.cluster import ROUTES as CLUSTER
+from quoth_node.http.compare_exchange import ROUTES as COMPARE_EXCHANGE
+from quoth_node.http.databases import ROUTES as DATABASES
+from quoth_node.http.databases import check_database_name
+from quoth_node.http.documents import ROUTES as DOCUMENTS
+from quoth_node.http.errors import (
+    STATUS,
+    UNEXPECTED,
+    ChangeRefused,
+    HttpError,
+    RouteNotFound,
+    UrlTooLong,
+    WaitTimedOut,
+    told,
+)
+from quoth_node.http.exchange import Exchange
+from quoth_node.http.hilo import ROUTES as HILO
+from quoth_node.http.identities import ROUTES as IDENTITIES
+from quoth_node.http.query import INTEGER, Query, decode
+from quoth_node.http.reply import reply
+from quoth_node.http.route import DATABASE, Route
+from quoth_node.http.services import Services
+from quoth_node.http.stats import ROUTES as STATS
+from quoth_node.http.topology import ROUTES as TOPOLOGY
+from quoth_node.http.topology import topology_etag
+from quoth_node.http.wire import replies
+
+log = logging.getLogger(__name__)
+PREFIX = "/databases/"
+ROWS = tuple(
+    chain(
+        BATCH,
+        CLUSTER,
+        COMPARE_EXCHANGE,
+        DATABASES,
+        DOCUMENTS,
+        HILO,
+        IDENTITIES,
+        STATS,
+        TOPOLOGY,
+    )
+)
+ROUTES: Mapping[tuple[str, str], Route] = {(row.method, row.path): row for row in ROWS}
+assert len(ROUTES) == len(ROWS), "a route is declared twice"
+assert all(cls in STATUS for cls in Refusal), "every refusal is told"
+REFRESH_TOPOLOGY = "Refresh-Topology"
+
+
+class Routing:
+    """Serves every request of one node."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request. Only a lost connection leaves as an exception."""
+        target = request.raw_path
+        try:
+            exchange, route = self._open(request, target)
+            if not route.passive:
+                exchange.check_membership()
+            response = await route.serve(exchange)
+            self._mark_old_topology(exchange, response)
+            return response
+        except ConnectionError:  # the client is gone; there is nobody to answer
+            raise
+        except Exception as error:
+            return self._tell(error, request.method, target)
+
+    def _open(self, request: web.Request, target: str) -> tuple[Exchange, Route]:
+        """The request as it reads, and its route.
+
+        Raises UrlTooLong, RouteNotFound, BadRequest.
+        """
+        limit = self._services.config.url_bytes_max
+        if len(target) > limit:
+            raise UrlTooLong(f"The URL is over the limit of {limit} bytes")
+        if not target.startswith("/"):  # the absolute form, as proxies send it
+            target = "/" + target.partition("://")[2].partition("/")[2]
+        path, _, raw_query = target.partition("?")
+        name, key = split_database(path)
+        route = ROUTES.get((request.method, key))
+        if route is None:
+            raise RouteNotFound(request.method, path[:1_000])
+        query = Query(raw_query)
+        query.check(route.parameters, tags=route.tags)
+        if name is not None:
+            name = check_database_name(decode(name))
+        return Exchange(self._services, request, target, query, name), route
+
+    def _mark_old_topology(self, exchange: Exchange, response: web.StreamResponse) -> None:
+        """Tell a client that its topology is old. The presence of the header is what counts."""
+        sent = exchange.header("Topology-Etag") or exchange.header("Cluster-Topology-Etag") or ""
+        if INTEGER.fullmatch(sent) is None:  # also "None", which the Python client sends
+            return
+        record = None
+        if exchange.database_name is not None:
+            database = self._services.machine.database(exchange.database_name)
+            record = database.record if database is not None else None
+        if int(sent) < topology_etag(self._services.raft.status(), record):
+            response.headers[REFRESH_TOPOLOGY] = "true"
+
+    def _tell(self, error: Exception, method: str, target: str) -> web.Response:
+        """An error as its body, by the table; one that nobody foresaw by a reference to the log."""
+        answer = told(error)
+        if answer is None:
+            reference = self._services.chance.uuid().hex[:8]
+            log.exception("unexpected error %s: %s %s", reference, method, target[:1_000])
+            message = (
+                f"An unexpected error; the log of node {self._services.node_tag} "
+                f"tells more under the reference {reference}"
+            )
+            body = replies.error(target, UNEXPECTED.official, message)
+            return reply(body, status=UNEXPECTED.status)
+        headers = error.headers if isinstance(error, HttpError) else None
+        body = replies.error(target, answer.official, message_of(error), extras_of(error))
+        return reply(body, status=answer.status, headers=headers)
+
+
+def split_database(path: str) -> tuple[str | None, str]:
+    """The database a path names, if any, and the path as the route table has it."""
+    lowered = path.lower()
+    if lowered.startswith(PREFIX):
+        name, slash, rest = path[len(PREFIX) :].partition("/")
+        if name and slash:
+            return name, f"{DATABASE}/{unquote(rest).lower()}"
+    return None, unquote(lowered)
+
+
+def message_of(error: Exception) -> str:
+    message = str(error) or type(error).__name__
+    if isinstance(error, FateUnknown):
+        # Not to be taken for a failure: it may be applied yet.
+        return f"The outcome is unknown, it may have been or may yet be applied: {message}"
+    return message
+
+
+def extras_of(error: Exception) -> Mapping[str, object] | None:
+    match error:
+        case ChangeRefused() if error.refused.refusal in CONCURRENCY_REFUSALS:
+            return replies.refused_extras(error.refused)
+        case WaitTimedOut() | FateUnknown():
+            return {"FailImmediately": True}  # official clients: do not try another node
+        case _:
+            return None
+
+
+CONCURRENCY_REFUSALS = frozenset(refusal for refusal in Refusal if STATUS[refusal].status == 409)

@@ -1,0 +1,41 @@
+"""What the HTTP room is given: the doors it knocks at, and its limits."""
+
+from dataclasses import dataclass, field
+
+from quoth_cluster.machine import Machine
+
+from quoth_cluster.clock import Chance, Clock
+from quoth_cluster.raft.door import RaftLog
+
+KIB, MIB = 1_024, 1_024 * 1_024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpConfig:
+    """The limits of the HTTP room. Going over one is a definite error with a name."""
+
+    body_bytes_max: int = 64 * MIB  # after inflating, too
+    url_bytes_max: int = 16 * KIB
+    reply_bytes_max: int = 256 * MIB  # of one page of documents
+    write_timeout_seconds: float = 15.0
+    read_timeout_seconds: float = 15.0
+    membership_timeout_seconds: float = 60.0  # a joining node catches up first
+    keepalive_seconds: float = 75.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            assert getattr(self, name) > 0, f"{name} must be more than 0"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """Everything the routes may touch: the log, read-only state, time, chance, who this node is."""
+
+    raft: RaftLog
+    machine: Machine
+    clock: Clock
+    chance: Chance
+    node_tag: str
+    server_id: str
+    peer_address: str = ""  # where the link of this node listens, host:port
+    config: HttpConfig = field(default_factory=HttpConfig)

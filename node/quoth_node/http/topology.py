@@ -1,0 +1,77 @@
+"""Where a database and its cluster can be reached.
+
+Clients ask this first and after every failure, so it is answered from what this node knows, even
+without a leader. This node's own address is told as the client wrote it.
+"""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from quoth_cluster.databases import DatabaseRecord
+from quoth_cluster.raft.door import GroupStatus
+from quoth_node.http.errors import DatabaseMissing
+from quoth_node.http.exchange import Exchange
+from quoth_node.http.reply import reply
+from quoth_node.http.route import Route, knows
+from quoth_node.http.wire import records
+from quoth_node.http.wire.records import Teller
+
+
+async def get_database_topology(exchange: Exchange) -> web.Response:
+    """`GET /topology`: the nodes that carry a database."""
+    name = exchange.query.required("name")
+    try:
+        database = await exchange.known_database(name)
+    except DatabaseMissing as missing:
+        # The status and the header are what clients go by; the body is that of the official server.
+        return reply(records.topology_of_missing(name), status=503, headers=missing.headers)
+    status = exchange.services.raft.status()
+    etag = topology_etag(status, database.record)
+    members = addresses(exchange, status)
+    return reply(records.database_topology(database.record.name, members, etag=etag))
+
+
+async def get_cluster_topology(exchange: Exchange) -> web.Response:
+    """`GET /cluster/topology`: the nodes of the cluster."""
+    status = exchange.services.raft.status()
+    body = records.cluster_topology(status, addresses(exchange, status), teller(exchange))
+    return reply(body)
+
+
+def topology_etag(status: GroupStatus, record: DatabaseRecord | None) -> int:
+    """Grows whenever the nodes of a database change: every member carries every database."""
+    created = record.command_index if record is not None else 0
+    return max(created, status.members_command_index)
+
+
+def addresses(exchange: Exchange, status: GroupStatus) -> Mapping[str, str]:
+    """Addresses by tag, in an order that stays."""
+    own = exchange.services.node_tag
+    members = sorted(status.members, key=lambda member: (len(member.tag), member.tag))
+    return {m.tag: exchange.own_url if m.tag == own else m.url for m in members}
+
+
+def teller(exchange: Exchange) -> Teller:
+    """Who answers, and when."""
+    services = exchange.services
+    return Teller(services.clock.now_micros(), exchange.own_url, services.node_tag)
+
+
+ROUTES = (
+    Route(
+        "GET",
+        "/topology",
+        get_database_topology,
+        knows("name", "localUrl", "private", "includePromotables", "usePrivateUrls"),
+        tags=True,
+    ),
+    Route(
+        "GET",
+        "/cluster/topology",
+        get_cluster_topology,
+        knows("localUrl"),
+        tags=True,
+        passive=True,
+    ),
+)

@@ -1,0 +1,4 @@
+"""The only place that knows JSON: `bodies` reads what comes in, `replies` and `records` write.
+
+Documents and compare-exchange values pass through as bytes; they are spliced, never decoded.
+"""

@@ -1,0 +1,368 @@
+"""JSON bodies -> values and commands. Every wrong field is named, with what was expected of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from quoth_cluster.commands import (
+    COMPARE_EXCHANGE_KEY_BYTES_MAX,
+    DOCUMENT_ID_BYTES_MAX,
+    DeleteCompareExchange,
+    DeleteDocument,
+    PutCompareExchange,
+    PutDocument,
+)
+from quoth_node.http.errors import BadBody, BadRequest, KeyTooBig, NotSupported, UnknownCommandType
+from quoth_node.http.query import INT64_MAX, INT64_MIN, shortened
+
+UINT64_MAX = 2**64 - 1
+LONG_NUMBER = re.compile(rb"[0-9]{19}")
+# Possessive, so that a long string costs no memory of its own. The text is valid JSON by then.
+STRING_OR_NUMBER = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?[0-9]++(?:[.eE][0-9.eE+-]++)?+', re.DOTALL)
+
+EMPTY_COLLECTION = "@empty"
+# Made by the server; clients send them back with what they loaded.
+SERVER_METADATA = frozenset(
+    {
+        "@id",
+        "@change-vector",
+        "@last-modified",
+        "@flags",
+        "@index-score",
+        "@projection",
+        "@attachments",
+        "@counters",
+        "@timeseries",
+    }
+)
+NOT_SUPPORTED_COMMANDS = frozenset(
+    {
+        "AttachmentCOPY",
+        "AttachmentDELETE",
+        "AttachmentMOVE",
+        "AttachmentPUT",
+        "BatchPATCH",
+        "BatchTrackChanges",
+        "Counters",
+        "ForceRevisionCreation",
+        "HeartBeat",
+        "JsonPatch",
+        "PATCH",
+        "TimeSeries",
+        "TimeSeriesBulkInsert",
+        "TimeSeriesCopy",
+        "TimeSeriesWithIncrements",
+    }
+)
+# What a database record may hold without asking for anything: the rest must be empty or null.
+RECORD_PASSED_OVER = frozenset(
+    {"DatabaseName", "Settings", "Topology", "ConflictSolverConfig", "EtagForBackup", "Etag"}
+)
+RECORD_DEFAULTS = {"LockMode": "Unlock", "DatabaseState": "Normal"}
+
+DocumentCommand = PutDocument | DeleteDocument
+CompareExchangeCommand = PutCompareExchange | DeleteCompareExchange
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch as it was sent. Invariant: not cluster-wide means no compare-exchange commands."""
+
+    documents: tuple[DocumentCommand, ...]
+    compare_exchange: tuple[CompareExchangeCommand, ...]
+    cluster_wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseWanted:
+    """A database as its creator describes it."""
+
+    name: str | None
+    settings: bytes
+
+
+def parse(body: bytes | bytearray) -> object:
+    """The JSON value in `body`.
+
+    Raises BadBody, also where a number or the nesting could not be kept as it is.
+    """
+    if not body:
+        raise BadBody("The body is empty: JSON was expected")
+    try:
+        value: object = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadBody(f"The body is not JSON: {error}") from error
+    if LONG_NUMBER.search(body) is not None:
+        check_numbers(body)
+    return value
+
+
+def check_numbers(body: bytes | bytearray) -> None:
+    """Raise BadBody for a whole number that 64 bits cannot hold: parsing made a float of it."""
+    for match in STRING_OR_NUMBER.finditer(body):
+        token = match[0]
+        if len(token) < 19 or token[:1] == b'"' or not token.removeprefix(b"-").isdigit():
+            continue
+        if len(token) > 20 or not INT64_MIN <= int(token) <= UINT64_MAX:
+            raise BadBody(
+                f"The whole number {shortened(token.decode())} does not fit into 64 bits; "
+                "send it as a string"
+            )
+
+
+def dump(value: object) -> bytes:
+    """The bytes of a parsed value; raises BadBody if it is nested too deep to be kept."""
+    try:
+        return orjson.dumps(value)
+    except TypeError as error:
+        raise BadBody("The JSON is nested too deep: 254 levels can be kept") from error
+
+
+def read_batch(body: bytes | bytearray, *, new_id: Callable[[], str]) -> Batch:
+    """The commands of `POST /bulk_docs`, split into documents and compare-exchange values."""
+    whole = an_object(parse(body), "The body")
+    cluster_wide = is_cluster_wide(whole)
+    commands = whole.get("Commands")
+    if not isinstance(commands, list):
+        raise expected("Commands", "an array", commands)
+    if not commands:
+        raise BadRequest("The batch holds no commands")
+    documents: list[DocumentCommand] = []
+    values: list[CompareExchangeCommand] = []
+    for number, command in enumerate(commands):
+        where = f"Commands[{number}]"
+        fields = an_object(command, where)
+        kind = text(fields, "Type", where, required=True)
+        if kind == "PUT":
+            documents.append(read_put(fields, where, cluster_wide=cluster_wide, new_id=new_id))
+        elif kind == "DELETE":
+            documents.append(read_delete(fields, where, cluster_wide=cluster_wide))
+        elif kind in ("CompareExchangePUT", "CompareExchangeDELETE"):
+            if not cluster_wide:
+                raise BadRequest(f"{where}: {kind} needs TransactionMode ClusterWide")
+            values.append(read_compare_exchange(fields, where, is_put=kind.endswith("PUT")))
+        elif kind in NOT_SUPPORTED_COMMANDS:
+            raise NotSupported(f"{where}: commands of type {kind} are not supported yet")
+        else:
+            raise UnknownCommandType(f"Invalid command type: {shortened(str(kind))}")
+    return Batch(tuple(documents), tuple(values), cluster_wide)
+
+
+def is_cluster_wide(whole: dict[str, Any]) -> bool:
+    mode = whole.get("TransactionMode")
+    if mode not in (None, "SingleNode", "ClusterWide"):
+        raise expected("TransactionMode", "'SingleNode' or 'ClusterWide'", mode)
+    return bool(mode == "ClusterWide")
+
+
+def read_put(
+    fields: dict[str, Any], where: str, *, cluster_wide: bool, new_id: Callable[[], str]
+) -> PutDocument:
+    document_id = text(fields, "Id", where) or new_id()
+    document = an_object(fields.get("Document"), f"{where}.Document")
+    original = text(fields, "OriginalChangeVector", where)
+    if cluster_wide and original is None:
+        # The official Python client says only here what it loaded; without it, its updates of
+        # guarded documents could never succeed.
+        original = loaded_change_vector(document)
+    return put_document(
+        document_id,
+        document,
+        where,
+        expected_change_vector=text(fields, "ChangeVector", where),
+        original_change_vector=original,
+    )
+
+
+def loaded_change_vector(document: dict[str, Any]) -> str | None:
+    metadata = document.get("@metadata")
+    value = metadata.get("@change-vector") if isinstance(metadata, dict) else None
+    return value if isinstance(value, str) and value else None
+
+
+def put_document(
+    document_id: str,
+    document: dict[str, Any],
+    where: str,
+    *,
+    expected_change_vector: str | None,
+    original_change_vector: str | None = None,
+) -> PutDocument:
+    """The command that stores `document`, which is taken apart by it."""
+    check_document_id(document_id, where)
+    metadata = document.pop("@metadata", None)
+    kept = {} if metadata is None else an_object(metadata, f"{where}: @metadata")
+    kept = {name: value for name, value in kept.items() if name not in SERVER_METADATA}
+    collection = text(kept, "@collection", f"{where}: @metadata")
+    if not collection:
+        kept.pop("@collection", None)
+    return PutDocument(
+        document_id=document_id,
+        body=dump(document),
+        metadata=dump(kept),
+        collection=collection or EMPTY_COLLECTION,
+        expected_change_vector=expected_change_vector,
+        original_change_vector=original_change_vector,
+    )
+
+
+def read_delete(fields: dict[str, Any], where: str, *, cluster_wide: bool) -> DeleteDocument:
+    document_id = text(fields, "Id", where, required=True)
+    assert document_id is not None
+    check_document_id(document_id, where)
+    prefixed = boolean(fields, "IdPrefixed", where)
+    if prefixed and cluster_wide:
+        raise BadRequest(f"{where}: a cluster transaction cannot delete by prefix")
+    return DeleteDocument(
+        document_id=document_id,
+        expected_change_vector=text(fields, "ChangeVector", where),
+        original_change_vector=text(fields, "OriginalChangeVector", where),
+        prefixed=prefixed,
+    )
+
+
+def read_compare_exchange(
+    fields: dict[str, Any], where: str, *, is_put: bool
+) -> CompareExchangeCommand:
+    key = text(fields, "Id", where, required=True)
+    assert key is not None
+    check_key(key)
+    index = integer(fields, "Index", where)
+    if not is_put:
+        return DeleteCompareExchange(key=key, expected_index=index)
+    value = compare_exchange_value(fields.get("Document"), f"{where}.Document")
+    return PutCompareExchange(key=key, expected_index=index, value=value)
+
+
+def compare_exchange_value(value: object, where: str) -> bytes:
+    """The bytes of a compare-exchange value: an object with the property `Object`."""
+    fields = an_object(value, where)
+    if "Object" not in fields:
+        raise BadRequest(f"{where}: the property 'Object' is missing")
+    return dump(fields)
+
+
+def read_ids(body: bytes | bytearray) -> list[str]:
+    """The ids of `POST /docs`."""
+    ids = an_object(parse(body), "The body").get("Ids")
+    if not isinstance(ids, list):
+        raise expected("Ids", "an array of strings", ids)
+    for number, document_id in enumerate(ids):
+        if not isinstance(document_id, str):
+            raise expected(f"Ids[{number}]", "a string", document_id)
+    return ids
+
+
+def read_database(body: bytes | bytearray) -> DatabaseWanted:
+    """The record of `PUT /admin/databases`; what is not supported yet must be empty."""
+    record = an_object(parse(body), "The body")
+    for name, value in record.items():
+        if value and name not in RECORD_PASSED_OVER and value != RECORD_DEFAULTS.get(name):
+            raise NotSupported(f"A database with {shortened(name)} is not supported yet")
+    settings = record.get("Settings")
+    settings = {} if settings is None else an_object(settings, "Settings")
+    for name, value in settings.items():
+        if not isinstance(value, str | None):
+            raise expected(f"Settings.{shortened(name)}", "a string", value)
+    return DatabaseWanted(name=text(record, "DatabaseName", "The body"), settings=dump(settings))
+
+
+def read_database_names(body: bytes | bytearray) -> tuple[tuple[str, ...], bool]:
+    """Which databases `DELETE /admin/databases` names, and whether their files go too."""
+    fields = an_object(parse(body), "The body")
+    names = fields.get("DatabaseNames")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise expected("DatabaseNames", "an array of strings", names)
+    if not names:
+        raise BadRequest("DatabaseNames is empty: there is nothing to delete")
+    if fields.get("FromNodes"):
+        raise NotSupported("FromNodes: a database is on every node, and deleted from all of them")
+    return tuple(names), boolean(fields, "HardDelete", "The body")
+
+
+def check_document_id(document_id: str, where: str = "id") -> None:
+    """Raise BadRequest unless `document_id` can name a document."""
+    if "\0" in document_id:
+        raise BadRequest(f"{where}: a document id cannot hold a NUL character")
+    # A character is at most four bytes, and no lower case longer than three characters: most ids
+    # are so short that they need no encoding to tell.
+    if len(document_id) * 12 <= DOCUMENT_ID_BYTES_MAX:
+        return
+    size = len(document_id.lower().encode())
+    if size > DOCUMENT_ID_BYTES_MAX:
+        raise BadRequest(
+            f"{where}: the document id '{shortened(document_id)}' is {size} bytes long, "
+            f"over the limit of {DOCUMENT_ID_BYTES_MAX}"
+        )
+
+
+def check_key(key: str) -> None:
+    """Raise KeyTooBig or BadRequest unless `key` can name a compare-exchange value."""
+    if "\0" in key:
+        raise BadRequest("A compare-exchange key cannot hold a NUL character")
+    size = len(key.lower().encode())
+    if size > COMPARE_EXCHANGE_KEY_BYTES_MAX:
+        raise KeyTooBig(
+            f"The compare-exchange key '{shortened(key)}' is {size} bytes long, "
+            f"over the limit of {COMPARE_EXCHANGE_KEY_BYTES_MAX}"
+        )
+
+
+def is_name(name: str) -> bool:
+    """Whether `name` can name a document or a compare-exchange value; their limits are the same."""
+    return "\0" not in name and len(name.lower().encode()) <= DOCUMENT_ID_BYTES_MAX
+
+
+def an_object(value: object, where: str) -> dict[str, Any]:
+    """`value` as a JSON object; raises BadRequest if it is something else."""
+    if not isinstance(value, dict):
+        raise expected(where, "an object", value)
+    return value
+
+
+def text(fields: dict[str, Any], name: str, where: str, *, required: bool = False) -> str | None:
+    """A string field; None if it is null or absent, which `required` forbids, as it does ''."""
+    value = fields.get(name)
+    if isinstance(value, str) and (value or not required):
+        return value
+    if required or value is not None:
+        raise expected(f"{where}.{name}", "a string" + " with something in it" * required, value)
+    return None
+
+
+def integer(fields: dict[str, Any], name: str, where: str) -> int:
+    value = fields.get(name)
+    if type(value) is not int or not INT64_MIN <= value <= INT64_MAX:
+        raise expected(f"{where}.{name}", "a whole number of 64 bits", value)
+    return value
+
+
+def boolean(fields: dict[str, Any], name: str, where: str) -> bool:
+    value = fields.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise expected(f"{where}.{name}", "true or false", value)
+    return bool(value)
+
+
+def expected(where: str, kind: str, value: object) -> BadRequest:
+    """The error that says what a field should have been, and what it was."""
+    return BadRequest(f"{where}: {kind} was expected, not {described(value)}")
+
+
+def described(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the string '{shortened(value)}'"
+        case list():
+            return "an array"
+        case _:
+            return "an object"

@@ -1,0 +1,370 @@
+"""Databases, topologies, nodes and statistics -> JSON bodies.
+
+The records hold every key that the official clients read, most of them empty: what this server does
+not have, it says by an empty value rather than by silence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from quoth_cluster.clock import to_wire
+from quoth_cluster.databases import DatabaseRecord
+from quoth_cluster.log import Member
+from quoth_cluster.raft.door import GroupStatus
+from quoth_node.http.host import HostFacts
+from quoth_node.http.reply import SERVER_VERSION
+
+# The first two parts of the version are what clients compare.
+BUILD = {
+    "BuildVersion": 72,
+    "ProductVersion": "7.2",
+    "CommitHash": "quoth",
+    "FullVersion": "7.2.0",
+}
+SCHEMA_VERSION = 72_000
+UNITS = ("Bytes", "KBytes", "MBytes", "GBytes", "TBytes")
+
+RECORD_START = {
+    "Disabled": False,
+    "Encrypted": False,
+    "EtagForBackup": 0,
+    "DeletionInProgress": {},
+    "RollingIndexes": {},
+    "DatabaseState": "Normal",
+    "LockMode": "Unlock",
+}
+NULL_FEATURES = (
+    "Sharding ConflictSolverConfig DocumentsCompression Revisions RevisionsBin TimeSeries "
+    "RevisionsForConflicts Expiration Refresh DataArchival Integrations Client Studio"
+).split()
+OBJECT_FEATURES = (
+    "Sorters Analyzers Indexes IndexesHistory AutoIndexes RavenConnectionStrings "
+    "SqlConnectionStrings OlapConnectionStrings ElasticSearchConnectionStrings "
+    "QueueConnectionStrings SnowflakeConnectionStrings AiConnectionStrings"
+).split()
+LIST_FEATURES = (
+    "PeriodicBackups ExternalReplications SinkPullReplications HubPullReplications AiAgents "
+    "RavenEtls SqlEtls ElasticSearchEtls OlapEtls QueueEtls QueueSinks SnowflakeEtls "
+    "EmbeddingsGenerations GenAis UnusedDatabaseIds SupportedFeatures"
+).split()
+FEATURES: dict[str, object] = {
+    **dict.fromkeys(NULL_FEATURES),
+    **{name: {} for name in OBJECT_FEATURES},
+    **{name: [] for name in LIST_FEATURES},
+    "TruncatedClusterTransactionCommandsCount": 0,
+}
+NO_COUNTS = dict.fromkeys(
+    (
+        "CountOfRevisionDocuments",
+        "CountOfDocumentsConflicts",
+        "CountOfConflicts",
+        "CountOfAttachments",
+        "CountOfCounterEntries",
+        "CountOfTimeSeriesSegments",
+    ),
+    0,
+)
+LICENSE = {
+    "Id": None,
+    "LicensedTo": None,
+    "Status": "MIT - Open Source",
+    "Expired": False,
+    "UpgradeRequired": None,
+    "Ratio": None,
+    "Attributes": None,
+    "ErrorMessage": None,
+    "Type": "None",
+    "Version": None,
+    "Expiration": None,
+    "SubscriptionExpiration": None,
+    "DistributedCluster": True,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Who answers, and when: some bodies carry it as their metadata."""
+
+    at_micros: int
+    url: str
+    node_tag: str
+
+    def metadata(self) -> dict[str, object]:
+        return {"DateTime": to_wire(self.at_micros), "WebUrl": self.url, "NodeTag": self.node_tag}
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one snapshot of a database holds."""
+
+    documents: int
+    tombstones: int
+    identities: int
+    compare_exchange: int
+    last_etag: int
+    last_document_etag: int
+    collections: Mapping[str, int]
+
+
+def build_version() -> bytes:
+    return orjson.dumps(BUILD)
+
+
+def license_status() -> bytes:
+    return orjson.dumps(LICENSE)
+
+
+def no_client_configuration() -> bytes:
+    return orjson.dumps({"Etag": 0, "Configuration": None})
+
+
+def database_names(names: Sequence[str]) -> bytes:
+    return orjson.dumps({"Databases": names})
+
+
+def database_infos(records: Sequence[DatabaseRecord]) -> bytes:
+    infos = [
+        {"Name": record.name, "Disabled": False, "IsEncrypted": False, "LockMode": "Unlock"}
+        for record in records
+    ]
+    return orjson.dumps({"Databases": infos})
+
+
+def database_record(record: DatabaseRecord, status: GroupStatus, *, etag: int) -> bytes:
+    return orjson.dumps(
+        {
+            "DatabaseName": record.name,
+            **RECORD_START,
+            "Topology": record_topology(record, status),
+            **FEATURES,
+            "Settings": orjson.Fragment(record.settings),
+            "Etag": etag,
+        }
+    )
+
+
+def database_created(record: DatabaseRecord, status: GroupStatus, *, urls: Sequence[str]) -> bytes:
+    return orjson.dumps(
+        {
+            "RaftCommandIndex": record.command_index,
+            "Name": record.name,
+            "Topology": record_topology(record, status),
+            "NodesAddedTo": urls,
+            "ShardsDefined": False,
+        }
+    )
+
+
+def databases_deleted(command_index: int) -> bytes:
+    return orjson.dumps({"RaftCommandIndex": command_index, "PendingDeletes": []})
+
+
+def record_topology(record: DatabaseRecord, status: GroupStatus) -> dict[str, object]:
+    """Every member of the cluster carries every database."""
+    return {
+        "Members": [member.tag for member in status.members],
+        "Promotables": [],
+        "Rehabs": [],
+        "PredefinedMentors": {},
+        "DemotionReasons": {},
+        "PromotablesStatus": {},
+        "Stamp": {"Index": record.command_index, "Term": status.term, "LeadersTicks": -2},
+        "DynamicNodesDistribution": False,
+        "ReplicationFactor": len(status.members),
+        "PriorityOrder": [],
+        "NodesModifiedAt": to_wire(record.at_micros),
+        "DatabaseTopologyIdBase64": record.topology_id,
+        "ClusterTransactionIdBase64": record.cluster_transaction_id,
+    }
+
+
+def database_topology(name: str, members: Mapping[str, str], *, etag: int) -> bytes:
+    """Where a database can be reached: its members' addresses by tag."""
+    nodes = [
+        {
+            "Url": url,
+            "ClusterTag": tag,
+            "ServerRole": "Member",
+            "Database": name,
+            "ServerVersion": SERVER_VERSION,
+        }
+        for tag, url in members.items()
+    ]
+    return orjson.dumps({"Promotables": [], "Nodes": nodes, "Etag": etag})
+
+
+def topology_of_missing(name: str) -> bytes:
+    return orjson.dumps({"Type": "Error", "Message": f"Database {name} wasn't found"})
+
+
+def cluster_topology(status: GroupStatus, members: Mapping[str, str], teller: Teller) -> bytes:
+    etag = status.members_command_index
+    return orjson.dumps(
+        {
+            "@metadata": teller.metadata(),
+            "Topology": {
+                "TopologyId": status.cluster_id,
+                "AllNodes": members,
+                "Members": members,
+                "Promotables": {},
+                "Watchers": {},
+                "LastNodeId": max(members, default=""),
+                "Etag": etag,
+            },
+            "Etag": etag,
+            "Leader": status.leader,
+            "LeaderShipDuration": 0,
+            "CurrentState": status.role.value,
+            "NodeTag": status.node_tag,
+            "ServerRole": "Member" if members else "None",
+            "CurrentTerm": status.term,
+            "NodeLicenseDetails": {},
+            "LastStateChangeReason": status.role.value,
+            "Status": {
+                peer.tag: peer_status(peer.connected, peer.match_index) for peer in status.peers
+            },
+        }
+    )
+
+
+def peer_status(connected: bool, match_index: int | None) -> dict[str, object]:
+    return {
+        "Connected": connected,
+        "ErrorDetails": None if connected else "not connected",
+        "LastSent": None,
+        "LastReply": None,
+        "LastSentMessage": None,
+        "LastMatchingIndex": match_index or 0,
+    }
+
+
+def node_info(status: GroupStatus, host: HostFacts, *, server_id: str) -> bytes:
+    return orjson.dumps(
+        {
+            "NodeTag": status.node_tag,
+            "TopologyId": status.cluster_id,
+            "Certificate": None,
+            "ClusterStatus": None,
+            "NumberOfCores": host.cores,
+            "InstalledMemoryInGb": host.memory_gb,
+            "UsableMemoryInGb": host.memory_gb,
+            "BuildInfo": {**BUILD, "AssemblyVersion": SERVER_VERSION},
+            "OsInfo": {
+                "Type": host.system,
+                "FullName": host.system_name,
+                "Version": host.system_version,
+                "BuildVersion": host.system_version,
+                "Is64Bit": True,
+            },
+            "ServerId": server_id,
+            "CurrentState": status.role.value,
+            "ServerRole": "Member" if status.members else "None",
+            "HasFixedPort": True,
+            "ServerSchemaVersion": SCHEMA_VERSION,
+            "LastStateChangeReason": status.role.value,
+        }
+    )
+
+
+def group_status(status: GroupStatus) -> bytes:
+    """How this node stands in its group, for `quoth cluster status`."""
+    return orjson.dumps(
+        {
+            "ClusterId": status.cluster_id,
+            "NodeTag": status.node_tag,
+            "Role": status.role.value,
+            "Leader": status.leader,
+            "Term": status.term,
+            "LastLogIndex": status.last_log_index,
+            "CommitIndex": status.commit_index,
+            "AppliedIndex": status.applied_index,
+            "CommandIndex": status.command_index,
+            "Members": [member_row(member) for member in status.members],
+            "Peers": [
+                {
+                    "Tag": peer.tag,
+                    "Connected": peer.connected,
+                    "MatchIndex": peer.match_index,
+                    "Lag": peer.lag,
+                }
+                for peer in status.peers
+            ],
+        }
+    )
+
+
+def join_info(status: GroupStatus) -> bytes:
+    """What a node must know before it joins this cluster."""
+    own = next((m.peer_address for m in status.members if m.tag == status.node_tag), None)
+    return orjson.dumps(
+        {
+            "ClusterId": status.cluster_id,
+            "Leader": status.leader,
+            "NodeTag": status.node_tag,
+            "PeerAddress": own,
+            "Members": [member_row(member) for member in status.members],
+        }
+    )
+
+
+def member_row(member: Member) -> dict[str, str]:
+    return {"Tag": member.tag, "Url": member.url, "PeerAddress": member.peer_address}
+
+
+def statistics(
+    record: DatabaseRecord, counts: Counts, teller: Teller, *, size_bytes: int, detailed: bool
+) -> bytes:
+    body: dict[str, object] = {
+        "@metadata": teller.metadata(),
+        "CountOfIndexes": 0,
+        "CountOfDocuments": counts.documents,
+        "CountOfTombstones": counts.tombstones,
+        **NO_COUNTS,
+        "CountOfUniqueAttachments": 0,
+        "Indexes": [],
+        "DatabaseChangeVector": database_change_vector(teller.node_tag, counts.last_etag, record),
+        "DatabaseId": record.database_id,
+        "NumberOfTransactionMergerQueueOperations": 0,
+        "Is64Bit": True,
+        "Pager": "LMDB",
+        "LastDocEtag": counts.last_document_etag,
+        "LastDatabaseEtag": counts.last_etag,
+        "LastIndexingTime": None,
+        "SizeOnDisk": size(size_bytes),
+        "TempBuffersSizeOnDisk": size(0),
+    }
+    if detailed:
+        body |= {
+            "CountOfIdentities": counts.identities,
+            "CountOfCompareExchange": counts.compare_exchange,
+            "CountOfCompareExchangeTombstones": 0,
+            "CountOfTimeSeriesDeletedRanges": 0,
+        }
+    return orjson.dumps(body)
+
+
+def collection_statistics(counts: Counts) -> bytes:
+    return orjson.dumps(
+        {
+            "CountOfDocuments": counts.documents,
+            "CountOfTombstones": counts.tombstones,
+            **NO_COUNTS,
+            "CountOfTimeSeriesDeletedRanges": 0,
+            "Collections": counts.collections,
+        }
+    )
+
+
+def database_change_vector(node_tag: str, last_etag: int, record: DatabaseRecord) -> str:
+    """A string that changes with every change of a document in this database."""
+    return f"{node_tag}:{last_etag}-{record.database_id}"
+
+
+def size(count: int) -> dict[str, object]:
+    """A number of bytes, for programs and for people."""
+    amount, unit = float(count), 0
+    while amount >= 1_024 and unit < len(UNITS) - 1:
+        amount, unit = amount / 1_024, unit + 1
+    return {"SizeInBytes": count, "HumaneSize": f"{amount:.4g} {UNITS[unit]}"}

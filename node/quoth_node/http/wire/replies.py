@@ -1,0 +1,203 @@
+"""Outcomes, documents and errors -> JSON bodies. Stored bytes are spliced in, never decoded."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from quoth_cluster.clock import to_wire
+from quoth_cluster.compare_exchange import CompareExchangeValue
+from quoth_cluster.documents import StoredDocument
+from quoth_cluster.outcomes import (
+    BatchSaved,
+    CompareExchangeAnswer,
+    DocumentDeleted,
+    DocumentPut,
+    HiLoRange,
+    Refusal,
+    Refused,
+    TransactionSaved,
+)
+
+TARGET_CHARACTERS_MAX = 2_048
+NULL = b"null"
+
+
+def error(
+    target: str, official: str, message: str, extras: Mapping[str, object] | None = None
+) -> bytes:
+    """The body of every error: four strings that clients insist on, and perhaps more."""
+    message = printable(message)
+    return orjson.dumps(
+        {
+            "Url": printable(target[:TARGET_CHARACTERS_MAX]),
+            "Type": official,
+            "Message": message,
+            "Error": f"{official}: {message}",
+            **(extras or {}),
+        }
+    )
+
+
+def refused_extras(refused: Refused) -> dict[str, object]:
+    """What an error body says about a refused change beyond its message."""
+    extras: dict[str, object] = {
+        "Id": refused.document_id,
+        "ExpectedChangeVector": refused.expected_change_vector,
+        "ActualChangeVector": refused.actual_change_vector,
+    }
+    if refused.refusal == Refusal.CLUSTER_TRANSACTION:
+        extras["ConcurrencyViolations"] = [
+            {
+                "Type": violation.kind,
+                "Id": violation.key,
+                "Expected": violation.expected_index,
+                "Actual": violation.actual_index,
+            }
+            for violation in refused.violations
+        ]
+    return extras
+
+
+def printable(text: str) -> str:
+    """`text` without the lone surrogates that raw bytes of a request line turn into."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def documents(
+    results: Iterable[StoredDocument | None],
+    *,
+    metadata_only: bool,
+    includes: Iterable[StoredDocument] | None = None,
+    compare_exchange_includes: bytes | None = None,
+) -> bytes:
+    """Documents in order, null for a missing one; `includes` by id unless it is None."""
+    parts = [b'{"Results":[', b",".join(one(result, metadata_only) for result in results), b"]"]
+    if includes is not None:
+        members = (
+            orjson.dumps(included.document_id) + b":" + one(included, metadata_only)
+            for included in includes
+        )
+        parts += [b',"Includes":{', b",".join(members), b"}"]
+    if compare_exchange_includes is not None:
+        parts += [b',"CompareExchangeValueIncludes":', compare_exchange_includes]
+    parts.append(b"}")
+    return b"".join(parts)
+
+
+def one(document: StoredDocument | None, metadata_only: bool) -> bytes:
+    if document is None:
+        return NULL
+    return document.metadata_json() if metadata_only else document.to_json()
+
+
+def put_saved(put: DocumentPut) -> bytes:
+    """The answer to `PUT /docs`."""
+    return orjson.dumps({"Id": put.document_id, "ChangeVector": put.change_vector})
+
+
+def batch_saved(saved: BatchSaved) -> bytes:
+    """Result i answers command i; no extra keys, for clients copy them into their metadata."""
+    return orjson.dumps({"Results": [batch_result(result) for result in saved.results]})
+
+
+def batch_result(result: DocumentPut | DocumentDeleted) -> dict[str, Any]:
+    match result:
+        case DocumentPut():
+            return {
+                "Type": "PUT",
+                "@id": result.document_id,
+                "@collection": result.collection,
+                "@change-vector": result.change_vector,
+                "@last-modified": to_wire(result.at_micros),
+            }
+        case DocumentDeleted(deleted=True):
+            return {
+                "Id": result.document_id,
+                "Type": "DELETE",
+                "Deleted": True,
+                "ChangeVector": result.change_vector,
+            }
+        case DocumentDeleted():
+            return {"Id": result.document_id, "Type": "DELETE", "Deleted": False}
+
+
+def transaction_saved(saved: TransactionSaved) -> bytes:
+    """Documents first, then compare-exchange values, whatever the order of the commands."""
+    results = [transaction_result(result) for result in saved.documents]
+    results += [
+        {
+            "Type": "CompareExchangeDELETE" if changed.deleted else "CompareExchangePUT",
+            "Key": changed.key,
+            "Index": saved.command_index,
+        }
+        for changed in saved.compare_exchange
+    ]
+    return orjson.dumps({"Results": results, "TransactionIndex": saved.command_index})
+
+
+def transaction_result(result: DocumentPut | DocumentDeleted) -> dict[str, Any]:
+    is_put = isinstance(result, DocumentPut)
+    return {
+        "Type": "PUT" if is_put else "DELETE",
+        "@last-modified": to_wire(result.at_micros),
+        "@id" if is_put else "Id": result.document_id,
+        "@change-vector": result.change_vector,
+    }
+
+
+def hilo_range(lent: HiLoRange) -> bytes:
+    return orjson.dumps(
+        {
+            "Prefix": lent.prefix,
+            "Low": lent.low,
+            "High": lent.high,
+            "LastSize": lent.size,
+            "ServerTag": lent.node_tag,
+            "LastRangeAt": to_wire(lent.at_micros),
+        }
+    )
+
+
+def identity_taken(value: int) -> bytes:
+    return orjson.dumps({"NewIdentityValue": value})
+
+
+def identity_seeded(value: int) -> bytes:
+    return orjson.dumps({"NewSeedValue": value})
+
+
+def identities(latest: Mapping[str, int]) -> bytes:
+    return orjson.dumps(latest)
+
+
+def compare_exchange_answer(answer: CompareExchangeAnswer) -> bytes:
+    successful = b"true" if answer.successful else b"false"
+    value = answer.value or NULL
+    return b'{"Index":%d,"Value":%b,"Successful":%b}' % (answer.index, value, successful)
+
+
+def compare_exchange_values(values: Sequence[tuple[str, CompareExchangeValue | None]]) -> bytes:
+    """Values by the keys that were asked for; null and -1 for a missing one."""
+    return b'{"Results":[' + b",".join(compare_exchange_item(*value) for value in values) + b"]}"
+
+
+def compare_exchange_item(key: str, found: CompareExchangeValue | None, more: bytes = b"") -> bytes:
+    value, index = (found.value, found.index) if found else (NULL, -1)
+    name = orjson.dumps(found.key if found else key)
+    return b'{"Key":%b,"Value":%b,"Index":%d%b}' % (name, value, index, more)
+
+
+def compare_exchange_includes(
+    values: Iterable[tuple[str, CompareExchangeValue | None]],
+    guards: Iterable[CompareExchangeValue] = (),
+    *,
+    cluster_transaction_id: str = "",
+) -> bytes:
+    """Included values by key; an atomic guard tells the change vector that proves it."""
+    parts = [orjson.dumps(key) + b":" + compare_exchange_item(key, found) for key, found in values]
+    for guard in guards:
+        vector = orjson.dumps(f"TRXN:{guard.index}-{cluster_transaction_id}")
+        item = compare_exchange_item(guard.key, guard, b',"ChangeVector":' + vector)
+        parts.append(orjson.dumps(guard.key) + b":" + item)
+    return b"{" + b",".join(parts) + b"}"
