@@ -1,0 +1,135 @@
+"""Compare-exchange values of a cluster-wide session: what was seen, and what it shall become. Pure.
+
+Invariant: `_tracked` holds at most one entry per folded key; an entry is new (index 0), read, or
+to be deleted.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from quoth.commands import DeleteValue, PutValue, StoredValue, fold
+from quoth.errors import Misuse
+from quoth.serialization import canonical, from_json, to_json
+
+T = TypeVar("T")
+KEY_BYTES_MAX = 512
+
+
+@dataclass(slots=True, eq=False)
+class CompareExchangeValue(Generic[T]):
+    """A value the whole cluster agrees on. Assign `value`, and `save_changes` writes it.
+
+    `index` is the log index of its last change; 0 means that it is new.
+    """
+
+    key: str
+    index: int
+    value: T
+
+
+@dataclass(slots=True)
+class _Tracked:
+    item: CompareExchangeValue[Any] | None  # None: known to be missing, or deleted by key
+    key: str
+    index: int = 0
+    snapshot: bytes | None = None  # what the server holds; None: must be written
+    is_deleted: bool = False
+
+
+class TrackedValues:
+    """The compare-exchange values one session works with."""
+
+    def __init__(self) -> None:
+        self._tracked: dict[str, _Tracked] = {}
+
+    def create(self, key: str, value: T) -> CompareExchangeValue[T]:
+        """A new value; the save is refused if the key has one by then."""
+        _check_key(key)
+        known = self._tracked.get(fold(key))
+        if known is not None and (known.item is not None or known.is_deleted):
+            raise Misuse(f"this session already works with the compare-exchange value {key!r}")
+        item = CompareExchangeValue(key, 0, value)
+        self._tracked[fold(key)] = _Tracked(item, key)
+        return item
+
+    def update(self, item: CompareExchangeValue[T]) -> None:
+        """Write this value with the next save, from wherever it was read."""
+        known = self._tracked.get(fold(item.key))
+        if known is not None and known.item is not None and known.item is not item:
+            raise Misuse(f"this session already works with the compare-exchange value {item.key!r}")
+        if known is not None and known.is_deleted:
+            raise Misuse(f"this session already deletes the compare-exchange value {item.key!r}")
+        self._tracked[fold(item.key)] = _Tracked(item, item.key, item.index)
+
+    def delete(self, key: str, index: int) -> None:
+        """Remove a value; the save is refused if its index is another one by then."""
+        _check_key(key)
+        known = self._tracked.get(fold(key))
+        if known is not None and known.item is not None and known.index == 0:
+            del self._tracked[fold(key)]  # created here, never sent
+            return
+        self._tracked[fold(key)] = _Tracked(None, key, index, is_deleted=True)
+
+    def unknown(self, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the keys that the server must be asked for."""
+        return tuple(each for each in keys if fold(each) not in self._tracked)
+
+    def seen(self, asked: tuple[str, ...], found: dict[str, StoredValue]) -> None:
+        """The server answered for these keys."""
+        for key in asked:
+            stored = found.get(fold(key))
+            if stored is None:
+                self._tracked[fold(key)] = _Tracked(None, key)
+                continue
+            item = CompareExchangeValue[Any](stored.key, stored.index, stored.value)
+            self._tracked[fold(key)] = _Tracked(
+                item, stored.key, stored.index, canonical(stored.value)
+            )
+
+    def get(self, key: str, value_type: type[T] | None) -> CompareExchangeValue[T] | None:
+        """What the session knows under a key, with the value as `value_type`."""
+        known = self._tracked[fold(key)]
+        item = known.item
+        if item is None or known.is_deleted:
+            return None
+        if value_type is not None and not _is_instance(item.value, value_type):
+            name = f"compare-exchange value {key}"
+            item.value = from_json(item.value, value_type, name=name)
+            if known.snapshot is not None:
+                # Written as this type it may look different; that alone is no change.
+                known.snapshot = canonical(to_json(item.value))
+        return cast(CompareExchangeValue[T], item)
+
+    def commands(self) -> list[PutValue | DeleteValue]:
+        """What a save must send."""
+        found: list[PutValue | DeleteValue] = []
+        for known in self._tracked.values():
+            if known.is_deleted:
+                found.append(DeleteValue(known.key, known.index))
+            elif known.item is not None:
+                plain = to_json(known.item.value)
+                if canonical(plain) != known.snapshot:
+                    found.append(PutValue(known.key, plain, known.index))
+        return found
+
+    def saved(self, command: PutValue | DeleteValue, index: int) -> None:
+        """A command was carried out at this log index."""
+        known = self._tracked.pop(fold(command.key))
+        if isinstance(command, PutValue):
+            assert known.item is not None, "only an item can have been put"
+            known.item.index = known.index = index
+            known.snapshot = canonical(command.value)
+            self._tracked[fold(command.key)] = known
+
+    def clear(self) -> None:
+        """Forget everything, pending changes included."""
+        self._tracked.clear()
+
+
+def _is_instance(value: object, wanted: Any) -> bool:
+    return isinstance(wanted, type) and type(value) is wanted
+
+
+def _check_key(key: str) -> None:
+    if not key or len(fold(key).encode()) > KEY_BYTES_MAX:
+        raise Misuse(f"a compare-exchange key has 1 to {KEY_BYTES_MAX} bytes: {key!r:.80}")

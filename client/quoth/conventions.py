@@ -1,0 +1,72 @@
+"""What the client takes for granted about documents, nodes and time: one value per store.
+
+It may be changed until the store is first used; from then on it is frozen, because sessions that
+disagree about names or ids would write documents nobody finds.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from quoth.errors import Misuse
+from quoth.naming import collection_of
+
+ShouldIgnore = Callable[[Any, Any, str], bool]
+
+
+class ShouldIgnoreEntityChanges(ABC):
+    """Decides at save time which entities a session leaves out; for people who prefer a class."""
+
+    @abstractmethod
+    def check(self, session_operations: Any, entity: Any, document_id: str) -> bool:
+        """True: this save leaves the entity out."""
+
+
+@dataclass
+class Conventions:
+    """How a store behaves, where there is a choice.
+
+    should_ignore_entity_changes: called with (session, entity, document id) for each entity a save
+        would write; True leaves it out of this save. A `ShouldIgnoreEntityChanges`, as a class or
+        an instance, does as well.
+    collection_names: a collection's name for classes whose plural the rules do not know.
+    identity_property: the attribute that holds an entity's id; it is not written to the document.
+    request_timeout_seconds: how long one request may take; waiting for replication is added to it.
+    failover_seconds: how long a request that no node would take is offered again.
+    node_retry_seconds: how long a node that failed is tried last.
+    """
+
+    should_ignore_entity_changes: (
+        ShouldIgnore | ShouldIgnoreEntityChanges | type[ShouldIgnoreEntityChanges] | None
+    ) = None
+    collection_names: Mapping[type, str] = field(default_factory=dict)
+    identity_property: str = "Id"
+    request_timeout_seconds: float = 30.0
+    failover_seconds: float = 15.0
+    node_retry_seconds: float = 5.0
+    is_frozen: bool = field(default=False, init=False, repr=False)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if getattr(self, "is_frozen", False):
+            raise Misuse(f"conventions.{name} must be set before the store is first used")
+        object.__setattr__(self, name, value)
+
+    def freeze(self) -> None:
+        """From now on nothing changes."""
+        self.is_frozen = True
+
+    def collection_of(self, entity_type: type) -> str:
+        """The collection of a class: `Company` -> `Companies`."""
+        return self.collection_names.get(entity_type) or collection_of(entity_type.__name__)
+
+    def ignores(self, session: object, entity: object, document_id: str) -> bool:
+        """Whether this save leaves the entity out."""
+        rule = self.should_ignore_entity_changes
+        if rule is None:
+            return False
+        if isinstance(rule, type):
+            rule = rule()
+        if isinstance(rule, ShouldIgnoreEntityChanges):
+            return rule.check(session, entity, document_id)
+        return rule(session, entity, document_id)

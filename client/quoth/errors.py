@@ -1,0 +1,121 @@
+"""What can go wrong, told by what the caller may do about it.
+
+    QuothError
+    ├── Misuse                       the client was asked for what it cannot do; nothing was sent
+    │   └── WrongType                a value does not fit the type, in either direction
+    ├── Definite                     it did not happen, and never will
+    │   ├── NotSent                  no node carried it out; safe to do again
+    │   ├── ConcurrencyError         someone else was first: load again and decide again
+    │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
+    │   ├── DatabaseDoesNotExist
+    │   └── BadRequest               the server refused it; doing it again will not help
+    ├── Indefinite                   a write may have happened
+    │   └── FateUnknown              read what is there before doing it again
+    └── Unassured                    it did happen; what was to be waited for did not, in time
+        ├── ReplicationTimeout
+        └── IndexTimeout
+
+A read changes nothing, so for a read `Indefinite` only says that there is no answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class QuothError(Exception):
+    """Anything this client raises on purpose."""
+
+
+class Misuse(QuothError):
+    """The client was asked for something it cannot do. Nothing was sent."""
+
+
+class WrongType(Misuse):
+    """A value cannot be written as JSON, or a document does not fit the type asked for."""
+
+
+class Definite(QuothError):
+    """It did not happen, and never will."""
+
+
+class NotSent(Definite):
+    """No node carried it out: none was reached, or each said so. Safe to do again."""
+
+
+class ConcurrencyError(Definite):
+    """The document is no longer what the session saw. Load it again and decide again.
+
+    `document_id`, `expected_change_vector` and `actual_change_vector` are None where the server
+    did not tell.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        document_id: str | None = None,
+        expected_change_vector: str | None = None,
+        actual_change_vector: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.document_id = document_id
+        self.expected_change_vector = expected_change_vector
+        self.actual_change_vector = actual_change_vector
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that stood in the way of a cluster transaction.
+
+    `kind` is `Document` (then `key` is the atomic guard, `rvn-atomic/` and the document's id) or
+    `CompareExchange`. An index of 0 means "must not exist yet"; an actual index of -1 "is missing".
+    """
+
+    kind: str
+    key: str
+    expected_index: int
+    actual_index: int
+
+
+class ClusterTransactionConflict(ConcurrencyError):
+    """A cluster transaction met other values than it was built on; none of it was done."""
+
+    def __init__(self, message: str, violations: Sequence[Violation] = ()) -> None:
+        super().__init__(message)
+        self.violations = tuple(violations)
+
+
+class DatabaseDoesNotExist(Definite):
+    """The cluster has no database of that name."""
+
+
+class BadRequest(Definite):
+    """The server refused it for good. `status` is HTTP's, `kind` the server's word for it."""
+
+    def __init__(self, message: str, *, status: int, kind: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+
+
+class Indefinite(QuothError):
+    """A write may have happened, or may yet."""
+
+
+class FateUnknown(Indefinite):
+    """The request went out and no answer that can be trusted came back.
+
+    What a write would have changed must be read before it is done again.
+    """
+
+
+class Unassured(QuothError):
+    """The write is stored. What the session wanted to wait for did not come in time."""
+
+
+class ReplicationTimeout(Unassured):
+    """The write is stored, and not yet known to be on as many nodes as were asked for."""
+
+
+class IndexTimeout(Unassured):
+    """The write is stored, and indexes have not caught up with it."""

@@ -1,0 +1,105 @@
+"""What a session is opened with, and what a save waits for: frozen values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from quoth.errors import Misuse
+
+
+class TransactionMode(Enum):
+    """How the changes of a session are made.
+
+    SINGLE_NODE: one atomic batch; the last writer wins unless optimistic concurrency is on.
+    CLUSTER_WIDE: one atomic cluster transaction, over documents and compare-exchange values;
+        refused as a whole if anything it touches has changed meanwhile.
+    """
+
+    SINGLE_NODE = "SingleNode"
+    CLUSTER_WIDE = "ClusterWide"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """The choices of one session.
+
+    no_tracking: the session only reads; each load asks the server and makes new entities.
+    optimistic_concurrency: a save is refused if a document is no longer what was loaded.
+    """
+
+    database: str | None = None
+    no_tracking: bool = False
+    transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE
+    optimistic_concurrency: bool = False
+
+    def __post_init__(self) -> None:
+        if self.optimistic_concurrency and self.is_cluster_wide:
+            raise Misuse("a cluster-wide session checks every document anyway: leave out"
+                         " optimistic_concurrency")  # fmt: skip
+        if self.optimistic_concurrency and self.no_tracking:
+            raise Misuse("a session without tracking saves nothing: optimistic_concurrency"
+                         " has nothing to check")  # fmt: skip
+
+    @property
+    def is_cluster_wide(self) -> bool:
+        return self.transaction_mode is TransactionMode.CLUSTER_WIDE
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicationWait:
+    """A save answers only when so many nodes besides the one it went to hold it."""
+
+    replicas: int = 1
+    majority: bool = False
+    timeout_seconds: float = 15.0
+    throw_on_timeout: bool = True
+
+    def __post_init__(self) -> None:
+        _check_timeout(self.timeout_seconds)
+        if self.replicas < 1:
+            raise Misuse(f"wait for at least 1 replica, not {self.replicas}")
+
+    def query(self) -> Mapping[str, str]:
+        """How the wire says it."""
+        return {
+            "waitForReplicasTimeout": _time_span(self.timeout_seconds),
+            "throwOnTimeoutInWaitForReplicas": _flag(self.throw_on_timeout),
+            "numberOfReplicasToWaitFor": "majority" if self.majority else str(self.replicas),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IndexWait:
+    """A save answers only when indexes include it: those named, or all that it touches."""
+
+    names: tuple[str, ...] = ()
+    timeout_seconds: float = 15.0
+    throw_on_timeout: bool = False
+
+    def __post_init__(self) -> None:
+        _check_timeout(self.timeout_seconds)
+
+    def query(self) -> Mapping[str, str]:
+        """How the wire says it, without the names."""
+        return {
+            "waitForIndexesTimeout": _time_span(self.timeout_seconds),
+            "waitForIndexThrow": _flag(self.throw_on_timeout),
+        }
+
+
+def _check_timeout(seconds: float) -> None:
+    if not 0 < seconds < 86_400:
+        raise Misuse(f"a time-out is more than 0 and less than a day, not {seconds} s")
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _time_span(seconds: float) -> str:
+    """`hh:mm:ss`, with a fraction only where there is one."""
+    span = timedelta(seconds=seconds)
+    hours, rest = divmod(span.seconds, 3600)
+    fraction = f".{span.microseconds:06d}0" if span.microseconds else ""
+    return f"{hours:02d}:{rest // 60:02d}:{rest % 60:02d}{fraction}"

@@ -1,0 +1,230 @@
+"""From the entities a session has seen to the commands that save the difference. Pure.
+
+    new ──store──> tracked ──plan──> commands ──saved──> tracked, as the server has it now
+                      │
+                   delete ──plan──> command ──saved──> forgotten
+
+Nothing here is lost by a failed save: until `saved` is called, `plan` finds the same again.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from quoth.commands import BatchCommand, DeleteDocument, DeleteValue, PutDocument, PutValue, fold
+from quoth.compare_exchange import TrackedValues
+from quoth.errors import Misuse
+from quoth.options import SessionOptions
+from quoth.serialization import METADATA, JsonObject, canonical, set_identity, to_document
+
+# The server makes these anew with every write.
+SERVER_KEYS = frozenset(
+    {"@id", "@change-vector", "@last-modified", "@flags", "@index-score", "@counters"}
+    | {"@timeseries", "@attachments"}
+)
+# Ids the server completes: `companies|` takes the next identity, `companies/` a number of its own.
+OPEN_ENDINGS = ("|", "/")
+
+
+@dataclass(slots=True, eq=False)
+class Tracked:
+    """One entity. Invariant: in `by_id` exactly if its id is complete.
+
+    `stored` is the document as it was read, None for a new one; `snapshot` is what the entity
+    looked like then, so that it is changed exactly if it looks different now.
+    """
+
+    entity: Any
+    document_id: str
+    metadata: JsonObject
+    stored: JsonObject | None = None
+    snapshot: bytes = b""
+    change_vector: str | None = None
+    expected_change_vector: str | None = None  # what the user asked to be checked
+    is_ignored: bool = False
+
+    @property
+    def is_new(self) -> bool:
+        return self.stored is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Deletion:
+    document_id: str
+    change_vector: str | None
+    original_change_vector: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPut:
+    """An entity, and what of it is sent."""
+
+    tracked: Tracked
+    command: PutDocument
+    snapshot: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one save sends: puts, then deletes, then compare-exchange values."""
+
+    puts: tuple[PlannedPut, ...] = ()
+    deletes: tuple[DeleteDocument, ...] = ()
+    values: tuple[PutValue | DeleteValue, ...] = ()
+
+    @property
+    def commands(self) -> tuple[BatchCommand, ...]:
+        return (*(each.command for each in self.puts), *self.deletes, *self.values)
+
+
+@dataclass(slots=True)
+class Tracking:
+    """All that one session has seen and been told."""
+
+    options: SessionOptions
+    identity_property: str
+    by_id: dict[str, Tracked] = field(default_factory=dict)
+    by_entity: dict[int, Tracked] = field(default_factory=dict)
+    included: dict[str, JsonObject] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
+    deletions: dict[str, _Deletion] = field(default_factory=dict)
+    values: TrackedValues = field(default_factory=TrackedValues)
+
+    def of(self, entity: object) -> Tracked:
+        """What is known of an entity of this session."""
+        tracked = self.by_entity.get(id(entity))
+        if tracked is None:
+            raise Misuse(f"this {type(entity).__name__} does not belong to the session:"
+                         " load or store it first")  # fmt: skip
+        return tracked
+
+    def add_new(
+        self, entity: object, document_id: str, *, metadata: JsonObject, change_vector: str | None
+    ) -> None:
+        """An entity to be stored under an id; `change_vector` is what the document must have."""
+        known = self.by_id.get(fold(document_id))
+        if known is not None:
+            raise Misuse(f"the session already has another entity with the id {document_id!r}")
+        if fold(document_id) in self.deletions:
+            raise Misuse(f"the session already deletes {document_id!r}: save that first")
+        tracked = Tracked(entity, document_id, metadata)
+        tracked.expected_change_vector = change_vector
+        self._remember(tracked)
+
+    def add_loaded(self, entity: object, document: JsonObject) -> Tracked:
+        """An entity that was just made from a document."""
+        metadata = dict(document[METADATA])
+        tracked = Tracked(entity, metadata["@id"], metadata)
+        tracked.change_vector = metadata.get("@change-vector")
+        tracked.stored = {name: each for name, each in document.items() if name != METADATA}
+        tracked.snapshot = self._look(tracked)[1]
+        self._remember(tracked)
+        return tracked
+
+    def delete(self, tracked: Tracked, change_vector: str | None) -> None:
+        """A document the session knows is to be deleted."""
+        self.evict(tracked)
+        if tracked.is_new:
+            return
+        if change_vector is None and self.options.optimistic_concurrency:
+            change_vector = tracked.change_vector
+        found = _Deletion(tracked.document_id, change_vector, tracked.change_vector)
+        self.deletions[fold(tracked.document_id)] = found
+
+    def delete_by_id(self, document_id: str, change_vector: str | None) -> None:
+        """A document is to be deleted, known or not."""
+        known = self.by_id.get(fold(document_id))
+        if known is not None:
+            if known.is_new or self._look(known)[1] != known.snapshot:
+                raise Misuse(f"{document_id!r} has unsaved changes: delete the entity, not the id")
+            self.delete(known, change_vector)
+            return
+        self.deletions[fold(document_id)] = _Deletion(document_id, change_vector, None)
+
+    def evict(self, tracked: Tracked) -> None:
+        """Forget an entity with its changes; the next load of it asks the server."""
+        self.by_entity.pop(id(tracked.entity), None)
+        if self.by_id.get(fold(tracked.document_id)) is tracked:
+            del self.by_id[fold(tracked.document_id)]
+
+    def clear(self) -> None:
+        """Forget everything, pending changes included."""
+        for each in (self.by_id, self.by_entity, self.included, self.missing, self.deletions):
+            each.clear()
+        self.values.clear()
+
+    def plan(self, ignores: Callable[[object, str], bool] | None = None) -> Plan:
+        """What a save must send now. `ignores` is asked for each entity that has changed."""
+        puts = []
+        for tracked in self.by_entity.values():
+            if tracked.is_ignored:
+                continue
+            body, snapshot = self._look(tracked)
+            if snapshot == tracked.snapshot:
+                continue
+            if ignores is None or not ignores(tracked.entity, tracked.document_id):
+                puts.append(PlannedPut(tracked, self._put(tracked, body), snapshot))
+        deletes = tuple(
+            DeleteDocument(each.document_id, each.change_vector, each.original_change_vector)
+            for each in self.deletions.values()
+        )
+        return Plan(tuple(puts), deletes, tuple(self.values.commands()))
+
+    def saved(self, plan: Plan, results: Sequence[JsonObject]) -> None:
+        """The plan was carried out; each command has one result, in the plan's order."""
+        assert len(results) == len(plan.commands), "a result belongs to its command by position"
+        for planned, result in zip(plan.puts, results, strict=False):
+            self._put_saved(planned, result)
+        for deleted in plan.deletes:
+            self.deletions.pop(fold(deleted.document_id), None)
+            self.missing.add(fold(deleted.document_id))
+        first_value = len(results) - len(plan.values)
+        for command, result in zip(plan.values, results[first_value:], strict=True):
+            self.values.saved(command, result["Index"])
+
+    def _put_saved(self, planned: PlannedPut, result: JsonObject) -> None:
+        tracked = planned.tracked
+        made = {name: each for name, each in result.items() if name in SERVER_KEYS}
+        tracked.metadata.update(made)
+        if tracked.is_new and self.by_id.get(fold(tracked.document_id)) is not tracked:
+            tracked.document_id = result["@id"]  # the server completed it
+            self.by_id[fold(tracked.document_id)] = tracked
+            set_identity(
+                tracked.entity, tracked.document_id, identity_property=self.identity_property
+            )
+        tracked.change_vector = result["@change-vector"]
+        tracked.stored = planned.command.body
+        tracked.snapshot = planned.snapshot
+        tracked.expected_change_vector = None
+        self.missing.discard(fold(tracked.document_id))
+
+    def _put(self, tracked: Tracked, body: JsonObject) -> PutDocument:
+        expected = tracked.expected_change_vector
+        if expected is None and self.options.optimistic_concurrency:
+            expected = tracked.change_vector
+            if tracked.is_new and not tracked.document_id.endswith(OPEN_ENDINGS):
+                expected = ""
+        return PutDocument(
+            tracked.document_id,
+            body,
+            _user_metadata(tracked.metadata),
+            change_vector=expected,
+            original_change_vector=tracked.change_vector,
+        )
+
+    def _look(self, tracked: Tracked) -> tuple[JsonObject, bytes]:
+        """What an entity would be stored as now, and bytes to compare it by."""
+        body = to_document(
+            tracked.entity, identity_property=self.identity_property, kept=tracked.stored
+        )
+        return body, canonical([body, _user_metadata(tracked.metadata)])
+
+    def _remember(self, tracked: Tracked) -> None:
+        self.by_entity[id(tracked.entity)] = tracked
+        if not tracked.document_id.endswith(OPEN_ENDINGS):
+            self.by_id[fold(tracked.document_id)] = tracked
+            self.missing.discard(fold(tracked.document_id))
+
+
+def _user_metadata(metadata: JsonObject) -> JsonObject:
+    return {name: each for name, each in metadata.items() if name not in SERVER_KEYS}
