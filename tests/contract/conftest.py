@@ -1,0 +1,50 @@
+"""A real node for the tests that speak the protocol, started once."""
+
+import os
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+import requests
+
+from scripts.local_cluster import LocalCluster
+
+numbers = count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def isolated_client_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The official client remembers topologies in the user's cache folder; not those of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("client-cache")))
+        assert "XDG_CACHE_HOME" in os.environ
+        yield
+
+
+@pytest.fixture(scope="session")
+def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A cluster of one node."""
+    with LocalCluster(tmp_path_factory.mktemp("one") / "cluster", nodes=1) as running:
+        yield running.urls[0]
+
+
+@pytest.fixture
+def database(node_url: str) -> str:
+    """A new database on the node of `node_url`."""
+    return make_database(node_url)
+
+
+@pytest.fixture
+def cluster_database(shared_cluster: LocalCluster) -> str:
+    """A new database on the three nodes."""
+    return make_database(shared_cluster.urls[0])
+
+
+def make_database(url: str) -> str:
+    """Create a database with a name never used before."""
+    name = f"db{next(numbers)}"
+    answer = requests.put(
+        f"{url}/admin/databases", params={"name": name}, json={"DatabaseName": name}, timeout=30
+    )
+    assert answer.status_code == 201, answer.text
+    return name

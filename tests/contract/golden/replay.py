@@ -1,0 +1,98 @@
+"""Send the recorded requests to a node, in order, and say what differs in the answers."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.contract.golden.expected import Deviation
+from tests.contract.golden.placeholders import Bindings, differences
+from tests.contract.golden.recordings import Exchange
+
+ANSWER_SECONDS_MAX = 60.0
+# A time of the client's own clock, sent without a zone: it means now, and must do so here.
+CLIENT_NOW = re.compile(r"2026-11-22T\d\d:\d\d:\d\d\.\d{7}(?!Z)")
+HEADERS_COMPARED = ("etag", "database-missing", "content-type")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What this server said."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+def replay(
+    url: str, exchanges: Sequence[Exchange], deviations: Mapping[str, Deviation]
+) -> tuple[dict[str, list[str]], Bindings]:
+    """The differences of every exchange, none if it answered as it should."""
+    bindings, by_name = Bindings(), {exchange.name: exchange for exchange in exchanges}
+    found: dict[str, list[str]] = {}
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_SECONDS_MAX)
+    for exchange in exchanges:
+        answer = _send(connection, exchange, bindings)
+        deviation = deviations.get(exchange.name)
+        expected = _expected(exchange, deviation, by_name)
+        anew = deviation is not None and deviation.like is not None
+        found[exchange.name] = _compare(expected, answer, bindings, deviation, anew=anew)
+    connection.close()
+    return found, bindings
+
+
+def _send(connection: HTTPConnection, exchange: Exchange, bindings: Bindings) -> Answer:
+    now = f"{datetime.now(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}0"
+    path = CLIENT_NOW.sub(now, bindings.rewrite(exchange.path))
+    headers = {key: bindings.rewrite(value) for key, value in exchange.headers.items()}
+    body = exchange.body if isinstance(exchange.body, str | None) else json.dumps(exchange.body)
+    content = None if body is None else bindings.rewrite(body).encode()
+    connection.request(exchange.method, path, body=content, headers=headers)
+    reply = connection.getresponse()
+    data = reply.read()
+    lowered = {key.lower(): value for key, value in reply.getheaders()}
+    return Answer(reply.status, lowered, _content(data))
+
+
+def _content(data: bytes) -> Any:
+    try:
+        return json.loads(data) if data else ""
+    except ValueError:
+        return data.decode(errors="replace")
+
+
+def _expected(
+    exchange: Exchange, deviation: Deviation | None, by_name: Mapping[str, Exchange]
+) -> Exchange:
+    if deviation is None:
+        return exchange
+    answer = by_name[deviation.like].answer if deviation.like else exchange.answer
+    return replace(exchange, answer=answer, status=deviation.status or exchange.status)
+
+
+def _compare(
+    expected: Exchange,
+    answer: Answer,
+    bindings: Bindings,
+    deviation: Deviation | None,
+    *,
+    anew: bool,
+) -> list[str]:
+    if answer.status != expected.status:
+        return [f"status: expected {expected.status}, got {answer.status} {answer.body}"]
+    mine, theirs = answer.body, expected.answer
+    if deviation is not None and isinstance(mine, dict) and isinstance(theirs, dict):
+        free = deviation.keys | deviation.more_keys
+        theirs = {key: value for key, value in theirs.items() if key not in free}
+        mine = {key: value for key, value in mine.items() if key not in free}
+    found = list(differences(theirs, mine, bindings, anew=anew))
+    for name in HEADERS_COMPARED:
+        # A deviation may say by a header what the recorded server says by the status.
+        if deviation is None or name in expected.answer_headers:
+            one, other = expected.answer_headers.get(name), answer.headers.get(name)
+            found.extend(differences(one, other, bindings, anew=anew, place=f"header {name}"))
+    return found
