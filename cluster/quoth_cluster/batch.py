@@ -1,0 +1,131 @@
+"""Single-node transactions: documents put and deleted, all or nothing.
+
+Each command sees those before it. One may be refused after an earlier one was written; where that
+can be (`may_stop_midway`), the caller gives a draft to throw away.
+"""
+
+from itertools import islice
+
+from quoth_cluster import change_vector, compare_exchange, documents
+from quoth_cluster.checks import (
+    IDENTITY_END,
+    check_collection,
+    check_content,
+    check_expected,
+    check_guard,
+    check_id,
+    resolve_id,
+)
+from quoth_cluster.commands import DeleteDocument, PutDocument, SaveBatch
+from quoth_cluster.documents import StoredDocument, Tombstone
+from quoth_cluster.outcomes import BatchSaved, DocumentDeleted, DocumentPut, Refused
+from quoth_cluster.step import Step, check_time
+
+DELETED_AT_ONCE_MAX = 256
+
+
+def may_stop_midway(batch: SaveBatch) -> bool:
+    """Whether the batch may be refused after a part of it was written."""
+    match batch.commands:
+        case (PutDocument() as only,):
+            return only.document_id.endswith(IDENTITY_END)
+        case commands:
+            return len(commands) > 1
+
+
+def save_batch(step: Step, batch: SaveBatch) -> BatchSaved | Refused:
+    """Carry out all commands, in order."""
+    if (refused := check_time(batch.at_micros)) is not None:
+        return refused
+    results: list[DocumentPut | DocumentDeleted] = []
+    for command in batch.commands:
+        outcome = _change_document(step, command, batch)
+        if isinstance(outcome, Refused):
+            return outcome
+        results.append(outcome)
+    return BatchSaved(tuple(results), step.totals.last_etag, tuple(sorted(step.touched)))
+
+
+def put_document(
+    step: Step, command: PutDocument, *, at_micros: int, node_tag: str
+) -> DocumentPut | Refused:
+    """Store one document."""
+    document_id = resolve_id(step, command, node_tag)
+    if isinstance(document_id, Refused):
+        return document_id
+    if (refused := check_content(document_id, command)) is not None:
+        return refused
+    existing = documents.load(step.txn, document_id)
+    guard = compare_exchange.get(step.txn, compare_exchange.guard_key(document_id))
+    refused = (
+        check_expected("Put", document_id, command.expected_change_vector, existing)
+        or check_guard(step, "PUT", document_id, command.original_change_vector, guard)
+        or check_collection(document_id, command.collection, existing)
+    )
+    if refused is not None:
+        return refused
+    etag = step.totals.last_etag + 1
+    vector = change_vector.of_batch(
+        step.record, tag=node_tag, etag=etag, guard_index=guard.index if guard else None
+    )
+    stored = StoredDocument(
+        document_id,
+        vector,
+        etag,
+        command.collection,
+        at_micros,
+        None,
+        command.metadata,
+        command.body,
+    )
+    documents.put(step, stored, existing=existing)
+    return DocumentPut(document_id, command.collection, vector, at_micros)
+
+
+def _change_document(
+    step: Step, command: PutDocument | DeleteDocument, batch: SaveBatch
+) -> DocumentPut | DocumentDeleted | Refused:
+    if isinstance(command, PutDocument):
+        return put_document(step, command, at_micros=batch.at_micros, node_tag=batch.node_tag)
+    if (refused := check_id(command.document_id)) is not None:
+        return refused
+    if command.prefixed:
+        return _delete_starting_with(step, command.document_id, batch)
+    return _delete_document(step, command, batch)
+
+
+def _delete_document(
+    step: Step, command: DeleteDocument, batch: SaveBatch
+) -> DocumentDeleted | Refused:
+    document_id = command.document_id
+    existing = documents.load(step.txn, document_id)
+    guard = compare_exchange.get(step.txn, compare_exchange.guard_key(document_id))
+    refused = check_expected(
+        "Delete", document_id, command.expected_change_vector, existing
+    ) or check_guard(step, "DELETE", document_id, command.original_change_vector, guard)
+    if refused is not None:
+        return refused
+    if existing is not None:
+        _bury(step, existing, batch)
+    return DocumentDeleted(document_id, existing is not None, None, batch.at_micros)
+
+
+def _delete_starting_with(step: Step, prefix: str, batch: SaveBatch) -> DocumentDeleted:
+    deleted = False
+    # The map must not change under a scan, so some are read, then deleted, then read anew.
+    while found := list(islice(documents.starting_with(step.txn, prefix), DELETED_AT_ONCE_MAX)):
+        for existing in found:
+            _bury(step, existing, batch)
+        deleted = True
+    return DocumentDeleted(prefix, deleted, None, batch.at_micros)
+
+
+def _bury(step: Step, existing: StoredDocument, batch: SaveBatch) -> None:
+    etag = step.totals.last_etag + 1
+    vector = change_vector.of_batch(
+        step.record, tag=batch.node_tag, etag=etag, guard_index=None
+    )
+    tombstone = Tombstone(
+        existing.document_id, vector, etag, existing.collection, batch.at_micros
+    )
+    documents.delete(step, existing, tombstone)

@@ -1,0 +1,102 @@
+"""The databases of the group: their records, and the folders their files lie in."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from quoth_cluster.commands import CreateDatabase
+from quoth_cluster.outcomes import Refusal, Refused
+from quoth_cluster.store import keys
+from quoth_cluster.store.environment import ReadTxn, WriteTxn
+from quoth_cluster.store.schema import DATABASE, LEFT_FOLDER
+
+NAME_BYTES_MAX = 512
+_ID = re.compile(r"[A-Za-z0-9+/_=-]{1,64}")  # nothing that separates parts of a change vector
+MAIN_GROUP = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseRecord:
+    """A database, as the cluster agreed on it."""
+
+    name: str
+    database_id: str
+    topology_id: str
+    cluster_transaction_id: str
+    settings: bytes  # JSON object
+    at_micros: int
+    command_index: int  # of the command that created it; never used twice
+    group: str = MAIN_GROUP
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder: no part of it is chosen by a user."""
+        urlsafe = self.database_id.replace("+", "-").replace("/", "_").rstrip("=")
+        return f"{self.command_index}-{urlsafe}"
+
+
+def fold_name(name: str) -> str:
+    """How names are compared."""
+    return name.lower()
+
+
+def missing(name: str) -> Refused:
+    """There is no such database."""
+    return Refused(Refusal.NO_DATABASE, f"Database '{name}' does not exist.")
+
+
+def create(
+    txn: WriteTxn, command: CreateDatabase, *, command_index: int
+) -> DatabaseRecord | Refused:
+    """Record a database; its environment is for the caller to open."""
+    if txn.get(_key(command.name)) is not None:
+        message = f"Database '{command.name}' already exists!"
+        return Refused(Refusal.DATABASE_EXISTS, message)
+    if not 0 < len(command.name.encode()) <= NAME_BYTES_MAX:
+        return Refused(Refusal.INVALID, f"A database name has 1 to {NAME_BYTES_MAX} bytes.")
+    ids = (command.database_id, command.topology_id, command.cluster_transaction_id)
+    if not all(_ID.fullmatch(text) for text in ids):
+        return Refused(Refusal.INVALID, f"The ids of a database are base64, these are not: {ids}")
+    record = DatabaseRecord(
+        command.name, *ids, command.settings, command.at_micros, command_index, MAIN_GROUP
+    )
+    fields = (record.name, *ids, record.at_micros, command_index, record.group, record.folder)
+    txn.put(_key(record.name), DATABASE.pack(*fields, raw=record.settings))
+    return record
+
+
+def delete(txn: WriteTxn, record: DatabaseRecord, *, hard: bool) -> None:
+    """Forget a database; unless `hard`, remember that its folder is to be left alone."""
+    was_there = txn.delete(_key(record.name))
+    assert was_there, "only a recorded database is deleted"
+    if not hard:
+        txn.put(keys.LEFT_FOLDERS + record.folder.encode(), LEFT_FOLDER.pack(record.name))
+
+
+def every(txn: ReadTxn) -> Iterator[DatabaseRecord]:
+    """All records, by name."""
+    for value in keys.scan_text(txn, keys.DATABASES, b"", text_of=_text_of):
+        yield _decode(value)
+
+
+def left_folders(txn: ReadTxn) -> set[str]:
+    """Folders of databases whose files were to be left."""
+    return {key[1:].decode() for key, _ in txn.scan(keys.LEFT_FOLDERS)}
+
+
+def _key(name: str) -> bytes:
+    return keys.of_text(keys.DATABASES, keys.fold(name))
+
+
+def _text_of(value: bytes) -> bytes:
+    return keys.fold(_decode(value).name)
+
+
+def _decode(value: bytes) -> DatabaseRecord:
+    header, settings = DATABASE.unpack(value)
+    name, database_id, topology_id, transaction_id, at_micros, index, group, folder = header
+    record = DatabaseRecord(
+        name, database_id, topology_id, transaction_id, settings, at_micros, index, group
+    )
+    assert record.folder == folder, "the folder follows from the record"
+    return record

@@ -1,0 +1,68 @@
+"""The one place that names every command of a database and the step that carries it out."""
+
+from typing import TypeAlias
+
+from quoth_cluster import batch, compare_exchange, hilo, identities, totals, transaction
+from quoth_cluster.commands import (
+    ChangeCompareExchange,
+    ClusterTransaction,
+    NextHiLo,
+    NextIdentity,
+    ReturnHiLo,
+    SaveBatch,
+    SeedIdentity,
+)
+from quoth_cluster.databases import DatabaseRecord
+from quoth_cluster.outcomes import Outcome, Refused
+from quoth_cluster.step import Step
+from quoth_cluster.store.environment import WriteTxn
+
+DatabaseCommand: TypeAlias = (
+    SaveBatch
+    | ClusterTransaction
+    | ChangeCompareExchange
+    | NextIdentity
+    | SeedIdentity
+    | NextHiLo
+    | ReturnHiLo
+)
+
+
+def carry_out(
+    txn: WriteTxn, record: DatabaseRecord, command: DatabaseCommand, *, command_index: int
+) -> Outcome:
+    """Step one command into `txn`: all of it, or nothing if it is refused."""
+    drafted = _may_stop_midway(command)
+    target = txn.draft() if drafted else txn
+    step = Step(target, record, totals.load(target), command_index)
+    outcome = _step(step, command)
+    refused = isinstance(outcome, Refused)
+    if not refused:
+        totals.store(target, step.totals)
+    if drafted:
+        target.abort() if refused else target.commit()
+    return outcome
+
+
+def _may_stop_midway(command: DatabaseCommand) -> bool:
+    if isinstance(command, SaveBatch):
+        return batch.may_stop_midway(command)
+    return isinstance(command, ClusterTransaction)
+
+
+def _step(step: Step, command: DatabaseCommand) -> Outcome:
+    match command:
+        case SaveBatch():
+            return batch.save_batch(step, command)
+        case ClusterTransaction():
+            return transaction.save_transaction(step, command)
+        case ChangeCompareExchange():
+            return compare_exchange.step_change(step, command)
+        case NextIdentity():
+            return identities.step_next(step, command)
+        case SeedIdentity():
+            return identities.step_seed(step, command)
+        case NextHiLo():
+            return hilo.step_next(step, command)
+        case ReturnHiLo():
+            return hilo.step_return(step, command)

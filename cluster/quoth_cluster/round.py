@@ -1,0 +1,242 @@
+"""One call of `apply`: entries stepped into open transactions, then committed in due order."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from quoth_cluster import answers, databases, members
+from quoth_cluster.commands import Command, CreateDatabase, DeleteDatabases, decode
+from quoth_cluster.database import Database, store_position
+from quoth_cluster.databases import fold_name
+from quoth_cluster.dispatch import DatabaseCommand, carry_out
+from quoth_cluster.errors import Fatal, MalformedValue, NewerFormat
+from quoth_cluster.log import LogEntry, Member, MembershipChange, Position, Stepped
+from quoth_cluster.outcomes import DatabaseCreated, DatabasesDeleted, Outcome, Refused
+from quoth_cluster.step import check_time
+from quoth_cluster.store.environment import Environment, WriteTxn, naming, sync_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The state of the group as readers see it: a value, replaced as a whole."""
+
+    databases: dict[str, Database] = field(default_factory=dict)  # by folded name
+    members: dict[str, Member] = field(default_factory=dict)
+    members_command_index: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEntry:
+    """A log entry with its commands decoded."""
+
+    entry: LogEntry
+    commands: tuple[Command, ...]
+
+
+def open_entry(entry: LogEntry) -> OpenedEntry:
+    """Decode the commands of an entry, before anything is touched.
+
+    Raises MalformedValue or NewerFormat, naming the entry.
+    """
+    assert entry.membership is None or not entry.commands, "an entry changes one thing"
+    try:
+        return OpenedEntry(entry, tuple(decode(command) for command in entry.commands))
+    except (MalformedValue, NewerFormat) as error:
+        raise type(error)(f"log entry {entry.log_index}: {error}") from error
+
+
+@dataclass(slots=True)
+class Writing:
+    """A database that this round writes to, and the last command it carries out there."""
+
+    database: Database
+    txn: WriteTxn
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A deleted database, whose files go when the deletion is durable."""
+
+    database: Database
+    hard: bool
+
+
+class Round:
+    """Entries on their way into storage. Used once: `step` each, then `commit` or `abort`."""
+
+    def __init__(
+        self,
+        group: Group,
+        position: Position,
+        *,
+        environment: Environment,
+        folder: Path,
+        map_bytes: int,
+    ) -> None:
+        self.group = group
+        self.position = position  # of the last command stepped
+        self._environment = environment  # of the group
+        self._folder = folder  # of the databases
+        self._map_bytes = map_bytes
+        self._group_txn: WriteTxn | None = None
+        self._writing: dict[str, Writing] = {}  # by folder
+        self._created: list[Database] = []
+        self._leaving: list[Leaving] = []
+
+    def step(self, opened: OpenedEntry) -> tuple[Stepped, ...]:
+        """Carry out one entry; an entry that carries nothing only moves the position."""
+        entry = opened.entry
+        assert entry.log_index > self.position.log_index, f"{entry.log_index} after {self.position}"
+        self.position = Position(entry.log_index, self.position.command_index)
+        if entry.membership is not None:
+            return (self._change_members(entry.membership),)
+        return tuple(self._step_command(command) for command in opened.commands)
+
+    def commit(self) -> bool:
+        """Make it all readable. Whether it is durable by itself, without replay."""
+        for writing in self._writing.values():
+            store_position(writing.txn, writing.position)
+            writing.txn.commit()
+            writing.database.position = writing.position
+            writing.database.is_dirty = True
+        if self._group_txn is None:
+            return False
+        # The group's position promises what the databases hold up to there.
+        for database in self.group.databases.values():
+            database.make_durable()
+        store_position(self._group_txn, self.position)
+        self._group_txn.commit()
+        return True
+
+    def abort(self) -> None:
+        """Forget it all. The folder of a database that was created is swept at the next start."""
+        for writing in self._writing.values():
+            writing.txn.abort()
+        if self._group_txn is not None:
+            self._group_txn.abort()
+        for database in self._created:
+            database.environment.close()
+
+    def remove_left(self) -> None:
+        """Close deleted databases and remove their files; only after the commit."""
+        for leaving in self._leaving:
+            leaving.database.environment.close()
+            if leaving.hard:
+                remove_folder(leaving.database.environment.path)
+
+    # One command
+
+    def _step_command(self, command: Command) -> Stepped:
+        command_index = self._take_index()
+        outcome: Outcome | None
+        match command:
+            case CreateDatabase():
+                outcome = answered(
+                    self._write_group(), command, lambda: self._create_database(command)
+                )
+            case DeleteDatabases():
+                outcome = answered(
+                    self._write_group(), command, lambda: self._delete_databases(command)
+                )
+            case _:
+                outcome = self._step_in_database(command)
+        return Stepped(command_index, outcome)
+
+    def _step_in_database(self, command: DatabaseCommand) -> Outcome | None:
+        """Its outcome; None if the database had it before a restart: nobody waits for it."""
+        database = self.group.databases.get(fold_name(command.database))
+        if database is None:
+            return databases.missing(command.database)
+        if self.position.command_index <= database.position.command_index:
+            return None
+        txn = self._write_database(database)
+        command_index = self.position.command_index
+        with naming(database.environment.path):
+            return answered(
+                txn,
+                command,
+                lambda: carry_out(txn, database.record, command, command_index=command_index),
+            )
+
+    def _create_database(self, command: CreateDatabase) -> Outcome:
+        if (refused := check_time(command.at_micros)) is not None:
+            return refused
+        record = databases.create(
+            self._write_group(), command, command_index=self.position.command_index
+        )
+        if isinstance(record, Refused):
+            return record
+        database = Database.create(record, self._folder, map_bytes=self._map_bytes)
+        self._created.append(database)
+        self._set_databases({**self.group.databases, fold_name(record.name): database})
+        return DatabaseCreated(record.name, record.command_index)
+
+    def _delete_databases(self, command: DeleteDatabases) -> Outcome:
+        deleted: list[str] = []
+        for name in command.names:
+            remaining = dict(self.group.databases)
+            database = remaining.pop(fold_name(name), None)
+            if database is None:
+                continue
+            databases.delete(self._write_group(), database.record, hard=command.hard)
+            if (writing := self._writing.pop(database.record.folder, None)) is not None:
+                writing.txn.abort()
+            self._leaving.append(Leaving(database, command.hard))
+            self._set_databases(remaining)
+            deleted.append(database.record.name)
+        return DatabasesDeleted(tuple(deleted), self.position.command_index)
+
+    def _change_members(self, membership: MembershipChange) -> Stepped:
+        command_index = self._take_index()
+        txn = self._write_group()
+        members.change(txn, membership, command_index=command_index)
+        self.group = replace(
+            self.group, members=members.every(txn), members_command_index=command_index
+        )
+        return Stepped(command_index, None)
+
+    # What it writes to
+
+    def _take_index(self) -> int:
+        """Every command and every change of membership has an index of its own."""
+        self.position = Position(self.position.log_index, self.position.command_index + 1)
+        return self.position.command_index
+
+    def _write_group(self) -> WriteTxn:
+        if self._group_txn is None:
+            self._group_txn = self._environment.begin()
+        return self._group_txn
+
+    def _write_database(self, database: Database) -> WriteTxn:
+        folder = database.record.folder
+        if (writing := self._writing.get(folder)) is None:
+            writing = Writing(database, database.environment.begin(), self.position)
+            self._writing[folder] = writing
+        writing.position = self.position
+        return writing.txn
+
+    def _set_databases(self, changed: dict[str, Database]) -> None:
+        self.group = replace(self.group, databases=changed)
+
+
+def answered(txn: WriteTxn, command: Command, carry_out: Callable[[], Outcome]) -> Outcome:
+    """The outcome of a command, or the first answer to its request id."""
+    if command.request_id is None:
+        return carry_out()
+    kind = type(command).__name__
+    if (first := answers.recall(txn, command.request_id, kind=kind)) is not None:
+        return first
+    outcome = carry_out()
+    answers.remember(txn, command.request_id, kind=kind, outcome=outcome)
+    return outcome
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and all in it. Raises Fatal naming it."""
+    try:
+        shutil.rmtree(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise Fatal(f"{path} cannot be removed: {error}") from error
