@@ -34,6 +34,7 @@ FREE_KEYS = frozenset(
         *("CurrentTerm", "LeaderShipDuration", "LeadersTicks", "Term", "LastStateChangeReason"),
         *("InstalledMemoryInGb", "UsableMemoryInGb", "NumberOfCores", "NodeLicenseDetails"),
         *("ProductVersion", "ServerSchemaVersion", "ServerVersion", "SizeOnDisk"),
+        *("SupportedFeatures", "Pager", "TempBuffersSizeOnDisk"),
     }
 )
 ID22_KEYS = frozenset({"DatabaseTopologyIdBase64", "ClusterTransactionIdBase64", "DatabaseId"})
@@ -62,6 +63,8 @@ class Bindings:
 
         def actual(token: re.Match[str]) -> str:
             kind, recorded = token.lastgroup or "", token.group()
+            if kind == "index":  # one that the client learned before the recording began
+                return self._actual.get((kind, recorded), recorded)
             # What was never in an answer was made by the client and stands for itself.
             return self._actual.setdefault((kind, recorded), recorded)
 
