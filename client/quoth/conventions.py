@@ -54,7 +54,7 @@ class Conventions:
 
     def freeze(self) -> None:
         """From now on nothing changes."""
-        self.is_frozen = True
+        object.__setattr__(self, "is_frozen", True)
 
     def collection_of(self, entity_type: type) -> str:
         """The collection of a class: `Company` -> `Companies`."""

@@ -165,9 +165,7 @@ class SessionCore:
             raise Misuse("a cluster transaction cannot number documents by node: use"
                          f" {document_id[:-1] + '|'!r} or leave the id out")  # fmt: skip
         metadata = self._new_metadata(entity, document_id)
-        self.tracking.add_new(
-            entity, document_id, metadata=metadata, change_vector=change_vector
-        )
+        self.tracking.add_new(entity, document_id, metadata=metadata, change_vector=change_vector)
         if not document_id.endswith(OPEN_ENDINGS):
             set_identity(entity, document_id, identity_property=identity_property)
         return document_id
@@ -225,9 +223,7 @@ class SessionCore:
             values.seen(asked, found)
         return values.get(key, value_type)
 
-    def delete_value(
-        self, item_or_key: CompareExchangeValue[Any] | str, index: int | None
-    ) -> None:
+    def delete_value(self, item_or_key: CompareExchangeValue[Any] | str, index: int | None) -> None:
         if isinstance(item_or_key, CompareExchangeValue):
             self.tracking.values.delete(item_or_key.key, item_or_key.index)
         elif index is None:

@@ -120,9 +120,7 @@ class Executor:
                 return response, True
             assert error is not None
             self._check_may_go_on(error, is_read=is_read)
-            self._failed_until[url] = (
-                self._clock.monotonic() + self._conventions.node_retry_seconds
-            )
+            self._failed_until[url] = self._clock.monotonic() + self._conventions.node_retry_seconds
             reasons.append(f"{url}: {error}")
         return None, is_anyone_there
 
@@ -179,15 +177,11 @@ class Executor:
         except (NotSent, FateUnknown, orjson.JSONDecodeError, KeyError, TypeError) as failure:
             error = QuothError(str(failure))
         if isinstance(error, NotSent | FateUnknown) or type(error) is QuothError:
-            self._failed_until[url] = (
-                self._clock.monotonic() + self._conventions.node_retry_seconds
-            )
+            self._failed_until[url] = self._clock.monotonic() + self._conventions.node_retry_seconds
             return None
         raise error
 
-    def _target(
-        self, command: Command[T], path: str, query: Sequence[tuple[str, str]]
-    ) -> str:
+    def _target(self, command: Command[T], path: str, query: Sequence[tuple[str, str]]) -> str:
         place = ""
         if command.is_for_database:
             assert self.database is not None, "a database command came to the cluster's executor"

@@ -1,7 +1,7 @@
 """What a store is asked for outside sessions: one frozen value each, with a typed result.
 
-    async with AsyncDocumentStore(url, "shop") as store:
-        number = await store.send(NextIdentityFor("invoices|"))        # int
+async with AsyncDocumentStore(url, "shop") as store:
+    number = await store.send(NextIdentityFor("invoices|"))        # int
 """
 
 from collections.abc import Mapping

@@ -60,9 +60,7 @@ class Portal:
             if self._loop is None:
                 self._process_id = os.getpid()
                 self._loop = asyncio.new_event_loop()
-                self._thread = Thread(
-                    target=_run, args=(self._loop,), name=self._name, daemon=True
-                )
+                self._thread = Thread(target=_run, args=(self._loop,), name=self._name, daemon=True)
                 self._thread.start()
             return self._loop
 

@@ -12,7 +12,16 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 from uuid import UUID
 
 Json = Any  # a JSON value; no type says it better without a cast at every step
@@ -356,10 +365,11 @@ def _hints(wanted: type) -> Mapping[str, Any]:
 def _evaluated(hint: Any, names: Mapping[str, Any]) -> Any:
     if not isinstance(hint, str):
         return hint
+    alone = type("Alone", (), {"__annotations__": {"hint": hint}})
     try:
-        return eval(hint, dict(names))
+        return get_type_hints(alone, dict(names), include_extras=True)["hint"]
     except (NameError, AttributeError, TypeError, SyntaxError):
-        return Any  # a class that lives inside a function, say
+        return Any  # it names a class that lives inside a function, say
 
 
 def _read_at(place: str, read: Reader, value: Json) -> Any:

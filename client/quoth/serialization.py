@@ -148,8 +148,7 @@ def _object_to_plain(value: Any, kept: Json, depth: int) -> JsonObject:
     stored = kept if isinstance(kept, dict) else {}
     if not is_dataclass(value):
         return {
-            name: _within(name, item, stored.get(name), depth)
-            for name, item in vars(value).items()
+            name: _within(name, item, stored.get(name), depth) for name, item in vars(value).items()
         }
     known = known_names(type(value))
     plain = {name: item for name, item in stored.items() if name not in known}

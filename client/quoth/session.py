@@ -174,9 +174,7 @@ class AsyncSession:
 class AsyncClusterTransaction:
     """Compare-exchange values, read now and written together with the session's documents."""
 
-    def __init__(
-        self, core: SessionCore, drive: Callable[[Steps[Any]], Awaitable[Any]]
-    ) -> None:
+    def __init__(self, core: SessionCore, drive: Callable[[Steps[Any]], Awaitable[Any]]) -> None:
         self._core = core
         self._drive = drive
 

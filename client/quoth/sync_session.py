@@ -51,9 +51,7 @@ class Session:
     @overload
     def load(self, ids: str, *, include: Sequence[str] = ()) -> dict[str, Any] | None: ...
     @overload
-    def load(
-        self, ids: str, entity_type: type[T], *, include: Sequence[str] = ()
-    ) -> T | None: ...
+    def load(self, ids: str, entity_type: type[T], *, include: Sequence[str] = ()) -> T | None: ...
     @overload
     def load(
         self, ids: Ids, *, include: Sequence[str] = ()
@@ -177,9 +175,7 @@ class Session:
 class ClusterTransaction:
     """Compare-exchange values, read now and written together with the session's documents."""
 
-    def __init__(
-        self, core: SessionCore, drive: Callable[[Steps[Any]], Any]
-    ) -> None:
+    def __init__(self, core: SessionCore, drive: Callable[[Steps[Any]], Any]) -> None:
         self._core = core
         self._drive = drive
 
@@ -194,9 +190,7 @@ class ClusterTransaction:
         self, key: str, value_type: type[Any] | None = None
     ) -> CompareExchangeValue[Any] | None:
         """The value of a key, None if it has none. Assign to `.value` and save to change it."""
-        found: CompareExchangeValue[Any] | None = self._drive(
-            self._core.get_value(key, value_type)
-        )
+        found: CompareExchangeValue[Any] | None = self._drive(self._core.get_value(key, value_type))
         return found
 
     def create_compare_exchange_value(self, key: str, value: T) -> CompareExchangeValue[T]:

@@ -89,9 +89,7 @@ class DocumentStore:
         )
 
         def execute(command: Command[Any], known_raft_index: int | None) -> Any:
-            return self._portal.run(
-                self._core.execute(command, options.database, known_raft_index)
-            )
+            return self._portal.run(self._core.execute(command, options.database, known_raft_index))
 
         return Session(self._core.new_session_core(options), execute)
 

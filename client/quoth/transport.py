@@ -60,6 +60,7 @@ class AiohttpTransport:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         session = self._open_session()
+        url = _url_of(request)
         timeout = aiohttp.ClientTimeout(
             total=request.timeout_seconds,
             sock_connect=min(self._connect_timeout_seconds, request.timeout_seconds),
@@ -67,7 +68,7 @@ class AiohttpTransport:
         try:
             async with session.request(
                 request.method,
-                URL(request.url, encoded=True),
+                url,
                 headers=request.headers,
                 data=request.body,
                 timeout=timeout,
@@ -76,8 +77,6 @@ class AiohttpTransport:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Raised while connecting, before a byte of the request is written.
             raise NotSent(f"{request.url}: {error}") from error
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise NotSent(f"not a URL that can be asked: {error}") from error
         except TimeoutError as error:
             waited = f"no answer within {request.timeout_seconds:g} s"
             raise FateUnknown(f"{request.method} {request.url}: {waited}") from error
@@ -106,3 +105,13 @@ class AiohttpTransport:
             # it, and could not know whether the first one was carried out.
             self._session._retry_connection = False
         return self._session
+
+
+def _url_of(request: HttpRequest) -> URL:
+    try:
+        url = URL(request.url, encoded=True)
+        if url.host and url.port:
+            return url
+    except ValueError as error:
+        raise NotSent(f"{request.url}: {error}") from error
+    raise NotSent(f"{request.url}: a URL names a host")

@@ -1,0 +1,209 @@
+"""Which node is asked, and what is never done twice."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from quoth.clock import SystemClock
+from quoth.commands import GetDocuments
+from quoth.conventions import Conventions
+from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent, QuothError
+from quoth.executor import Executor
+from quoth.mock_transport import Answer, MockTransport, response
+from quoth.operations import NextIdentityFor
+from quoth.transport import HttpRequest
+from tests.client.wire import asked
+
+A, B, C = "http://a:1", "http://b:1", "http://c:1"
+READ: Any = GetDocuments(("companies/1",))
+WRITE: Any = NextIdentityFor("companies|")
+DONE = response(200, {"NewIdentityValue": 6, "Results": [], "Includes": {}})
+REFUSED = NotSent("connection refused")
+LOST = FateUnknown("no answer within 30 s")
+NO_LEADER = response(503, {"Type": "x.NoLeaderException", "Message": "no leader"})
+
+
+class TestClock(SystemClock):
+    """Sleeping takes no time but moves the clock."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def jitter(self) -> float:
+        return 1.0
+
+
+class Nodes:
+    """Three nodes, each answering what its entry says; a list is answered from its front."""
+
+    def __init__(self, **answers: Any) -> None:
+        self.answers: dict[str, Any] = {"a": DONE, "b": DONE, "c": DONE, **answers}
+        self.listed = [A, B, C]
+        self.topology: Callable[[str], Answer] = lambda node: self._list()
+        self.clock = TestClock()
+        self.transport = MockTransport(self._answer)
+        self.executor = Executor(
+            (A,),
+            "shop",
+            transport=self.transport,
+            conventions=Conventions(),
+            clock=self.clock,
+        )
+
+    @property
+    def visited(self) -> str:
+        """Which nodes were sent the command, in order."""
+        every = [asked(each) for each in self.transport.requests]
+        return "".join(each.node[7] for each in every if each.path != "/topology")
+
+    def _list(self) -> Answer:
+        nodes = [{"Url": url, "ServerRole": "Member"} for url in self.listed]
+        return response(200, {"Nodes": nodes, "Etag": 7})
+
+    def _answer(self, request: HttpRequest) -> Answer:
+        one = asked(request)
+        if one.path == "/topology":
+            return self.topology(one.node[7])
+        answer: Any = self.answers[one.node[7]]
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        found: Answer = answer
+        return found
+
+
+async def test_the_first_node_of_the_topology_is_preferred() -> None:
+    nodes = Nodes()
+    for _ in range(3):
+        await nodes.executor.execute(WRITE)
+    assert nodes.visited == "aaa"
+    assert asked(nodes.transport.requests[-1]).headers["Topology-Etag"] == '"7"'
+
+
+@pytest.mark.parametrize("failure", [REFUSED, NO_LEADER, response(425)])
+@pytest.mark.parametrize("command", [READ, WRITE])
+async def test_what_was_certainly_not_done_is_done_elsewhere(failure: Answer, command: Any) -> None:
+    nodes = Nodes(a=failure)
+    await nodes.executor.execute(command)
+    assert nodes.visited == "ab"
+
+
+@pytest.mark.parametrize("failure", [LOST, response(408), response(502), response(504)])
+async def test_a_read_without_an_answer_is_done_elsewhere(failure: Answer) -> None:
+    nodes = Nodes(a=failure, b=failure)
+    await nodes.executor.execute(READ)
+    assert nodes.visited == "abc"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        LOST,
+        response(408),
+        response(502),
+        response(504),
+        response(500, {"Type": "x.RavenTimeoutException", "Message": "outcome unknown"}),
+        response(500, {"Type": "x.RavenException", "Message": "unexpected, reference 12ab"}),
+        response(500),
+    ],
+)
+async def test_a_write_without_an_answer_is_never_done_again(failure: Answer) -> None:
+    nodes = Nodes(a=failure)
+    with pytest.raises(FateUnknown, match="may have happened"):
+        await nodes.executor.execute(WRITE)
+    assert nodes.visited == "a"
+
+
+async def test_a_write_carries_one_request_id_to_every_node() -> None:
+    nodes = Nodes(a=REFUSED, b=NO_LEADER)
+    await nodes.executor.execute(WRITE)
+    await nodes.executor.execute(WRITE)
+    sent = [asked(each) for each in nodes.transport.requests]
+    ids = [each.query["raft-request-id"] for each in sent if each.path != "/topology"]
+    assert nodes.visited == "abcc"
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (response(400, {"Type": "x.BadRequestException", "Message": "no"}), BadRequest),
+        (response(413), BadRequest),
+        (response(500, {"Type": "System.InvalidOperationException"}), BadRequest),
+        (response(503, {}, {"Database-Missing": "shop"}), DatabaseDoesNotExist),
+        (response(500, {"Type": "x.DatabaseDoesNotExistException"}), DatabaseDoesNotExist),
+    ],
+)
+@pytest.mark.parametrize("command", [READ, WRITE])
+async def test_a_refusal_is_final(failure: Answer, error: type[QuothError], command: Any) -> None:
+    nodes = Nodes(a=failure)
+    with pytest.raises(error):
+        await nodes.executor.execute(command)
+    assert nodes.visited == "a"
+
+
+async def test_a_failed_node_is_tried_last_for_a_while() -> None:
+    nodes = Nodes(a=[REFUSED, DONE])
+    await nodes.executor.execute(WRITE)
+    await nodes.executor.execute(WRITE)
+    assert nodes.visited == "abb"
+    nodes.clock.now += 5.1
+    await nodes.executor.execute(WRITE)
+    assert nodes.visited == "abba"
+
+
+async def test_an_election_is_waited_for() -> None:
+    nodes = Nodes(a=REFUSED, b=[NO_LEADER, NO_LEADER, DONE], c=NO_LEADER)
+    await nodes.executor.execute(WRITE)
+    assert nodes.visited.count("b") == 3
+    assert 100 < nodes.clock.now < 101
+
+
+async def test_an_election_without_end_is_a_definite_failure() -> None:
+    nodes = Nodes(a=NO_LEADER, b=NO_LEADER, c=NO_LEADER)
+    with pytest.raises(NotSent, match="no leader"):
+        await nodes.executor.execute(WRITE)
+    assert 114 < nodes.clock.now < 116
+
+
+async def test_when_nobody_is_there_it_fails_at_once() -> None:
+    nodes = Nodes(a=REFUSED, b=REFUSED, c=REFUSED)
+    with pytest.raises(NotSent, match="connection refused"):
+        await nodes.executor.execute(READ)
+    assert (nodes.visited, nodes.clock.now) == ("abc", 100.0)
+
+
+async def test_without_a_topology_the_known_nodes_serve() -> None:
+    nodes = Nodes()
+    nodes.topology = lambda node: REFUSED
+    await nodes.executor.execute(WRITE)
+    assert nodes.visited == "a"
+    nodes.topology = lambda node: nodes._list()
+    nodes.answers["a"] = REFUSED
+    await nodes.executor.execute(WRITE)
+    assert nodes.visited == "aab"
+
+
+async def test_a_changed_topology_is_asked_for() -> None:
+    nodes = Nodes(a=response(200, {"NewIdentityValue": 1}, {"Refresh-Topology": "true"}))
+    await nodes.executor.execute(WRITE)
+    nodes.listed = [B, C]
+    await nodes.executor.execute(WRITE)
+    assert nodes.visited == "ab"
+
+
+async def test_a_missing_database_is_told_by_the_topology() -> None:
+    nodes = Nodes()
+    body = {"Type": "Error", "Message": "Database shop wasn't found"}
+    nodes.topology = lambda node: response(503, body, {"Database-Missing": "shop"})
+    with pytest.raises(DatabaseDoesNotExist, match="wasn't found"):
+        await nodes.executor.execute(READ)
+    assert nodes.visited == ""
