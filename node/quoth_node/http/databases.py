@@ -1,7 +1,6 @@
 """Databases of the cluster: create, look up, list, delete. A change is one command of the log."""
 
 import base64
-import re
 
 from aiohttp import web
 
@@ -10,27 +9,14 @@ from quoth_cluster.outcomes import DatabaseCreated, DatabasesDeleted
 from quoth_node.http.documents import read_page
 from quoth_node.http.errors import BadRequest, DatabaseMissing
 from quoth_node.http.exchange import Exchange
+from quoth_node.http.names import check_database_name
 from quoth_node.http.query import shortened
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
 from quoth_node.http.topology import addresses, topology_etag
 from quoth_node.http.wire import bodies, records
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 REPLICATION_FACTOR_MAX = 1_000
-
-
-def check_database_name(name: str) -> str:
-    """`name`, if it can name a database.
-
-    Raises BadRequest.
-    """
-    if NAME.fullmatch(name) is None or not name.strip("."):
-        raise BadRequest(
-            f"'{shortened(name)}' cannot name a database: "
-            "1 to 128 letters, digits, '_', '-' and '.' can, if they are not all dots"
-        )
-    return name
 
 
 async def create_database(exchange: Exchange) -> web.Response:

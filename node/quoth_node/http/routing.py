@@ -17,7 +17,6 @@ from quoth_node.http.batch import ROUTES as BATCH
 from quoth_node.http.cluster import ROUTES as CLUSTER
 from quoth_node.http.compare_exchange import ROUTES as COMPARE_EXCHANGE
 from quoth_node.http.databases import ROUTES as DATABASES
-from quoth_node.http.databases import check_database_name
 from quoth_node.http.documents import ROUTES as DOCUMENTS
 from quoth_node.http.errors import (
     STATUS,
@@ -32,6 +31,7 @@ from quoth_node.http.errors import (
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
+from quoth_node.http.names import check_database_name
 from quoth_node.http.query import INTEGER, Query, decode
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route

@@ -12,6 +12,7 @@ from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.raft.door import GroupStatus
 from quoth_node.http.errors import DatabaseMissing
 from quoth_node.http.exchange import Exchange
+from quoth_node.http.names import check_database_name
 from quoth_node.http.reply import reply
 from quoth_node.http.route import Route, knows
 from quoth_node.http.wire import records
@@ -20,7 +21,7 @@ from quoth_node.http.wire.records import Teller
 
 async def get_database_topology(exchange: Exchange) -> web.Response:
     """`GET /topology`: the nodes that carry a database."""
-    name = exchange.query.required("name")
+    name = check_database_name(exchange.query.required("name"))
     try:
         database = await exchange.known_database(name)
     except DatabaseMissing as missing:

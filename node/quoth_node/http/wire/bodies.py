@@ -19,9 +19,12 @@ from quoth_node.http.errors import BadBody, BadRequest, KeyTooBig, NotSupported,
 from quoth_node.http.query import INT64_MAX, INT64_MIN, shortened
 
 UINT64_MAX = 2**64 - 1
-LONG_NUMBER = re.compile(rb"[0-9]{19}")
-# Possessive, so that a long string costs no memory of its own. The text is valid JSON by then.
-STRING_OR_NUMBER = re.compile(rb'"(?:[^"\\]++|\\.)*+"|-?[0-9]++(?:[.eE][0-9.eE+-]++)?+', re.DOTALL)
+# A whole number that may be over 64 bits, wherever it stands: also within a string.
+LONG_NUMBER = re.compile(rb"(?<![0-9.eE+-])(-?[0-9]{19,}+)(?![.eE])")
+# The same, strings passed over. Possessive, so that a long string costs no memory of its own.
+STRING_OR_LONG_NUMBER = re.compile(
+    rb'"(?:[^"\\]++|\\.)*+"|(?<![0-9.eE+-])(-?[0-9]{19,}+)(?![.eE])', re.DOTALL
+)
 
 EMPTY_COLLECTION = "@empty"
 # Made by the server; clients send them back with what they loaded.
@@ -95,22 +98,27 @@ def parse(body: bytes | bytearray) -> object:
         value: object = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadBody(f"The body is not JSON: {error}") from error
-    if LONG_NUMBER.search(body) is not None:
-        check_numbers(body)
+    check_numbers(body)
     return value
 
 
 def check_numbers(body: bytes | bytearray) -> None:
-    """Raise BadBody for a whole number that 64 bits cannot hold: parsing made a float of it."""
-    for match in STRING_OR_NUMBER.finditer(body):
-        token = match[0]
-        if len(token) < 19 or token[:1] == b'"' or not token.removeprefix(b"-").isdigit():
-            continue
-        if len(token) > 20 or not INT64_MIN <= int(token) <= UINT64_MAX:
+    """Raise BadBody for a whole number that 64 bits cannot hold: parsing made a float of it.
+
+    Telling numbers from strings is slow, so it waits until there is something to tell.
+    """
+    if all(map(fits, LONG_NUMBER.finditer(body))):
+        return
+    for match in STRING_OR_LONG_NUMBER.finditer(body):
+        if match.lastindex and not fits(match):
             raise BadBody(
-                f"The whole number {shortened(token.decode())} does not fit into 64 bits; "
+                f"The whole number {shortened(match[1].decode())} does not fit into 64 bits; "
                 "send it as a string"
             )
+
+
+def fits(match: re.Match[bytes]) -> bool:
+    return match.end() - match.start() <= 20 and INT64_MIN <= int(match[1]) <= UINT64_MAX
 
 
 def dump(value: object) -> bytes:
