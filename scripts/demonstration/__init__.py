@@ -1,0 +1,1 @@
+"""The demonstration that `scripts/demo` runs: every promise, tried on a real cluster."""
