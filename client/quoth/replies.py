@@ -105,8 +105,8 @@ def _conflict(message: str, kind: str, found: JsonObject) -> ConcurrencyError:
 
 
 def _timeout(message: str) -> QuothError:
-    """One type for three cases; the official texts tell them apart."""
-    if message.startswith("Could not verify that etag"):
+    """One type for three cases; their texts tell them apart."""
+    if message.startswith("Could not verify that"):
         return ReplicationTimeout(message)
     if message.startswith("After waiting for"):
         return IndexTimeout(message)

@@ -1,0 +1,369 @@
+"""Our client against our HTTP room: one process, a real machine, a plain log."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from quoth import (
+    AsyncDocumentStore,
+    BadRequest,
+    ClusterTransactionConflict,
+    ConcurrencyError,
+    CreateDatabase,
+    DatabaseDoesNotExist,
+    DeleteCompareExchange,
+    DeleteDatabases,
+    DocumentStore,
+    FateUnknown,
+    GetCompareExchange,
+    GetDatabaseNames,
+    GetIdentities,
+    GetStatistics,
+    NextIdentityFor,
+    NotSent,
+    PutCompareExchange,
+    ReplicationTimeout,
+    SeedIdentityFor,
+    SeedIdentityForOperation,
+    TransactionMode,
+)
+from quoth_cluster.clock import SeededChance, SystemClock
+from quoth_cluster.errors import FateUnknown as FateUnknownThere
+from quoth_cluster.errors import NotProposed
+from quoth_cluster.machine import Machine
+from quoth_node.http import HttpConfig, Services, make_runner
+from tests.client.entities import Address, Company, Employee
+from tests.unit.http.plain_log import PlainLog
+
+CLUSTER_WIDE = TransactionMode.CLUSTER_WIDE
+
+
+@dataclass(frozen=True)
+class Node:
+    """Node A of a cluster of one, listening."""
+
+    url: str
+    log: PlainLog
+
+
+@asynccontextmanager
+async def listening(folder: Path) -> AsyncIterator[Node]:
+    machine = Machine.open(folder)
+    log = PlainLog(machine)
+    log.found()
+    services = Services(
+        raft=log,
+        machine=machine,
+        clock=SystemClock(),
+        chance=SeededChance(7),
+        node_tag="A",
+        server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
+        config=HttpConfig(),
+    )
+    runner = make_runner(services)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield Node(f"http://127.0.0.1:{runner.addresses[0][1]}", log)
+    finally:
+        await runner.cleanup()
+        machine.close()
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[Node]:
+    async with listening(tmp_path / "A") as node:
+        yield node
+
+
+@pytest.fixture
+async def store(node: Node) -> AsyncIterator[AsyncDocumentStore]:
+    async with AsyncDocumentStore(node.url, "shop") as store:
+        await store.send(CreateDatabase("shop"))
+        yield store
+
+
+async def test_entities_are_stored_and_come_back(store: AsyncDocumentStore) -> None:
+    company = Company("Quoth", 3, Address("Rome"), ["a", "b"])
+    async with store.open_session() as session:
+        assert await session.store(company) == "companies/1-A"
+        await session.store({"city": "Rome"}, "addresses/1")
+        await session.save_changes()
+    async with store.open_session() as session:
+        found = await session.load("companies/1-A", Company)
+        assert found == company
+        assert found is not None
+        assert session.metadata_of(found)["@collection"] == "Companies"
+        assert await session.load("addresses/1") == {"city": "Rome"}
+        assert await session.load("companies/9", Company) is None
+        many = await session.load(["companies/1-A", "companies/8"], Company)
+        assert many == {"companies/1-A": found, "companies/8": None}
+        ids = [f"companies/{number:0400}" for number in range(5)]
+        assert await session.load(ids) == dict.fromkeys(ids)
+
+
+async def test_changes_and_deletions_are_saved(store: AsyncDocumentStore) -> None:
+    async with store.open_session() as session:
+        await session.store(Company("one"), "companies/1")
+        await session.store(Company("two"), "companies/2")
+        await session.save_changes()
+        one = await session.load("companies/1", Company)
+        assert one is not None
+        one.employees = 5
+        session.delete("companies/2")
+        await session.save_changes()
+        before = session.change_vector_of(one)
+        session.metadata_of(one)["note"] = "mine"
+        await session.save_changes()
+        assert session.change_vector_of(one) != before
+    async with store.open_session() as session:
+        again = await session.load(["companies/1", "companies/2"], Company)
+        assert again == {"companies/1": one, "companies/2": None}
+        assert session.metadata_of(again["companies/1"])["note"] == "mine"
+
+
+async def test_includes_come_along(store: AsyncDocumentStore, node: Node) -> None:
+    async with store.open_session() as session:
+        await session.store({"address": "addresses/1"}, "orders/1")
+        await session.store({"city": "Rome"}, "addresses/1")
+        await session.save_changes()
+    async with store.open_session() as session:
+        order = await session.load("orders/1", include=["address"])
+        assert order is not None
+        reads = node.log.reads
+        assert await session.load(order["address"]) == {"city": "Rome"}
+        assert node.log.reads == reads
+
+
+async def test_identities_count_on(store: AsyncDocumentStore) -> None:
+    assert await store.send(SeedIdentityFor("companies|", 23)) == 23
+    async with store.open_session() as session:
+        company = Company("RavenDB")
+        await session.store(company, "companies|")
+        await session.save_changes()
+        assert company.Id == "companies/24"
+        assert await session.load("companies/24", Company) is company
+    assert await store.send(SeedIdentityFor("companies", 5)) == 24
+    assert await store.send(SeedIdentityForOperation("companies|", 5, force_update=True)) == 5
+    async with store.open_session() as session:
+        one, two = Company("one"), Company("two")
+        await session.store(one, "companies|")
+        await session.store(two, "companies|")
+        await session.save_changes()
+        assert (one.Id, two.Id) == ("companies/6", "companies/7")
+        numbered = Company("three")
+        await session.store(numbered, "companies/")
+        await session.save_changes()
+        assert numbered.Id is not None and numbered.Id.endswith("-A")
+    assert await store.send(NextIdentityFor("companies|")) == 8
+    assert await store.send(GetIdentities()) == {"companies|": 8}
+
+
+async def test_optimistic_concurrency(store: AsyncDocumentStore) -> None:
+    async with store.open_session() as session:
+        await session.store(Company("one"), "companies/1")
+        await session.save_changes()
+    async with store.open_session(optimistic_concurrency=True) as session:
+        mine = await session.load("companies/1", Company)
+        async with store.open_session() as other:
+            theirs = await other.load("companies/1", Company)
+            assert mine is not None and theirs is not None
+            theirs.name = "theirs"
+            await other.save_changes()
+        mine.name = "mine"
+        with pytest.raises(ConcurrencyError, match="Put was called with change vector") as caught:
+            await session.save_changes()
+        assert caught.value.document_id == "companies/1"
+        session.clear()
+        await session.store(Company("again"), "companies/1")
+        with pytest.raises(ConcurrencyError, match="expecting new document"):
+            await session.save_changes()
+        session.clear()
+        await session.store(Company("new"), "companies/2")
+        await session.save_changes()
+
+
+async def test_a_name_is_reserved_once(store: AsyncDocumentStore) -> None:
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        user = Employee("John")
+        await session.store(user, "employees/1")
+        values = session.cluster_transaction
+        item = values.create_compare_exchange_value("usernames/John", user.Id)
+        await session.save_changes()
+        assert item.index > 0
+        assert await session.load("employees/2", Employee) is None
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        await session.store(Employee("John"), "employees/2")
+        session.cluster_transaction.create_compare_exchange_value("usernames/John", "employees/2")
+        with pytest.raises(ClusterTransactionConflict, match="usernames/John") as caught:
+            await session.save_changes()
+        (violation,) = caught.value.violations
+        assert (violation.key, violation.expected_index) == ("usernames/John", 0)
+        assert violation.actual_index == item.index
+    async with store.open_session() as session:
+        assert await session.load("employees/2", Employee) is None
+
+
+async def test_cluster_wide_updates_are_guarded(store: AsyncDocumentStore) -> None:
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        await session.store(Company("one"), "companies/1")
+        await session.save_changes()
+        one = await session.load("companies/1", Company)
+        async with store.open_session(transaction_mode=CLUSTER_WIDE) as other:
+            two = await other.load("companies/1", Company)
+            assert one is not None and two is not None
+            two.name = "two"
+            await other.save_changes()
+            two.name = "three"
+            await other.save_changes()
+        one.name = "lost"
+        with pytest.raises(ClusterTransactionConflict) as caught:
+            await session.save_changes()
+        assert caught.value.violations[0].key == "rvn-atomic/companies/1"
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        found = await session.load("companies/1", Company)
+        assert found is not None and found.name == "three"
+        session.delete(found)
+        await session.save_changes()
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        await session.store(Company("again"), "companies/1")
+        await session.save_changes()
+
+
+async def test_both_kinds_of_session_share_a_document(store: AsyncDocumentStore) -> None:
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        await session.store(Company("one"), "companies/1")
+        await session.save_changes()
+    async with store.open_session() as session:
+        company = await session.load("companies/1", Company)
+        assert company is not None
+        for name in ("two", "three"):
+            company.name = name
+            await session.save_changes()
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        company = await session.load("companies/1", Company)
+        assert company is not None and company.name == "three"
+        company.name = "four"
+        await session.save_changes()
+        five = Company("five")
+        await session.store(five, "firms|")
+        await session.save_changes()
+        assert five.Id == "firms/1"
+
+
+async def test_values_are_read_changed_and_removed(store: AsyncDocumentStore) -> None:
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        values = session.cluster_transaction
+        assert await values.get_compare_exchange_value("address", Address) is None
+        created = values.create_compare_exchange_value("address", Address("Rome"))
+        await session.save_changes()
+        created.value.street = "Via Appia"
+        await session.save_changes()
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        values = session.cluster_transaction
+        item = await values.get_compare_exchange_value("address", Address)
+        assert item is not None
+        assert (item.value, item.index) == (Address("Rome", "Via Appia"), created.index)
+        values.delete_compare_exchange_value(item)
+        await session.save_changes()
+    assert await store.send(GetCompareExchange("address")) is None
+
+
+async def test_compare_exchange_operations(store: AsyncDocumentStore) -> None:
+    first = await store.send(PutCompareExchange("a", {"n": 1}))
+    assert first.is_successful and first.value == {"n": 1}
+    lost = await store.send(PutCompareExchange("a", {"n": 2}))
+    assert not lost.is_successful and (lost.index, lost.value) == (first.index, {"n": 1})
+    item = await store.send(GetCompareExchange("a"))
+    assert item is not None and (item.index, item.value) == (first.index, {"n": 1})
+    assert not (await store.send(DeleteCompareExchange("a", 1_000_000))).is_successful
+    assert (await store.send(DeleteCompareExchange("a", item.index))).is_successful
+    assert await store.send(GetCompareExchange("a")) is None
+
+
+async def test_waiting_for_replication(store: AsyncDocumentStore, node: Node) -> None:
+    async with store.open_session() as session:
+        await session.store(Company("one"), "companies/1")
+        session.wait_for_replication(2, timeout_seconds=0.2)
+        session.wait_for_indexes()
+        with pytest.raises(ReplicationTimeout, match="2 servers"):
+            await session.save_changes()
+        session.wait_for_replication(2, timeout_seconds=0.2, throw_on_timeout=False)
+        await session.save_changes()
+        node.log.applied_elsewhere = 2
+        session.wait_for_replication(2)
+        await session.store(Company("two"), "companies/2")
+        await session.save_changes()
+
+
+async def test_failures_say_what_they_are(store: AsyncDocumentStore, node: Node) -> None:
+    async with store.open_session() as session:
+        await session.store(Company("one"), "companies/1")
+        node.log.propose_fails = FateUnknownThere("leadership was lost")
+        with pytest.raises(FateUnknown, match="may have happened"):
+            await session.save_changes()
+        node.log.propose_fails = NotProposed("no leader")
+        loop = asyncio.get_running_loop()
+        elected = loop.call_later(0.3, setattr, node.log, "propose_fails", None)
+        await session.save_changes()
+        assert elected.when() <= loop.time()
+    with pytest.raises(BadRequest):
+        await store.send(NextIdentityFor(""))
+
+
+async def test_databases_come_and_go(store: AsyncDocumentStore) -> None:
+    with pytest.raises(ConcurrencyError, match="already exists"):
+        await store.send(CreateDatabase("shop"))
+    with pytest.raises(BadRequest):
+        await store.send(CreateDatabase("no/such name"))
+    await store.send(CreateDatabase("other"))
+    assert await store.send(GetDatabaseNames()) == ["other", "shop"]
+    assert (await store.send(GetStatistics(), database="other")).documents == 0
+    await store.send(DeleteDatabases("other", "missing"))
+    for name in ("other", "another"):
+        with pytest.raises(DatabaseDoesNotExist, match=name):
+            await store.send(GetStatistics(), database=name)
+    async with store.open_session("other") as session:
+        await session.store(Company("x"), "companies/1")
+        with pytest.raises(DatabaseDoesNotExist):
+            await session.save_changes()
+
+
+async def test_a_closed_node_is_told_at_once(tmp_path: Path) -> None:
+    async with listening(tmp_path / "A") as node:
+        store = AsyncDocumentStore(node.url, "shop")
+        await store.send(CreateDatabase("shop"))
+    with pytest.raises((NotSent, FateUnknown)):
+        await store.send(CreateDatabase("other"))
+    with pytest.raises(NotSent):
+        await store.send(GetStatistics())
+    await store.close()
+
+
+async def test_the_synchronous_store_does_the_same(node: Node) -> None:
+    def program() -> None:
+        with DocumentStore(node.url, "shop") as store:
+            store.send(CreateDatabase("shop"))
+            with store.open_session() as session:
+                session.store(Company("one"))
+                session.save_changes()
+            with store.open_session(no_tracking=True) as session:
+                one = session.load("companies/1-A", Company)
+                two = session.load("companies/1-A", Company)
+                assert one == two and one is not two
+
+    await asyncio.to_thread(program)
+
+
+async def test_unused_ids_are_given_back(node: Node) -> None:
+    for expected in ("companies/1-A", "companies/2-A"):
+        async with AsyncDocumentStore(node.url, "shop") as store:
+            if expected == "companies/1-A":
+                await store.send(CreateDatabase("shop"))
+            async with store.open_session() as session:
+                assert await session.store(Company("x")) == expected
