@@ -117,13 +117,17 @@ class Links:
         peer = self._peers.get(tag)
         if peer is not None and peer.address == address:
             return
-        self.close(tag)
+        if peer is not None:
+            self.close(tag)
         self._peers[tag] = peer = Peer(tag, address)
         if self._tasks is not None:
             self._start(peer)
 
     def close(self, tag: str) -> None:
-        """Send nothing more to `tag`."""
+        """Send nothing more to `tag`, and hear nothing more of it until it is admitted anew."""
+        incoming = self._incoming.pop(tag, None)
+        if incoming is not None:
+            incoming[1].close()
         peer = self._peers.pop(tag, None)
         if peer is not None and peer.task is not None:
             peer.task.cancel()

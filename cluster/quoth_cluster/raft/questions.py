@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ANSWERING_MAX = 10_000  # questions being answered at once; more are not heard
 WAIT_SECONDS_MAX = 600.0
+ASK_SECONDS_MAX = 1.0
+RETRY_SECONDS = 0.1
 
 log = logging.getLogger(__name__)
 Body = dict[str, Any]
@@ -87,16 +89,20 @@ class Questions:
         return reached
 
     async def _has_applied(self, tag: str, log_index: int, seconds: float) -> bool:
-        clock_deadline = asyncio.get_running_loop().time() + seconds
-        while (left := clock_deadline - asyncio.get_running_loop().time()) > 0:
-            body = {"log_index": log_index, "seconds": left}
+        clock = self._group.clock
+        deadline = clock.monotonic() + seconds
+        while (left := deadline - clock.monotonic()) > 0:
+            # An answer may be lost with its link, so a long wait is many short questions.
+            wait = min(left, ASK_SECONDS_MAX)
+            body = {"log_index": log_index, "seconds": wait}
             try:
-                answer = await self._calls.ask(tag, "applied", body, timeout_seconds=left)
-                return answer.get("applied") is True
+                answer = await self._calls.ask(tag, "applied", body, timeout_seconds=wait)
+                if answer.get("applied") is True:
+                    return True
             except NotAsked:
-                await self._group.link_news(seconds=min(left, 0.1))
+                await self._group.link_news(seconds=min(left, RETRY_SECONDS))
             except NoAnswer:
-                continue  # asking again changes nothing there, and the link may be back
+                continue
         return False
 
     async def _reply(self, tag: str, number: int, answer: Awaitable[Body]) -> None:

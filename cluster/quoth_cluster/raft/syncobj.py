@@ -250,8 +250,8 @@ class Engine:
                 self._transport.deliver(Node(tag), {"type": "next_node_idx", **again})
 
     def _on_vote_request(self, tag: str, message: dict[str, Any]) -> None:
-        if tag not in self.others:
-            return
+        # From anybody the links let in: a node that is behind may not know yet that the candidate
+        # is a member, and its vote may be the one that is needed (Raft dissertation, 4.1).
         now, heard_at = self._clock.monotonic(), self._heard_at
         if self.is_leader and not message.get("forced"):
             heard_at = now  # this node is the leader that is heard
@@ -276,7 +276,7 @@ class Engine:
             self._transport.deliver(Node(tag), message)
 
     def _on_term_notice(self, tag: str, message: dict[str, Any]) -> None:
-        if message["sender_term"] > self.term and tag in self.others:
+        if message["sender_term"] > self.term:
             notice = rules.ungrantable_vote_request(message["sender_term"])
             self._transport.deliver(Node(tag), notice)
             assert not self.is_leader, "a higher term ends a reign"

@@ -1,0 +1,228 @@
+"""Groups on loopback, in one process: real links, real journals, a plain state machine."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from quoth_cluster.clock import SeededChance, SystemClock
+from quoth_cluster.errors import MembershipRefused, NotProposed, NotReadable, TooLarge
+from quoth_cluster.log import Change, LogEntry, Member, MembershipChange, Position, Stepped
+from quoth_cluster.raft import reconfiguration
+from quoth_cluster.raft.door import Role
+from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
+from quoth_cluster.raft.group import Contact, RaftGroup
+from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.link import Identity
+from quoth_cluster.raft.syncobj import Timing
+
+PATIENCE = 15.0
+
+
+class PlainMachine:
+    """Keeps commands in a list; forgets them at a restart, as memory does."""
+
+    def __init__(self) -> None:
+        self.position = Position()
+        self.commands: list[bytes] = []
+        self.count = 0
+
+    def apply(self, entries: Sequence[LogEntry]) -> list[tuple[Stepped, ...]]:
+        return [self._step(entry) for entry in entries]
+
+    def checkpoint(self) -> None:
+        return None
+
+    def _step(self, entry: LogEntry) -> tuple[Stepped, ...]:
+        if entry.membership is not None:
+            self.count += 1
+            return (Stepped(self.count, None),)
+        steps = []
+        for command in entry.commands:
+            self.count += 1
+            self.commands.append(command)
+            steps.append(Stepped(self.count, command))
+        return tuple(steps)
+
+
+class Running:
+    """One node of a group, that can be stopped and started again."""
+
+    def __init__(self, tag: str, folder: Path, contacts: Sequence[Contact] = ()) -> None:
+        self.tag = tag
+        self.folder = folder
+        self.contacts = contacts
+        self.port = 0
+        folder.mkdir()
+
+    async def start(self) -> None:
+        self.machine = PlainMachine()
+        self.journal = Journal.open(self.folder / "journal.log")
+        self.group = RaftGroup(
+            Identity("cluster", "main", self.tag),
+            self.journal,
+            self.machine,
+            timing=Timing(heartbeat=0.05, election_timeout_min=0.3, election_timeout_max=0.6),
+            clock=SystemClock(),
+            chance=SeededChance(ord(self.tag)),
+            contacts=self.contacts,
+        )
+        self.port = await self.group.links.listen("127.0.0.1", self.port)
+        self.threads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        disk, writer = self.threads
+        self.task = asyncio.create_task(self.group.run(disk=disk, writer=writer))
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        await asyncio.wait([self.task])
+        for thread in self.threads:
+            thread.shutdown()
+        self.journal.close()
+
+    @property
+    def member(self) -> Member:
+        return Member(self.tag, f"http://127.0.0.1:1{self.tag}", f"127.0.0.1:{self.port}")
+
+    async def propose(self, command: bytes) -> int:
+        applied = await self.group.propose(command, timeout_seconds=PATIENCE)
+        assert applied.outcome == command
+        return applied.command_index
+
+
+@pytest.fixture
+async def trio(tmp_path: Path) -> AsyncIterator[list[Running]]:
+    first = Running("A", tmp_path / "A")
+    await first.start()
+    await first.group.found(first.member)
+    nodes = [first]
+    for tag in "BC":
+        known = [Contact(other.tag, other.member.peer_address) for other in nodes]
+        node = Running(tag, tmp_path / tag, known)
+        await node.start()
+        add = MembershipChange(Change.ADD, node.member)
+        await first.group.change_membership(add, timeout_seconds=PATIENCE)
+        nodes.append(node)
+    yield nodes
+    for node in nodes:
+        if not node.task.done():
+            await node.stop()
+
+
+async def test_a_node_alone_leads_at_once(tmp_path: Path) -> None:
+    node = Running("A", tmp_path / "A")
+    await node.start()
+    async with asyncio.timeout(0.3):
+        await node.group.found(node.member)
+    assert await node.propose(b"first") == 2, "its own membership was the first command"
+    assert node.group.status().role is Role.LEADER
+    await node.stop()
+
+
+async def test_every_node_takes_proposals_and_reads_them_back(trio: list[Running]) -> None:
+    for node in trio:
+        await node.propose(b"by " + node.tag.encode())
+        for other in trio:
+            await other.group.current(timeout_seconds=PATIENCE)
+            assert other.machine.commands[-1] == b"by " + node.tag.encode()
+
+
+async def test_many_at_once_are_each_applied_once_in_one_order(trio: list[Running]) -> None:
+    commands = [b"%d" % number for number in range(600)]
+    async with asyncio.TaskGroup() as tasks:
+        for at, command in enumerate(commands):
+            tasks.create_task(trio[at % 3].propose(command))
+    for node in trio:
+        await node.group.current(timeout_seconds=PATIENCE)
+    assert sorted(trio[0].machine.commands) == sorted(commands)
+    assert trio[0].machine.commands == trio[1].machine.commands == trio[2].machine.commands
+
+
+async def test_a_follower_that_asks_a_dead_leader_hears_what_became_of_it(
+    trio: list[Running],
+) -> None:
+    leader, follower, _ = trio
+    before = [asyncio.create_task(follower.propose(b"%d" % number)) for number in range(50)]
+    await asyncio.sleep(0)
+    await leader.stop()
+    indexes = await asyncio.gather(*before)
+    assert len(set(indexes)) == 50, "each was applied once, by one leader or the next"
+    assert sorted(set(follower.machine.commands)) == sorted(follower.machine.commands)
+
+
+async def test_a_node_that_comes_back_has_everything(trio: list[Running]) -> None:
+    await trio[2].stop()
+    for number in range(20):
+        await trio[0].propose(b"%d" % number)
+    await trio[2].start()
+    await trio[2].group.current(timeout_seconds=PATIENCE)
+    assert trio[2].machine.commands == trio[0].machine.commands
+
+
+async def test_replicas_are_counted_when_they_have_applied(trio: list[Running]) -> None:
+    await trio[0].propose(b"x")
+    log_index = trio[0].group.status().applied_index
+    count = trio[1].group.wait_for_replicas
+    assert await count(log_index, 2, timeout_seconds=PATIENCE) == 2
+    await trio[2].stop()
+    await trio[0].propose(b"y")
+    log_index = trio[0].group.status().applied_index
+    assert await count(log_index, 2, timeout_seconds=0.5) == 1, "and how far it came is told"
+
+
+async def test_without_a_quorum_nothing_is_promised(trio: list[Running]) -> None:
+    for node in trio[:2]:
+        await node.stop()
+    alone = trio[2].group
+    with pytest.raises(NotReadable):
+        await alone.current(timeout_seconds=0.7)
+    with pytest.raises(NotProposed):
+        await alone.propose(b"lonely", timeout_seconds=2.0)
+
+
+async def test_a_leader_that_is_removed_hands_over(trio: list[Running]) -> None:
+    status = trio[1].group.status()
+    leader = next(node for node in trio if node.tag == status.leader)
+    others = [node for node in trio if node is not leader]
+    remove = MembershipChange(Change.REMOVE, leader.member)
+    await others[0].group.change_membership(remove, timeout_seconds=PATIENCE)
+    await others[0].propose(b"without you")
+    assert {member.tag for member in others[1].group.status().members} == {
+        node.tag for node in others
+    }
+    while leader.group.removal() is None:
+        await leader.group.link_news(seconds=0.1)
+    assert "was removed" in (leader.group.removal() or "")
+
+
+async def test_changes_that_make_no_sense_are_refused(
+    trio: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconfiguration, "LINK_SECONDS_MAX", 0.5)
+    group = trio[1].group
+
+    async def refused(change: Change, member: Member) -> str:
+        with pytest.raises(MembershipRefused) as caught:
+            await group.change_membership(
+                MembershipChange(change, member), timeout_seconds=PATIENCE
+            )
+        return str(caught.value)
+
+    assert "is a member already" in await refused(Change.ADD, trio[2].member)
+    assert "not a member" in await refused(Change.REMOVE, Member("Z", "http://z", "z:1"))
+    nobody = Member("D", "http://127.0.0.1:9", "127.0.0.1:9")
+    assert "cannot be reached" in await refused(Change.ADD, nobody)
+    assert len(group.status().members) == 3, "and the cluster is as it was"
+
+
+async def test_a_command_over_the_limit_never_leaves(trio: list[Running]) -> None:
+    with pytest.raises(TooLarge):
+        await trio[0].group.propose(bytes(COMMAND_BYTES_MAX + 1), timeout_seconds=1.0)
+
+
+async def test_a_large_command_arrives(trio: list[Running]) -> None:
+    command = bytes(20 * 1024 * 1024)
+    await trio[1].propose(command)
+    await trio[2].group.current(timeout_seconds=PATIENCE)
+    assert trio[2].machine.commands[-1] == command
