@@ -12,7 +12,7 @@ import orjson
 
 from quoth.errors import FateUnknown, QuothError
 from quoth.options import IndexWait, ReplicationWait, TransactionMode
-from quoth.serialization import JsonObject
+from quoth.serialization import JsonObject, encode
 
 # Longer lists of ids travel in a body: some proxies cut URLs.
 URL_IDS_CHARACTERS_MAX = 1_024
@@ -87,7 +87,7 @@ class GetDocuments:
     def to_request(self) -> WireRequest:
         included = tuple(("include", path) for path in self.includes)
         if sum(map(len, self.ids)) >= URL_IDS_CHARACTERS_MAX:
-            body = orjson.dumps({"Ids": self.ids})
+            body = encode({"Ids": self.ids})
             return WireRequest("POST", "/docs", included, body)
         return WireRequest("GET", "/docs", included + tuple(("id", each) for each in self.ids))
 
@@ -215,7 +215,7 @@ class SaveBatch:
             query += self.indexes.query().items()
             query += (("waitForSpecificIndex", name) for name in self.indexes.names)
             wait_seconds += self.indexes.timeout_seconds
-        body = orjson.dumps(wire)
+        body = encode(wire)
         return WireRequest("POST", "/bulk_docs", tuple(query), body, wait_seconds)
 
     def read(self, reply: Reply) -> BatchResult:

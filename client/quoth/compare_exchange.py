@@ -77,6 +77,8 @@ class TrackedValues:
     def seen(self, asked: tuple[str, ...], found: dict[str, StoredValue]) -> None:
         """The server answered for these keys."""
         for key in asked:
+            if fold(key) in self._tracked:
+                continue  # another task asked for it too, and was first
             stored = found.get(fold(key))
             if stored is None:
                 self._tracked[fold(key)] = _Tracked(None, key)
@@ -131,5 +133,5 @@ def _is_instance(value: object, wanted: Any) -> bool:
 
 
 def _check_key(key: str) -> None:
-    if not key or len(fold(key).encode()) > KEY_BYTES_MAX:
+    if not key or len(fold(key).encode(errors="replace")) > KEY_BYTES_MAX:
         raise Misuse(f"a compare-exchange key has 1 to {KEY_BYTES_MAX} bytes: {key!r:.80}")

@@ -6,8 +6,9 @@ carries them, asynchronously or not, and knows nothing else:
     core.load(...)  ── yields GetDocuments ──>  shell ──> executor ──> node
                     <── is sent LoadedDocuments ──
 
-A session belongs to one task or thread at a time; a second one that comes while the first is under
-way is told so, instead of saving half of what the other meant.
+Between two yields nothing else runs, so tasks may load and store side by side. A save is alone: who
+comes while it is under way is told so, instead of saving or forgetting half of what it sends. A
+session is for one thread.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -61,7 +62,7 @@ class SessionCore:
         self.index_wait: IndexWait | None = None
         self._conventions = conventions
         self._hilo = hilo
-        self._is_busy = False
+        self._is_saving = False
 
     # Reading.
 
@@ -77,13 +78,13 @@ class SessionCore:
         """Entities by the ids asked for, None where there is no document."""
         for each in ids:
             _check_id(each)
+        include = (include,) if isinstance(include, str) else tuple(include)
         if self.options.no_tracking:
             return (yield from self._load_fresh(ids, entity_type, include))
         tracking = self.tracking
         wanted = [each for each in dict.fromkeys(ids) if include or not self._is_known(each)]
         if wanted:
-            with self._alone():
-                loaded = yield from ask(GetDocuments(tuple(wanted), tuple(include)))
+            loaded = yield from ask(GetDocuments(tuple(wanted), include))
             tracking.included.update(loaded.includes)
             for each in wanted:
                 self._received(each, loaded.by_id.get(fold(each)))
@@ -94,8 +95,7 @@ class SessionCore:
     ) -> Steps[dict[str, T | None]]:
         if include:
             raise Misuse("a session without tracking keeps nothing, so it cannot include")
-        with self._alone():
-            loaded = yield from ask(GetDocuments(tuple(dict.fromkeys(ids))))
+        loaded = yield from ask(GetDocuments(tuple(dict.fromkeys(ids))))
         found: dict[str, T | None] = {}
         for each in ids:
             document = loaded.by_id.get(fold(each))
@@ -172,6 +172,7 @@ class SessionCore:
 
     def delete(self, entity_or_id: object, change_vector: str | None) -> None:
         self._check_can_write("delete")
+        self._check_not_saving()
         if isinstance(entity_or_id, str):
             _check_id(entity_or_id)
             self.tracking.delete_by_id(entity_or_id, change_vector)
@@ -185,7 +186,7 @@ class SessionCore:
         def ignores(entity: object, document_id: str) -> bool:
             return self._conventions.ignores(session, entity, document_id)
 
-        with self._alone():
+        with self._saving():
             plan = self.tracking.plan(ignores)
             if not plan.commands:
                 return
@@ -204,6 +205,14 @@ class SessionCore:
     def has_changes(self) -> bool:
         return bool(self.tracking.plan().commands)
 
+    def evict(self, entity: object) -> None:
+        self._check_not_saving()
+        self.tracking.evict(self.tracking.of(entity))
+
+    def clear(self) -> None:
+        self._check_not_saving()
+        self.tracking.clear()
+
     def ignore_changes_for(self, entity: object) -> None:
         self.tracking.of(entity).is_ignored = True
 
@@ -218,8 +227,7 @@ class SessionCore:
         values = self.tracking.values
         asked = values.unknown((key,))
         if asked:
-            with self._alone():
-                found = yield from ask(GetValues(asked))
+            found = yield from ask(GetValues(asked))
             values.seen(asked, found)
         return values.get(key, value_type)
 
@@ -248,8 +256,7 @@ class SessionCore:
                          " as in store(entity, 'companies|')")  # fmt: skip
         tag = id_prefix_of(self._conventions.collection_of(type(entity)))
         while (found := self._hilo.take(tag)) is None:
-            with self._alone():
-                lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
+            lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
             self._hilo.lend(tag, lent)
         return found
 
@@ -267,19 +274,22 @@ class SessionCore:
         return metadata
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if self._is_busy:
-            raise Misuse("a session serves one task at a time: open another one")
-        self._is_busy = True
+    def _saving(self) -> Iterator[None]:
+        self._check_not_saving()
+        self._is_saving = True
         try:
             yield
         finally:
-            self._is_busy = False
+            self._is_saving = False
+
+    def _check_not_saving(self) -> None:
+        if self._is_saving:
+            raise Misuse("the session is saving just now: wait for it, or open another session")
 
 
 def _check_id(document_id: str) -> None:
     if not isinstance(document_id, str) or not document_id:
         raise Misuse(f"a document id is a string with something in it, not {document_id!r:.80}")
-    if len(fold(document_id).encode()) > DOCUMENT_ID_BYTES_MAX:
+    if len(fold(document_id).encode(errors="replace")) > DOCUMENT_ID_BYTES_MAX:
         text = f"a document id has at most {DOCUMENT_ID_BYTES_MAX} bytes: {document_id:.80}..."
         raise Misuse(text)

@@ -138,7 +138,7 @@ class Executor:
         self, url: str, request: WireRequest, target: str, headers: dict[str, str]
     ) -> HttpResponse:
         if self._topology.etag is not None:
-            headers["Topology-Etag"] = f'"{self._topology.etag}"'
+            headers = {**headers, "Topology-Etag": f'"{self._topology.etag}"'}
         timeout = self._conventions.request_timeout_seconds + request.wait_seconds
         response = await self._transport.send(
             HttpRequest(request.method, url + target, headers, request.body, timeout)

@@ -1,5 +1,6 @@
 """A network that is a function: for tests of this client, and of programs that use it."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 import orjson
@@ -35,6 +36,7 @@ class MockTransport:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         self.requests.append(request)
+        await asyncio.sleep(0)  # other tasks get their turn, as with a network
         answer = self._answer(request)
         if isinstance(answer, Exception):
             raise answer

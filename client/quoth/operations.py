@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-import orjson
-
 from quoth.commands import Reply, WireRequest, stored_value
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.errors import Misuse
-from quoth.serialization import JsonObject, to_json
+from quoth.serialization import JsonObject, encode, to_json
 
 T = TypeVar("T")
 
@@ -96,7 +94,7 @@ class PutCompareExchange(Generic[T]):
     is_for_database: ClassVar[bool] = True
 
     def to_request(self) -> WireRequest:
-        body = orjson.dumps({"Object": to_json(self.value)})
+        body = encode({"Object": to_json(self.value)})
         return WireRequest("PUT", "/cmpxchg", _key_and_index(self.key, self.index), body)
 
     def read(self, reply: Reply) -> CompareExchangeResult[Any]:
@@ -186,7 +184,7 @@ class CreateDatabase:
     is_for_database: ClassVar[bool] = False
 
     def to_request(self) -> WireRequest:
-        body = orjson.dumps({"DatabaseName": self.name})
+        body = encode({"DatabaseName": self.name})
         return WireRequest("PUT", "/admin/databases", (("name", self.name),), body)
 
     def read(self, reply: Reply) -> int:
@@ -213,7 +211,7 @@ class DeleteDatabases:
 
     def to_request(self) -> WireRequest:
         wire: JsonObject = {"DatabaseNames": self.names, "HardDelete": self.hard}
-        return WireRequest("DELETE", "/admin/databases", (), orjson.dumps(wire))
+        return WireRequest("DELETE", "/admin/databases", (), encode(wire))
 
     def read(self, reply: Reply) -> None:
         return None

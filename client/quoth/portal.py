@@ -7,10 +7,11 @@ what it waited for. The thread starts with the first call and ends with `close`.
 import asyncio
 import os
 from collections.abc import Coroutine
+from concurrent.futures import CancelledError
 from threading import Lock, Thread
 from typing import Any, TypeVar
 
-from quoth.errors import Misuse
+from quoth.errors import FateUnknown, Misuse
 
 T = TypeVar("T")
 
@@ -29,13 +30,16 @@ class Portal:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine to its end and return what it returned."""
         try:
-            loop = self._running_loop()
+            # Handed over under the lock: what is handed over before `close` is run or cancelled.
+            with self._lock:
+                future = asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
         except Misuse:
             coroutine.close()
             raise
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
         try:
             return future.result()
+        except CancelledError:
+            raise FateUnknown("the store was closed while the request was under way") from None
         except BaseException:
             future.cancel()  # does nothing if it was the coroutine that raised
             raise
@@ -52,17 +56,16 @@ class Portal:
         thread.join()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self.is_closed:
-                raise Misuse("the store is closed")
-            if self._loop is not None and self._process_id != os.getpid():
-                raise Misuse("this store was used before a fork: open one in each process")
-            if self._loop is None:
-                self._process_id = os.getpid()
-                self._loop = asyncio.new_event_loop()
-                self._thread = Thread(target=_run, args=(self._loop,), name=self._name, daemon=True)
-                self._thread.start()
-            return self._loop
+        if self.is_closed:
+            raise Misuse("the store is closed")
+        if self._loop is not None and self._process_id != os.getpid():
+            raise Misuse("this store was used before a fork: open one in each process")
+        if self._loop is None:
+            self._process_id = os.getpid()
+            self._loop = asyncio.new_event_loop()
+            self._thread = Thread(target=_run, args=(self._loop,), name=self._name, daemon=True)
+            self._thread.start()
+        return self._loop
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -87,6 +87,14 @@ def canonical(plain: Json) -> bytes:
         raise WrongType(f"this cannot be written as JSON: {error}") from error
 
 
+def encode(plain: Json) -> bytes:
+    """A JSON value as bytes. Raises WrongType for what JSON cannot say: an integer over 64 bits."""
+    try:
+        return orjson.dumps(plain)
+    except TypeError as error:
+        raise WrongType(f"this cannot be written as JSON: {error}") from error
+
+
 def set_identity(entity: object, document_id: str, *, identity_property: str) -> None:
     """Tell an entity its id, if it has a place for it and can be changed."""
     if isinstance(entity, dict) or not hasattr(entity, identity_property):

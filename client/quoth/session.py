@@ -8,6 +8,7 @@ from quoth.commands import Command
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.core import SessionCore, Steps
 from quoth.options import IndexWait, ReplicationWait
+from quoth.waiting import IndexWaitBuilder, ReplicationWaitBuilder
 
 T = TypeVar("T")
 Ids = list[str] | tuple[str, ...] | set[str] | frozenset[str]
@@ -22,7 +23,8 @@ class AsyncSession:
             company.name = "Quoth & Sons"
             await session.save_changes()
 
-    Leaving the block saves nothing by itself. A session belongs to one task at a time.
+    Leaving the block saves nothing by itself. Tasks may load and store side by side in one
+    session; while one saves, the others must leave it alone.
     """
 
     def __init__(self, core: SessionCore, execute: Execute) -> None:
@@ -106,11 +108,11 @@ class AsyncSession:
 
     def evict(self, entity: object) -> None:
         """Forget an entity with its changes; loading it again asks the server."""
-        self._core.tracking.evict(self._core.of(entity))
+        self._core.evict(entity)
 
     def clear(self) -> None:
         """Forget every entity and every pending change."""
-        self._core.tracking.clear()
+        self._core.clear()
 
     def id_of(self, entity: object) -> str:
         """The id of an entity of this session."""
@@ -149,6 +151,22 @@ class AsyncSession:
         Without names all indexes count that the changes touch.
         """
         self._core.index_wait = IndexWait(names, timeout_seconds, throw_on_timeout)
+
+    def wait_for_replication_after_save_changes(
+        self, build: Callable[[ReplicationWaitBuilder], object] = lambda wait: None
+    ) -> None:
+        """`wait_for_replication`, as programs written for RavenDB call it."""
+        builder = ReplicationWaitBuilder()
+        build(builder)
+        self._core.replication_wait = builder.wait
+
+    def wait_for_indexes_after_save_changes(
+        self, build: Callable[[IndexWaitBuilder], object] = lambda wait: None
+    ) -> None:
+        """`wait_for_indexes`, as programs written for RavenDB call it."""
+        builder = IndexWaitBuilder()
+        build(builder)
+        self._core.index_wait = builder.wait
 
     @property
     def cluster_transaction(self) -> "AsyncClusterTransaction":

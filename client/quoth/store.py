@@ -71,7 +71,7 @@ class StoreCore:
     async def close(self) -> None:
         """Give back the ids that were lent and not used, then let go of the connections."""
         try:
-            for database, hilo in self._hilos.items():
+            for database, hilo in list(self._hilos.items()):
                 for tag, end, last in hilo.give_back():
                     await self._return_range(database, ReturnHiLoRange(tag, end=end, last=last))
         finally:
@@ -155,6 +155,11 @@ class AsyncDocumentStore:
     @property
     def maintenance(self) -> Self:
         """The store itself: here for programs that know RavenDB's clients."""
+        return self
+
+    def initialize(self) -> Self:
+        """Freeze the conventions now; otherwise the first use does."""
+        self._core.conventions.freeze()
         return self
 
     def open_session(

@@ -12,6 +12,7 @@ from quoth.compare_exchange import CompareExchangeValue
 from quoth.core import SessionCore, Steps
 from quoth.options import IndexWait, ReplicationWait
 from quoth.session import Ids
+from quoth.waiting import IndexWaitBuilder, ReplicationWaitBuilder
 
 T = TypeVar("T")
 Execute = Callable[[Command[Any], int | None], Any]
@@ -107,11 +108,11 @@ class Session:
 
     def evict(self, entity: object) -> None:
         """Forget an entity with its changes; loading it again asks the server."""
-        self._core.tracking.evict(self._core.of(entity))
+        self._core.evict(entity)
 
     def clear(self) -> None:
         """Forget every entity and every pending change."""
-        self._core.tracking.clear()
+        self._core.clear()
 
     def id_of(self, entity: object) -> str:
         """The id of an entity of this session."""
@@ -150,6 +151,22 @@ class Session:
         Without names all indexes count that the changes touch.
         """
         self._core.index_wait = IndexWait(names, timeout_seconds, throw_on_timeout)
+
+    def wait_for_replication_after_save_changes(
+        self, build: Callable[[ReplicationWaitBuilder], object] = lambda wait: None
+    ) -> None:
+        """`wait_for_replication`, as programs written for RavenDB call it."""
+        builder = ReplicationWaitBuilder()
+        build(builder)
+        self._core.replication_wait = builder.wait
+
+    def wait_for_indexes_after_save_changes(
+        self, build: Callable[[IndexWaitBuilder], object] = lambda wait: None
+    ) -> None:
+        """`wait_for_indexes`, as programs written for RavenDB call it."""
+        builder = IndexWaitBuilder()
+        build(builder)
+        self._core.index_wait = builder.wait
 
     @property
     def cluster_transaction(self) -> "ClusterTransaction":

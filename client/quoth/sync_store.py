@@ -69,6 +69,11 @@ class DocumentStore:
         """The store itself: here for programs that know RavenDB's clients."""
         return self
 
+    def initialize(self) -> Self:
+        """Freeze the conventions now; otherwise the first use does."""
+        self._core.conventions.freeze()
+        return self
+
     def open_session(
         self,
         database: str | SessionOptions | None = None,

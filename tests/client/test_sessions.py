@@ -1,5 +1,7 @@
 """A session loads, tracks, and saves the difference: every exchange as it is on the wire."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -325,6 +327,24 @@ async def test_waiting_is_asked_for_with_the_save(wire: Wire, store: AsyncDocume
     assert wire.transport.requests[-1].timeout_seconds == 30 + 1.5 + 15
 
 
+async def test_waiting_is_built_as_for_ravendb(wire: Wire, store: AsyncDocumentStore) -> None:
+    wire.saved(put_result("companies/1"))
+    async with store.initialize().open_session() as session:
+        await session.store(Company("x"), "companies/1")
+        session.advanced.wait_for_replication_after_save_changes(
+            lambda wait: wait.number_of_replicas(2).with_timeout(timedelta(seconds=5))
+        )
+        session.advanced.wait_for_indexes_after_save_changes(
+            lambda wait: wait.wait_for_indexes("one", "two").throw_on_timeout(True)
+        )
+        await session.save_changes()
+    query = wire.asked[0].query
+    assert query["numberOfReplicasToWaitFor"] == "2"
+    assert query["waitForReplicasTimeout"] == "00:00:05"
+    assert query["throwOnTimeoutInWaitForReplicas"] == "true"
+    assert query["waitForIndexThrow"] == "true"
+
+
 async def test_a_save_that_is_not_seen_elsewhere_is_stored_all_the_same(
     wire: Wire, store: AsyncDocumentStore
 ) -> None:
@@ -397,15 +417,29 @@ async def test_mistakes_are_told_before_anything_is_sent(store: AsyncDocumentSto
             session.wait_for_replication(0)
 
 
-async def test_a_session_serves_one_task_at_a_time(wire: Wire, store: AsyncDocumentStore) -> None:
+async def test_tasks_may_load_and_store_side_by_side(wire: Wire, store: AsyncDocumentStore) -> None:
+    wire.loaded(document("companies/1", name="one"))
+    wire.loaded(document("companies/1", name="one"))
+    async with store.open_session() as session:
+        loads = [session.load("companies/1", Company) for _ in range(2)]
+        one, again = await asyncio.gather(*loads)
+        assert one is again
+
+
+async def test_a_save_is_alone(wire: Wire, store: AsyncDocumentStore) -> None:
+    wire.saved(put_result("companies/1"))
     session = store.open_session()
-    steps = session._core.load_many(("companies/1",), Company, ())
+    company = Company("x")
+    await session.store(company, "companies/1")
+    steps = session._core.save_changes(session)
     next(steps)
-    with pytest.raises(Misuse, match="one task"):
-        await session.load("companies/2", Company)
+    for attempt in (session.clear, lambda: session.evict(company), lambda: session.delete("a/1")):
+        with pytest.raises(Misuse, match="saving just now"):
+            attempt()
+    with pytest.raises(Misuse, match="saving just now"):
+        await session.save_changes()
     steps.close()
-    wire.on("GET", "/docs", status=404)
-    assert await session.load("companies/2", Company) is None
+    await session.save_changes()
 
 
 async def test_a_store_needs_a_database_and_urls(wire: Wire) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from ravendb import DocumentStore as OfficialStore
 
 from quoth import (
     AsyncDocumentStore,
@@ -358,6 +359,33 @@ async def test_the_synchronous_store_does_the_same(node: Node) -> None:
                 assert one == two and one is not two
 
     await asyncio.to_thread(program)
+
+
+async def test_the_official_client_reads_what_ours_writes_and_the_other_way_round(
+    node: Node, store: AsyncDocumentStore
+) -> None:
+    async with store.open_session() as session:
+        await session.store(Employee("Ann"), "employees/1")
+        await session.save_changes()
+
+    def official() -> str:
+        with OfficialStore(node.url, "shop") as theirs:
+            theirs.initialize()
+            with theirs.open_session() as session:
+                found = session.load("employees/1")  # finds the class by what the document says
+                assert (type(found), found.first_name, found.Id) == (Employee, "Ann", "employees/1")
+                found.first_name = "Bob"
+                session.store(Employee("Carl"), "employees/2")
+                session.save_changes()
+                return str(session.advanced.get_metadata_for(found)["@collection"])
+
+    assert await asyncio.to_thread(official) == "Employees"
+    async with store.open_session() as session:
+        both = await session.load(["employees/1", "employees/2"], Employee)
+        assert [each and each.first_name for each in both.values()] == ["Bob", "Carl"]
+        carl = both["employees/2"]
+        assert session.metadata_of(carl)["@collection"] == "Employees"
+        assert not session.has_changes()
 
 
 async def test_unused_ids_are_given_back(node: Node) -> None:
