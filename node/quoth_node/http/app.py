@@ -17,8 +17,8 @@ def make_app(services: Services) -> web.Application:
     return app
 
 
-def make_runner(services: Services) -> web.AppRunner:
-    """The application, ready to listen."""
+def make_runner(services: Services, *, shutdown_seconds: float = 2.0) -> web.AppRunner:
+    """The application, ready to listen; at its end, requests get `shutdown_seconds` to finish."""
     return web.AppRunner(
         make_app(services),
         # A client that goes away must not cut a write in half: it is finished, unseen.
@@ -26,5 +26,6 @@ def make_runner(services: Services) -> web.AppRunner:
         keepalive_timeout=services.config.keepalive_seconds,
         max_line_size=services.config.url_bytes_max * LINE_BYTES_FACTOR,
         max_field_size=HEADER_BYTES_MAX,
+        shutdown_timeout=shutdown_seconds,
         access_log=None,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from quoth_cluster.commands import ClusterTransaction
+from quoth_cluster.errors import ClusterError
 from quoth_cluster.outcomes import BatchSaved, TransactionSaved
 from quoth_node.database.waiting import (
     IndexesWanted,
@@ -116,7 +117,13 @@ async def wait(
         )
     if waits.replicas is None:
         return
-    reached = await wait_for_replicas(exchange.services.raft, agreed.log_index, waits.replicas)
+    try:
+        reached = await wait_for_replicas(exchange.services.raft, agreed.log_index, waits.replicas)
+    except ClusterError as error:
+        # What was saved must not be told in words that make a client send it again.
+        if waits.replicas.must:
+            raise WaitTimedOut(f"Could not verify that the save was replicated: {error}") from error
+        return
     if waits.replicas.must and not reached.enough:
         raise WaitTimedOut(
             f"Could not verify that the change vector '{last_change_vector(saved)}' was "

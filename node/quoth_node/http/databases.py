@@ -5,6 +5,7 @@ import base64
 from aiohttp import web
 
 from quoth_cluster.commands import CreateDatabase, DeleteDatabases
+from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import DatabaseCreated, DatabasesDeleted
 from quoth_node.http.documents import read_page
 from quoth_node.http.errors import BadRequest, DatabaseMissing
@@ -37,13 +38,26 @@ async def create_database(exchange: Exchange) -> web.Response:
         settings=wanted.settings,
         request_id=exchange.request_id,
     )
-    await exchange.propose(command, DatabaseCreated)
+    agreed = await exchange.propose(command, DatabaseCreated)
     database = services.machine.database(name)
-    if database is None:  # created, applied, and deleted by someone else since
-        raise DatabaseMissing(name)
+    # None: deleted by someone else since. It was created, and that is the answer.
+    record = database.record if database is not None else record_of(command, agreed.outcome)
     status = services.raft.status()
     urls = list(addresses(exchange, status).values())
-    return reply(records.database_created(database.record, status, urls=urls), status=201)
+    return reply(records.database_created(record, status, urls=urls), status=201)
+
+
+def record_of(command: CreateDatabase, created: DatabaseCreated) -> DatabaseRecord:
+    """The record that a command made."""
+    return DatabaseRecord(
+        name=created.name,
+        database_id=command.database_id,
+        topology_id=command.topology_id,
+        cluster_transaction_id=command.cluster_transaction_id,
+        settings=command.settings,
+        at_micros=command.at_micros,
+        command_index=created.command_index,
+    )
 
 
 def new_id(exchange: Exchange) -> str:

@@ -4,16 +4,17 @@ Reads wait until this node holds all that was acknowledged before they came, the
 snapshot. Writes go to the log and come back when they are applied here.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from aiohttp import hdrs, web
 from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_protocol import RequestPayloadError
-from quoth_cluster.machine import Database
 
 from quoth_cluster.commands import Command, encode
 from quoth_cluster.errors import NotReadable
+from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.raft.door import Role
 from quoth_node.http.errors import (
@@ -30,6 +31,7 @@ from quoth_node.http.services import Services
 T = TypeVar("T")
 REQUEST_ID_CHARACTERS_MAX = 128
 LOCAL = "local"
+HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,9 @@ class Exchange:
     @property
     def own_url(self) -> str:
         """This node's address as the client wrote it: behind a proxy, only that one works."""
-        host = self.request.headers.get(hdrs.HOST)
-        if not host:
-            return self.services_own_url()
-        return f"{self.request.scheme}://{host}"
-
-    def services_own_url(self) -> str:
-        """This node's address as its cluster knows it."""
+        host = self.request.headers.get(hdrs.HOST, "")
+        if HOST.fullmatch(host):
+            return f"{self.request.scheme}://{host}"
         tag = self.services.node_tag
         return next((m.url for m in self.services.raft.status().members if m.tag == tag), "")
 
@@ -73,9 +71,16 @@ class Exchange:
         return request_id or None
 
     def header(self, name: str) -> str | None:
-        """A header without its quotes; None if it is absent."""
+        """A header without its quotes; None if it is absent.
+
+        Raises BadRequest for bytes that are no text.
+        """
         value = self.request.headers.get(name)
-        return None if value is None else unquoted(value)
+        if value is None:
+            return None
+        if not value.isascii() and not is_text(value):
+            raise BadRequest(f"The header {name} is not UTF-8")
+        return unquoted(value)
 
     async def body(self) -> bytearray:
         """The whole body, inflated; never more of it in memory than the limit and one chunk.
@@ -174,6 +179,15 @@ class Exchange:
         if asked.lower() not in ("", LOCAL, "linearizable"):
             raise BadRequest(f"consistency is '{LOCAL}' or 'linearizable', not '{asked[:40]}'")
         return asked.lower() == LOCAL
+
+
+def is_text(value: str) -> bool:
+    """Whether no raw byte hides in `value` as a lone surrogate."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def unquoted(value: str) -> str:

@@ -28,7 +28,7 @@ from quoth_node.http.errors import (
     WaitTimedOut,
     told,
 )
-from quoth_node.http.exchange import Exchange
+from quoth_node.http.exchange import Exchange, unquoted
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
 from quoth_node.http.names import check_database_name
@@ -106,7 +106,9 @@ class Routing:
 
     def _mark_old_topology(self, exchange: Exchange, response: web.StreamResponse) -> None:
         """Tell a client that its topology is old. The presence of the header is what counts."""
-        sent = exchange.header("Topology-Etag") or exchange.header("Cluster-Topology-Etag") or ""
+        # The request is done by now: whatever stands in these headers, it must not fail any more.
+        headers = exchange.request.headers
+        sent = unquoted(headers.get("Topology-Etag") or headers.get("Cluster-Topology-Etag") or "")
         if INTEGER.fullmatch(sent) is None:  # also "None", which the Python client sends
             return
         record = None

@@ -1,7 +1,7 @@
 """The log for tests of the HTTP room: one process, no engine, the same door.
 
-Every command is applied straight into a machine. `failing` is raised by the next calls instead, and
-`others` says how many other nodes "apply" a write.
+Every command is applied straight into a machine. Switches make calls fail, hold a proposal back, or
+say how many other nodes have "applied" a write.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from quoth_cluster.errors import NotReadable
 from tests.unit.http.conftest import Node, delete, put
 
 BULK = "/databases/db/bulk_docs"
@@ -231,4 +232,19 @@ async def test_a_client_that_goes_away_does_not_cut_a_write(node: Node) -> None:
     assert (await node.get("/databases/db/docs?id=users/1")).status == 404
     hold.set()
     await node.log.applied.wait()
+    assert (await node.get("/databases/db/docs?id=users/1")).status == 200
+
+
+async def test_a_wait_that_breaks_is_never_told_as_a_save_that_failed(node: Node) -> None:
+    async def broken(log_index: int, count: int, *, timeout_seconds: float) -> int:
+        raise NotReadable("the links are down")
+
+    node.log.wait_for_replicas = broken  # type: ignore[method-assign]
+    query = "?waitForReplicasTimeout=00:00:03&numberOfReplicasToWaitFor=1"
+    assert (await node.bulk(put("users/1"), query=query)).error[:2] == (
+        500,
+        "RavenTimeoutException",
+    )
+    patient = f"{query}&throwOnTimeoutInWaitForReplicas=false"
+    assert (await node.bulk(put("users/2"), query=patient)).status == 201
     assert (await node.get("/databases/db/docs?id=users/1")).status == 200

@@ -143,3 +143,9 @@ async def test_a_database_that_is_deleted_meanwhile_is_missing(node: Node) -> No
     answer = await node.bulk(put("users/1"))
     assert answer.error[:2] == (503, "DatabaseDoesNotExistException")
     assert answer.headers["Database-Missing"] == "db"
+
+
+async def test_a_database_that_is_gone_at_once_was_created_all_the_same(bare_node: Node) -> None:
+    bare_node.machine.database = lambda name: None  # type: ignore[method-assign]
+    answer = await bare_node.ask("PUT", f"{ADMIN}?name=x", {})
+    assert (answer.status, answer.json["Name"]) == (201, "x")

@@ -235,10 +235,39 @@ RAW = {
 
 @pytest.mark.parametrize(("line", "status"), RAW.values(), ids=RAW.keys())
 async def test_raw_request_lines(node: Node, line: bytes, status: int) -> None:
-    port = int(node.url.rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
-    answered = await reader.read()
-    writer.close()
+    answered = await raw(node, line + b"\r\nHost: x\r\n")
     assert answered[:13] in (b"HTTP/1.1 %d " % status, b"HTTP/1.0 %d " % status)
     assert b"Traceback" not in answered
+
+
+HEADERS = {
+    "a host that is none": (b"Host: \xff<x>", b"/topology?name=db", 200),
+    "an etag that is no text": (b"Host: x\r\nIf-None-Match: \xff", b"/databases/db/docs", 400),
+    "a topology etag that is no text": (
+        b"Host: x\r\nTopology-Etag: \xff",
+        b"/topology?name=db",
+        200,
+    ),
+}
+
+
+@pytest.mark.parametrize(("header", "target", "status"), HEADERS.values(), ids=HEADERS.keys())
+async def test_raw_headers(node: Node, header: bytes, target: bytes, status: int) -> None:
+    answered = await raw(node, b"GET %b HTTP/1.1\r\n%b\r\n" % (target, header))
+    assert answered.startswith(b"HTTP/1.1 %d " % status), answered
+    assert b"reference" not in answered and b"\xff" not in answered
+
+
+async def test_a_host_that_is_none_is_not_echoed(node: Node) -> None:
+    answered = await raw(node, b"GET /topology?name=db HTTP/1.1\r\nHost: <x>\r\n")
+    assert b'"Url":"http://127.0.0.1:8080"' in answered
+
+
+async def raw(node: Node, head: bytes) -> bytes:
+    """Everything that comes back for these bytes."""
+    port = int(node.url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head + b"Connection: close\r\n\r\n")
+    answered = await reader.read()
+    writer.close()
+    return answered

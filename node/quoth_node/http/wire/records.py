@@ -137,7 +137,7 @@ def database_record(record: DatabaseRecord, status: GroupStatus, *, etag: int) -
         {
             "DatabaseName": record.name,
             **RECORD_START,
-            "Topology": record_topology(record, status),
+            "Topology": {**record_topology(record, status), "PredefinedMentors": {}},
             **FEATURES,
             "Settings": orjson.Fragment(record.settings),
             "Etag": etag,
@@ -167,7 +167,6 @@ def record_topology(record: DatabaseRecord, status: GroupStatus) -> dict[str, ob
         "Members": [member.tag for member in status.members],
         "Promotables": [],
         "Rehabs": [],
-        "PredefinedMentors": {},
         "DemotionReasons": {},
         "PromotablesStatus": {},
         "Stamp": {"Index": record.command_index, "Term": status.term, "LeadersTicks": -2},
