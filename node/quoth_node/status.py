@@ -72,9 +72,10 @@ def show(view: ClusterView, console: Console | None = None) -> None:
     table = Table(title=title, title_justify="left", box=SIMPLE, pad_edge=False)
     for heading in ("node", "url", "role", "term", "log", "commit", "applied", "lag"):
         numeric = heading in ("term", "log", "commit", "applied", "lag")
-        # A url that is cut short helps nobody.
+        # A url that is cut short helps nobody, nor does half a word.
         justify: Literal["left", "right"] = "right" if numeric else "left"
-        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading == "url")
+        whole = heading in ("url", "role")
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=whole)
     for row in rows(view):
         role = row.role if row.error is None else "[red]unreachable[/red]"
         numbers = (row.term, row.last_log_index, row.commit_index, row.applied_index, row.lag)
