@@ -1,8 +1,9 @@
 """A cluster of engines in one process: one seed for the clock, the network, the disk and chance.
 
-The engines, rules and journals are the real ones. Time moves in steps; a message takes a random time
-on an ordered link; a cut loses what is under way; a crash loses what was not synced. After every
-step the invariants hold: one leader a term, committed slots never change, nothing applied is lost.
+The engines, rules and journals are the real ones. Time moves in steps; a message takes a random
+time on an ordered link; a cut loses what is under way; a crash loses what was not synced. After
+every step the invariants hold: one leader a term, committed slots never change, nothing applied is
+lost.
 """
 
 import random
@@ -15,9 +16,10 @@ from uuid import UUID
 import msgpack
 
 from quoth_cluster.log import Change, Member, MembershipChange
+from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMANDS, NOOP, Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal
-from quoth_cluster.raft.syncobj import Engine, Timing
+from quoth_cluster.raft.syncobj import Timing
 
 STEP_SECONDS = 0.01
 

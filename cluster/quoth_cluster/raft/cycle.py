@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from quoth_cluster.raft.applier import Applier
+from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import pack_commands
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.proposals import ENTRIES_IN_FLIGHT_MAX, Proposals
-from quoth_cluster.raft.syncobj import Engine
 
 TICK_SECONDS = 0.02
 INBOX_MAX = 4_096  # messages of peers that wait for the cycle; over it their links wait

@@ -15,6 +15,7 @@ from quoth_cluster.raft.applier import Applier, StateMachine
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.door import Applied, GroupStatus, PeerStatus, Role
+from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal, unpack_membership
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.link import Identity, Links
@@ -23,7 +24,7 @@ from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import Rounds, enough_say_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.rules import RAFT_TYPES
-from quoth_cluster.raft.syncobj import Engine, Timing
+from quoth_cluster.raft.syncobj import Timing
 
 RETRY_SECONDS = 0.1  # how long to wait for news before looking for a leader again
 

@@ -1,10 +1,8 @@
-"""The one file that knows pysyncobj: an engine that takes messages and ticks, and returns messages.
+"""The one file that knows pysyncobj: the library behind a narrow door.
 
-It does no I/O and owns no thread. The library is used through what it offers for extension - a
-Transport, a Journal, its configuration, `doTick` and `_applyCommand` - and every message passes the
-rules of `rules.py` on its way in and out. The library only ever decides: elections, what is sent to
-whom, and the commit index. What committed slots mean is not its business: our slots are of kinds it
-does not know, so it applies nothing.
+It is used through what it offers for extension - a Transport, a Journal, its configuration,
+`doTick` and `_applyCommand` - and no name-mangled attribute is touched. Its pickled form of a membership
+change is made and read inside this process only: what reaches the disk or the wire is ours.
 """
 
 import pickle
@@ -21,15 +19,13 @@ from pysyncobj.version import VERSION
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal
-from quoth_cluster.log import Change, MembershipChange
-from quoth_cluster.raft import rules
+from quoth_cluster.log import Change
 from quoth_cluster.raft.entry import (
     COMMAND_BYTES_MAX,
     COMMANDS,
     MEMBERSHIP,
     NOOP,
     Slot,
-    pack_membership,
     unpack_membership,
 )
 from quoth_cluster.raft.journal import Journal
@@ -37,7 +33,6 @@ from quoth_cluster.raft.journal import Journal
 PYSYNCOBJ_VERSION = "0.3.17"
 ENGINE_MEMBERSHIP = 0x02  # the library's own kind for a change of membership
 NEVER = 2**62
-UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024  # to one peer; then it waits for its link to drain
 STAND_IN = bytes([NOOP])
 REPLAY_SLOTS_MAX = 65_536  # how many the library may pass in one tick after a restart
 
@@ -55,66 +50,50 @@ class Timing:
         assert self.election_timeout_max > self.election_timeout_min
 
 
-class Engine:
-    """One Raft node's decisions. Feed it, tick it, sync the journal, then send what it returns."""
+class Library:
+    """One pysyncobj node over one journal, in words of ours: nodes are tags, slots are bytes."""
 
     def __init__(
         self,
         tag: str,
         journal: Journal,
         *,
-        applied_index: int,
+        commit_index: int,
         contacts: Iterable[str],
         timing: Timing,
         clock: Clock,
         chance: Chance,
-        queued_bytes: Callable[[str], int],
+        on_send: Callable[[str, dict[str, Any]], None],
     ) -> None:
         if VERSION != PYSYNCOBJ_VERSION:
             raise Fatal(
                 f"pysyncobj {VERSION} is installed; the rules that make it safe are written for "
                 f"{PYSYNCOBJ_VERSION}: pip install pysyncobj=={PYSYNCOBJ_VERSION}"
             )
-        self.tag = tag
-        self.journal = journal
+        self._tag = tag
+        self._journal = journal
         self._timing = timing
         self._clock = clock
         self._dice = Dice(chance)
-        self._queued_bytes = queued_bytes  # how much waits on the link to a peer
-        self._outbox: list[tuple[str, dict[str, Any]]] = []
-        self._outbox_bytes: dict[str, int] = {}
-        self._up: set[str] = set()  # peers whose link is up
-        self._reported: set[str] = set()  # ... that the library knows of
-        self._heard_at: float | None = None  # when a leader of the current term last spoke
-        self._is_forced = False  # the next election was asked for by the leader
-        self._acknowledge: tuple[int, int | None] | None = None  # (sequence, proven index)
-        self._terms_seen = -1  # the term that the next four belong to
-        self._votes: set[str] = set()
-        self._match: dict[str, int] = {}
-        self._sent_next: dict[str, int] = {}
-        self._reset_floor: dict[str, int] = {}
-        self._sequence = 0
-        self._view = JournalView(journal, tag, commit_index=applied_index)
-        self._transport = EngineTransport(self)
-        self._library = self._make_library(contacts)
-
-    # -- what others may know
+        self._on_send = on_send
+        self._view = JournalView(journal, tag, commit_index=commit_index)
+        self._make(set(contacts))
 
     @property
     def term(self) -> int:
-        return int(self._library.raftCurrentTerm)
+        return int(self._node.raftCurrentTerm)
 
     @property
     def commit_index(self) -> int:
-        return min(int(self._library.raftCommitIndex), self.journal.last_index)
+        return int(self._node.raftCommitIndex)
 
     @property
     def is_leader(self) -> bool:
-        return bool(self._library._isLeader())
+        return bool(self._node._isLeader())
 
     @property
     def leader(self) -> str | None:
-        node = self._library._getLeader()
+        node = self._node._getLeader()
         return None if node is None else str(node.id)
 
     @property
@@ -123,272 +102,64 @@ class Engine:
 
     @property
     def others(self) -> set[str]:
-        return {node.id for node in self._library.otherNodes}
+        return {str(node.id) for node in self._node.otherNodes}
 
-    def match_index(self, tag: str) -> int:
-        """How much of this leader's log `tag` is known to hold."""
-        self._forget_other_terms()
-        return self._match.get(tag, 0)
-
-    # -- what drives it
-
-    def receive(self, tag: str, message: dict[str, Any]) -> None:
-        """Handle one message of a peer; whatever it leads to waits in `take_messages`."""
-        if not rules.is_well_formed(message) or tag == self.tag:
-            return
-        self._lend_time_and_chance()
-        self._forget_other_terms()
-        handlers: dict[str, Callable[[str, dict[str, Any]], None]] = {
-            "append_entries": self._on_append,
-            "next_node_idx": self._on_acknowledgement,
-            "request_vote": self._on_vote_request,
-            "response_vote": self._on_vote,
-            "timeout_now": self._on_timeout_now,
-            "term_notice": self._on_term_notice,
-        }
-        handlers[message["type"]](tag, message)
-        self._report_links()
+    def members(self) -> set[str]:
+        """The configuration at the end of the log."""
+        return self._view.members()
 
     def tick(self) -> None:
         """Let time pass: elections, heartbeats, and the commit index move here."""
         self._lend_time_and_chance()
-        self._report_links()
-        self._library.doTick(0.0)
-        self._report_links()
-        self._is_forced = False
+        self._node.doTick(0.0)
 
-    def take_messages(self) -> list[tuple[str, dict[str, Any]]]:
-        """What to send; only once the journal is synced."""
-        assert not self.journal.is_dirty, "what a message rests on is durable before it leaves"
-        messages, self._outbox = self._outbox, []
-        self._outbox_bytes.clear()
-        return messages
+    def append(self, content: bytes) -> None:
+        """As the leader, put a slot into the log; the library may decline a membership change."""
+        self._lend_time_and_chance()
+        form = self._view.engine_form(content)
+        self._node._applyCommand(form[1:], None, form[0])
+        self._node._checkCommandsToApply()
+        self._view.forget_engine_forms()
 
-    def propose(self, content: bytes) -> int | None:
-        """Put a commands slot into the log; its index, or None if this is not the leader."""
-        assert content[0] == COMMANDS and len(content) <= COMMAND_BYTES_MAX
-        return self._append(content[1:], COMMANDS)
+    def deliver(self, tag: str | None, message: dict[str, Any]) -> None:
+        """Hand a message of `tag` to the library; what it answers goes to `on_send`."""
+        self._lend_time_and_chance()
+        if message["type"] == "append_entries":
+            entries = [(self._view.engine_form(c), at, term) for c, at, term in message["entries"]]
+            message = {**message, "entries": entries}
+        self._transport.deliver(None if tag is None else Node(tag), message)
+        self._view.forget_engine_forms()
 
-    def propose_membership(self, change: MembershipChange) -> int | None:
-        """Put a checked change into the log; its index, or None if the engine will not now."""
-        content = pack_membership(change)
-        if change.member.tag == self.tag:
-            assert change.change is Change.ADD, "a leader hands over before it is removed"
-            return self._append(content[1:], MEMBERSHIP)
-        encoded = self._view.engine_form(content)
-        log_index = self._append(encoded[1:], ENGINE_MEMBERSHIP)
-        self._view.forget_engine_form()
-        self._report_links()
-        return log_index
+    def report(self, tag: str, *, is_up: bool) -> None:
+        """Tell whether `tag` can be sent to."""
+        self._transport.report(Node(tag), is_up=is_up)
 
-    def set_link(self, tag: str, *, is_up: bool) -> None:
-        """Note whether messages to `tag` can leave."""
-        (self._up.add if is_up else self._up.discard)(tag)
-        self._report_links()
-
-    def elect_now(self) -> None:
-        """Stand for election at the next tick; for a node alone, which need not wait for others."""
-        node = self._library._getLeader()
-        self._transport.deliver(node, {"type": "timeout_now", "term": self.term})
-
-    def hand_over(self, tag: str) -> None:
+    def transfer_to(self, tag: str) -> None:
         """Ask `tag`, if it is caught up, to stand for election at once."""
-        self._library.transferLeadership(Node(tag))
+        self._lend_time_and_chance()
+        self._node.transferLeadership(Node(tag))
+
+    def rebuild(self) -> None:
+        """Start the library anew from the journal, which holds all it knows."""
+        self._node.destroy()
+        self._make(set())
 
     def close(self) -> None:
-        self._library.destroy()
+        self._node.destroy()
 
-    # -- messages in
-
-    def _on_append(self, tag: str, message: dict[str, Any]) -> None:
-        if message["term"] < self.term:
-            self._send(tag, {"type": "term_notice"})
-            return
-        if message["term"] == self.term and self.is_leader:
-            raise Fatal(f"{tag} leads term {self.term}, and so does this node")
-        trimmed = rules.skip_what_matches(message, self.journal, commit_index=self.commit_index)
-        delivered = trimmed.message
-        delivered["entries"] = [
-            (self._view.engine_form(content), log_index, term)
-            for content, log_index, term in delivered["entries"]
-        ]
-        self._heard_at = self._clock.monotonic()
-        self._acknowledge = (message["sequence"], trimmed.acknowledge_index)
-        self._transport.deliver(Node(tag), delivered)
-        self._acknowledge = None
-        self._view.forget_engine_form()
-        assert trimmed.acknowledge_index is None or (
-            self.journal.last_index >= trimmed.acknowledge_index
-        ), "what is acknowledged must be in the log"
-
-    def _on_acknowledgement(self, tag: str, message: dict[str, Any]) -> None:
-        if message["sender_term"] > self.term:
-            self._on_term_notice(tag, message)
-            return
-        if rules.is_stale(message["sender_term"], self.term) or not self.is_leader:
-            return
-        if tag not in self.others:
-            return
-        delivered = dict(message)
-        if message["reset"]:
-            if rules.heeds_reset(message["sequence"], self._reset_floor.get(tag, 0)):
-                self._reset_floor[tag] = self._sequence
-                target = rules.clamp_reset(message["next_node_idx"], self._match.get(tag, 0))
-                delivered["next_node_idx"] = self._sent_next[tag] = target
-            else:
-                delivered["reset"] = False
-        self._transport.deliver(Node(tag), delivered)
-        matched = message["next_node_idx"] - 1
-        if message["success"] and matched > self._match.get(tag, 0):
-            assert matched <= self.journal.last_index, f"{tag} has what its leader has not"
-            self._match[tag] = matched
-            sent_next = self._sent_next.get(tag, 0)
-            if sent_next > message["next_node_idx"]:
-                # The library sets nextIndex back to what was acknowledged, and would send again
-                # all that is under way.
-                again = {"next_node_idx": sent_next, "reset": True, "success": False}
-                self._transport.deliver(Node(tag), {"type": "next_node_idx", **again})
-
-    def _on_vote_request(self, tag: str, message: dict[str, Any]) -> None:
-        # From anybody the links let in: a node that is behind may not know yet that the candidate
-        # is a member, and its vote may be the one that is needed (Raft dissertation, 4.1).
-        now, heard_at = self._clock.monotonic(), self._heard_at
-        if self.is_leader and not message.get("forced"):
-            heard_at = now  # this node is the leader that is heard
-        if rules.ignores_vote_request(
-            heard_seconds_ago=None if heard_at is None else now - heard_at,
-            election_timeout_min_seconds=self._timing.election_timeout_min,
-            is_forced=bool(message.get("forced")),
-        ):
-            return
-        self._transport.deliver(Node(tag), message)
-
-    def _on_vote(self, tag: str, message: dict[str, Any]) -> None:
-        # The library counts votes, not voters.
-        if message["term"] != self.term or tag in self._votes or tag not in self.others:
-            return
-        self._votes.add(tag)
-        self._transport.deliver(Node(tag), message)
-
-    def _on_timeout_now(self, tag: str, message: dict[str, Any]) -> None:
-        if tag == self.leader and message["term"] == self.term and self.is_member:
-            self._is_forced = True
-            self._transport.deliver(Node(tag), message)
-
-    def _on_term_notice(self, tag: str, message: dict[str, Any]) -> None:
-        if message["sender_term"] > self.term:
-            notice = rules.ungrantable_vote_request(message["sender_term"])
-            self._transport.deliver(Node(tag), notice)
-            assert not self.is_leader, "a higher term ends a reign"
-
-    # -- messages out
-
-    def queue(self, tag: str, message: dict[str, Any]) -> None:
-        """Take a message of the library on its way out."""
-        kind = message["type"]
-        if kind == "append_entries":
-            self._queue_append(tag, message)
-        elif kind == "next_node_idx":
-            self._queue_acknowledgement(tag, message)
-        elif kind == "request_vote":
-            self._send(tag, {**message, "forced": self._is_forced})
-        elif kind in ("response_vote", "timeout_now"):
-            self._send(tag, message)
-        else:
-            # Proposals travel by `proposals.py`; only a leader hands one to the library.
-            raise Fatal(f"the engine wants to send {kind}, which nobody asked for")
-
-    def _queue_append(self, tag: str, message: dict[str, Any]) -> None:
-        assert not rules.carries_snapshot(message), "nothing is trimmed, so nothing is a snapshot"
-        self._forget_other_terms()
-        self._sequence += 1
-        entries = [self.journal.read(log_index) for _, log_index, _ in message["entries"]]
-        if entries:
-            self._sent_next[tag] = entries[-1].log_index + 1
-        packed = [[slot.content, slot.log_index, slot.term] for slot in entries]
-        self._send(tag, {**message, "entries": packed, "sequence": self._sequence})
-        size = sum(len(slot.content) for slot in entries)
-        self._outbox_bytes[tag] = self._outbox_bytes.get(tag, 0) + size
-        if self._is_congested(tag):
-            # The library sends all it has at once; a peer that is "away" it lets be.
-            self._reported.discard(tag)
-            self._transport.report(Node(tag), is_up=False)
-
-    def _queue_acknowledgement(self, tag: str, message: dict[str, Any]) -> None:
-        assert self._acknowledge is not None, "an acknowledgement answers an append"
-        sequence, proven = self._acknowledge
-        answer: dict[str, Any] = {"type": "next_node_idx", "sequence": sequence}
-        if proven is None:
-            hint = rules.hint_for_leader(self.commit_index)
-            answer |= {"next_node_idx": hint, "reset": True, "success": False}
-        else:
-            answer |= {"next_node_idx": proven + 1, "reset": False, "success": True}
-        self._send(tag, answer)
-
-    def _send(self, tag: str, message: dict[str, Any]) -> None:
-        self._outbox.append((tag, {**message, "sender_term": self.term}))
-
-    # -- inside
-
-    def _append(self, rest: bytes, kind: int) -> int | None:
-        if not self.is_leader:
-            return None
+    def _make(self, contacts: set[str]) -> None:
         self._lend_time_and_chance()
-        before = self.journal.last_index
-        self._library._applyCommand(rest, None, kind)
-        self._library._checkCommandsToApply()
-        if self.journal.last_index == before:
-            return None
-        assert self.journal.last_index == before + 1 and self.journal.last_term == self.term
-        return before + 1
-
-    def _is_congested(self, tag: str) -> bool:
-        under_way = self._outbox_bytes.get(tag, 0) + self._queued_bytes(tag)
-        return under_way > UNDER_WAY_BYTES_MAX
-
-    def _lend_time_and_chance(self) -> None:
-        """The library reads both from its module; each engine brings its own."""
-        pysyncobj.syncobj.monotonicTime = self._clock.monotonic
-        pysyncobj.syncobj.random = self._dice
-
-    def _forget_other_terms(self) -> None:
-        if self._terms_seen != self.term:
-            self._terms_seen = self.term
-            self._votes.clear()
-            self._match.clear()
-            self._sent_next.clear()
-            self._reset_floor.clear()
-
-    def _report_links(self) -> None:
-        """Tell the library which peers are up; a node outside the configuration knows none.
-
-        It stands for election only when it knows somebody, and one that is not a member must not.
-        """
-        if self.is_member and self.others != self._view.members() - {self.tag}:
-            # More was truncated than the library could undo. All it knows is in the journal.
-            assert not self.is_leader, "a leader truncates nothing"
-            self._library.destroy()
-            self._library = self._make_library(())
-            self._reported = set()
-        up = self._up & self.others if self.is_member else set()
-        up = {tag for tag in up if not self._is_congested(tag)}
-        for tag in sorted(self._reported - up):
-            self._transport.report(Node(tag), is_up=False)
-        for tag in sorted(up - self._reported):
-            self._transport.report(Node(tag), is_up=True)
-        self._reported = up
-
-    def _make_library(self, contacts: Iterable[str]) -> Any:
-        others = self._view.members() - {self.tag}
-        if not self.is_member:
-            others |= set(contacts) - {self.tag}
-            assert others or self.journal.last_index <= 1, "a lost node knows whom to ask"
-        self._lend_time_and_chance()
+        others = self._view.members() - {self._tag}
+        if not self._view.is_member:
+            others |= contacts - {self._tag}
+            # A node without others would elect itself.
+            assert others or self._journal.last_index <= 1, "a lost node knows whom to ask"
+        self._transport = LibraryTransport(self._on_send)
         original = pysyncobj.syncobj.createJournal
         pysyncobj.syncobj.createJournal = lambda _file: self._view  # it has no other way in
         try:
-            return pysyncobj.SyncObj(
-                Node(self.tag),
+            self._node: Any = pysyncobj.SyncObj(
+                Node(self._tag),
                 [Node(tag) for tag in sorted(others)],
                 conf=_configuration(self._timing),
                 nodeClass=Node,
@@ -396,6 +167,11 @@ class Engine:
             )
         finally:
             pysyncobj.syncobj.createJournal = original
+
+    def _lend_time_and_chance(self) -> None:
+        """The library reads both from its module; each node brings its own."""
+        pysyncobj.syncobj.monotonicTime = self._clock.monotonic
+        pysyncobj.syncobj.random = self._dice
 
 
 def _configuration(timing: Timing) -> Any:
@@ -426,15 +202,15 @@ class Dice:
         return self._chance.uniform(0.0, 1.0)
 
 
-class EngineTransport(Transport):  # type: ignore[misc]
+class LibraryTransport(Transport):  # type: ignore[misc]
     """The library's way out and in; it carries nothing itself."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, on_send: Callable[[str, dict[str, Any]], None]) -> None:
         super().__init__(None, None, [])
-        self._engine = engine
+        self._on_send = on_send
 
     def send(self, node: Node, message: dict[str, Any]) -> bool:
-        self._engine.queue(str(node.id), message)
+        self._on_send(str(node.id), message)
         return True
 
     def deliver(self, node: Node | None, message: dict[str, Any]) -> None:
@@ -479,7 +255,7 @@ class JournalView(JournalBase):  # type: ignore[misc]
         self._content_of[form] = content
         return form
 
-    def forget_engine_form(self) -> None:
+    def forget_engine_forms(self) -> None:
         self._content_of.clear()
 
     def _fold(self) -> None:
