@@ -1,0 +1,38 @@
+"""Ranges of ids are shared by threads, and no number is handed out twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from quoth.commands import HiLoRange
+from quoth.hilo import HiLo
+
+
+def lent(low: int, high: int) -> HiLoRange:
+    return HiLoRange("users/", low, high, high - low + 1, "A", "2026-x")
+
+
+def test_ranges_are_used_up_in_their_order() -> None:
+    hilo = HiLo()
+    assert hilo.take("users") is None
+    hilo.lend("users", lent(1, 2))
+    hilo.lend("users", lent(65, 65))
+    taken = [hilo.take("users") for _ in range(4)]
+    assert taken == ["users/1-A", "users/2-A", "users/65-A", None]
+    assert hilo.give_back() == []
+
+
+def test_threads_never_share_an_id() -> None:
+    hilo = HiLo()
+    hilo.lend("users", lent(1, 400))
+    hilo.lend("users", lent(500, 999))
+    with ThreadPoolExecutor(8) as pool:
+        taken = set(pool.map(lambda _: hilo.take("users"), range(900)))
+    assert len(taken) == 900 and None not in taken
+
+
+def test_what_is_left_of_a_range_is_given_back_once() -> None:
+    hilo = HiLo()
+    hilo.lend("users", lent(33, 64))
+    hilo.take("users")
+    assert hilo.give_back() == [("users", 64, 33)]
+    assert hilo.give_back() == []
+    assert hilo.take("users") is None
