@@ -13,7 +13,6 @@ from itertools import islice
 
 import orjson
 from aiohttp import hdrs, web
-from quoth_cluster.machine import Database
 
 from quoth_cluster.commands import (
     ATOMIC_GUARD_PREFIX,
@@ -30,10 +29,11 @@ from quoth_cluster.documents import (
     newest_first,
     starting_with,
 )
+from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import BatchSaved, DocumentPut
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.errors import BadRequest
-from quoth_node.http.exchange import Agreed, Exchange
+from quoth_node.http.exchange import REUSED, Agreed, Exchange
 from quoth_node.http.includes import ids_at, parse_path
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
@@ -277,9 +277,11 @@ async def put_document(exchange: Exchange) -> web.Response:
         expected_change_vector=exchange.header(hdrs.IF_MATCH),
     )
     saved = await save(exchange, command)
-    (result,) = saved.outcome.results
-    assert isinstance(result, DocumentPut), result
-    return reply(replies.put_saved(result), status=201)
+    match saved.outcome.results:
+        case (DocumentPut() as result,):
+            return reply(replies.put_saved(result), status=201)
+        case _:
+            raise BadRequest(REUSED)
 
 
 async def delete_document(exchange: Exchange) -> web.Response:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from aiohttp import hdrs, web
-from aiohttp.web_exceptions import HTTPRequestEntityTooLarge
 from aiohttp.web_protocol import RequestPayloadError
 
 from quoth_cluster.commands import Command, encode
@@ -30,6 +29,7 @@ from quoth_node.http.services import Services
 
 T = TypeVar("T")
 REQUEST_ID_CHARACTERS_MAX = 128
+REUSED = "This raft-request-id was given to another request before; nothing was done"
 LOCAL = "local"
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
@@ -101,8 +101,6 @@ class Exchange:
             raise BadBody(
                 "The body could not be read: it is cut short or not encoded as it says"
             ) from error
-        except HTTPRequestEntityTooLarge as error:
-            raise BodyTooLarge(too_large) from error
         return whole
 
     def check_membership(self) -> None:
@@ -155,7 +153,7 @@ class Exchange:
     async def propose(self, command: Command, answer: type[T]) -> Agreed[T]:
         """Put a command into the log; return what it came to, applied on this node.
 
-        Raises ChangeRefused, DatabaseMissing, NotProposed, TooLarge, FateUnknown.
+        Raises ChangeRefused, DatabaseMissing, BadRequest, NotProposed, TooLarge, FateUnknown.
         """
         applied = await self.services.raft.propose(
             encode(command), timeout_seconds=self.services.config.write_timeout_seconds
@@ -165,7 +163,9 @@ class Exchange:
             if outcome.refusal == Refusal.NO_DATABASE and self.database_name is not None:
                 raise DatabaseMissing(self.database_name)
             raise ChangeRefused(outcome)
-        assert isinstance(outcome, answer), f"{type(command).__name__} -> {outcome!r}"
+        if not isinstance(outcome, answer):
+            # The state remembers answers by request id, and this one was of another request.
+            raise BadRequest(REUSED)
         return Agreed(applied.log_index, applied.command_index, outcome)
 
     def _local_database(self, name: str) -> Database:

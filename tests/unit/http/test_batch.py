@@ -16,7 +16,7 @@ STAMP = "2027-01-15T08:00:00.0000000Z"
 async def test_results_answer_commands_one_by_one(node: Node) -> None:
     await node.put("users/old")
     answer = await node.bulk(
-        put("users/1"), delete("users/old"), delete("users/none"), put("users|")
+        put("users/1"), delete("users/old"), delete("users/none"), put("orders|")
     )
     assert answer.status == 201
     first, second, third, fourth = answer.json["Results"]
@@ -30,7 +30,7 @@ async def test_results_answer_commands_one_by_one(node: Node) -> None:
     }
     assert second == {"Id": "users/old", "Type": "DELETE", "Deleted": True, "ChangeVector": None}
     assert third == {"Id": "users/none", "Type": "DELETE", "Deleted": False}
-    assert fourth["@id"] == "users/1" or fourth["@id"].startswith("users/")
+    assert fourth["@id"] == "orders/1"
     assert "TransactionIndex" not in answer.json
 
 
@@ -139,6 +139,20 @@ async def test_a_request_id_makes_a_retry_safe(node: Node) -> None:
     assert first.json == second.json
     other = await node.transact(put("users|"), query="?raft-request-id=two")
     assert other.json["Results"][0]["@id"] != first.json["Results"][0]["@id"]
+
+
+async def test_a_request_id_belongs_to_one_request(node: Node) -> None:
+    once = "raft-request-id=one"
+    await node.bulk(put("users/1"), put("users/2"), query=f"?{once}")
+    for method, target, body in [
+        ("POST", f"/databases/db/identity/next?name=x&{once}", None),
+        ("PUT", f"/databases/db/docs?id=users/3&{once}", {}),
+        ("PUT", f"/databases/db/cmpxchg?key=k&index=0&{once}", {"Object": 1}),
+    ]:
+        answer = await node.ask(method, target, body)
+        assert answer.error[:2] == (400, "BadRequestException"), target
+        assert "raft-request-id was given to another request" in answer.error[2]
+    assert (await node.get("/databases/db/docs?id=users/3")).status == 404
 
 
 # Waiting
