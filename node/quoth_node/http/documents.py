@@ -33,7 +33,7 @@ from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import BatchSaved, DocumentPut
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.errors import BadRequest
-from quoth_node.http.exchange import REUSED, Agreed, Exchange
+from quoth_node.http.exchange import Agreed, Exchange
 from quoth_node.http.includes import ids_at, parse_path
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
@@ -281,7 +281,8 @@ async def put_document(exchange: Exchange) -> web.Response:
         case (DocumentPut() as result,):
             return reply(replies.put_saved(result), status=201)
         case _:
-            raise BadRequest(REUSED)
+            # The state remembers the answer to another batch of this request id.
+            raise BadRequest("This raft-request-id was used before; nothing was done now")
 
 
 async def delete_document(exchange: Exchange) -> web.Response:

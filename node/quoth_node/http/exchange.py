@@ -29,7 +29,6 @@ from quoth_node.http.services import Services
 
 T = TypeVar("T")
 REQUEST_ID_CHARACTERS_MAX = 128
-REUSED = "This raft-request-id was given to another request before; nothing was done"
 LOCAL = "local"
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
@@ -153,7 +152,7 @@ class Exchange:
     async def propose(self, command: Command, answer: type[T]) -> Agreed[T]:
         """Put a command into the log; return what it came to, applied on this node.
 
-        Raises ChangeRefused, DatabaseMissing, BadRequest, NotProposed, TooLarge, FateUnknown.
+        Raises ChangeRefused, DatabaseMissing, NotProposed, TooLarge, FateUnknown.
         """
         applied = await self.services.raft.propose(
             encode(command), timeout_seconds=self.services.config.write_timeout_seconds
@@ -163,9 +162,7 @@ class Exchange:
             if outcome.refusal == Refusal.NO_DATABASE and self.database_name is not None:
                 raise DatabaseMissing(self.database_name)
             raise ChangeRefused(outcome)
-        if not isinstance(outcome, answer):
-            # The state remembers answers by request id, and this one was of another request.
-            raise BadRequest(REUSED)
+        assert isinstance(outcome, answer), f"{type(command).__name__} -> {outcome!r}"
         return Agreed(applied.log_index, applied.command_index, outcome)
 
     def _local_database(self, name: str) -> Database:
