@@ -1,0 +1,194 @@
+"""Plain HTTP against real nodes: every node takes every request, and bad input is told apart.
+
+The messages and bodies of each route are tested with the rooms that make them; here it counts that
+they hold on the wire, that nothing is written, and that the connection lives on.
+"""
+
+import gzip
+import json
+import socket
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+
+from scripts.local_cluster import LocalCluster
+
+SECONDS_MAX = 30.0
+MIB = 1_024 * 1_024
+
+
+class Wire:
+    """One connection to one database of one node."""
+
+    def __init__(self, url: str, database: str) -> None:
+        self.url, self.database = url, database
+        self.http = requests.Session()
+
+    def ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        address = f"{self.url}/databases/{self.database}{path}"
+        return self.http.request(method, address, timeout=SECONDS_MAX, **options)
+
+    def put(self, document_id: str, **content: Any) -> requests.Response:
+        return self.ask("PUT", "/docs", params={"id": document_id}, json=content)
+
+    def count(self) -> int:
+        found: int = self.ask("GET", "/stats").json()["CountOfDocuments"]
+        return found
+
+
+@pytest.fixture
+def wire(node_url: str, database: str) -> Wire:
+    """One node."""
+    return Wire(node_url, database)
+
+
+@pytest.fixture
+def wires(shared_cluster: LocalCluster, cluster_database: str) -> list[Wire]:
+    """Three nodes, one database."""
+    return [Wire(url, cluster_database) for url in shared_cluster.urls]
+
+
+def test_every_node_takes_every_write_and_all_read_it_at_once(wires: list[Wire]) -> None:
+    for number, writer in enumerate(wires * 3):
+        assert writer.put(f"users/{number}", n=number).status_code == 201
+        for reader in wires:
+            found = reader.ask("GET", "/docs", params={"id": f"users/{number}"})
+            assert found.json()["Results"][0]["n"] == number
+
+
+def test_identities_from_all_nodes_are_one_series(wires: list[Wire]) -> None:
+    taken = [
+        each.ask("POST", "/identity/next", params={"name": "bills|"}).json()["NewIdentityValue"]
+        for each in wires * 4
+    ]
+    assert taken == list(range(1, 13))
+
+
+def test_a_node_waits_for_what_the_client_has_seen(wires: list[Wire]) -> None:
+    put = {"Id": "users/1", "Type": "PUT", "ChangeVector": None, "Document": {"n": 1}}
+    saved = wires[0].ask(
+        "POST", "/bulk_docs", json={"Commands": [put], "TransactionMode": "ClusterWide"}
+    )
+    index = saved.json()["TransactionIndex"]
+    for each in wires:
+        found = each.ask(
+            "GET",
+            "/docs",
+            params={"id": "users/1", "consistency": "local"},
+            headers={"Known-Raft-Index": str(index)},
+        )
+        assert found.status_code == 200
+
+
+def test_each_node_names_all_and_itself_as_it_was_called(wires: list[Wire]) -> None:
+    for each in wires:
+        topology = each.http.get(
+            f"{each.url}/topology", params={"name": each.database}, timeout=SECONDS_MAX
+        ).json()
+        assert [node["ClusterTag"] for node in topology["Nodes"]] == ["A", "B", "C"]
+        assert each.url in [node["Url"] for node in topology["Nodes"]]
+        by_name = each.url.replace("127.0.0.1", "localhost")
+        called = each.http.get(
+            f"{by_name}/topology", params={"name": each.database}, timeout=SECONDS_MAX
+        ).json()
+        assert by_name in [node["Url"] for node in called["Nodes"]]
+
+
+PUT = {"Id": "users/1", "Type": "PUT", "Document": {"n": 1}}
+BAD_BATCHES: dict[str, Any] = {
+    "malformed": "{nope",
+    "not an object": [PUT],
+    "no commands": {},
+    "an empty batch": {"Commands": []},
+    "commands of a wrong type": {"Commands": {"Id": "users/1"}},
+    "a command of a wrong type": {"Commands": [PUT, 7]},
+    "an unknown command": {"Commands": [PUT, {"Id": "a", "Type": "ZZZ"}]},
+    "a command to come": {"Commands": [PUT, {"Id": "a", "Type": "PATCH", "Patch": {}}]},
+    "no document": {"Commands": [PUT, {"Id": "a", "Type": "PUT"}]},
+    "a document of a wrong type": {"Commands": [PUT, {"Id": "a", "Type": "PUT", "Document": "x"}]},
+    "an id of a wrong type": {"Commands": [PUT, {"Id": 5, "Type": "PUT", "Document": {}}]},
+    "a long id": {"Commands": [PUT, {"Id": "a" * 513, "Type": "PUT", "Document": {}}]},
+    "an unknown mode": {"Commands": [PUT], "TransactionMode": "Sometimes"},
+}
+
+
+@pytest.mark.parametrize("body", BAD_BATCHES.values(), ids=BAD_BATCHES)
+def test_a_bad_batch_is_told_what_was_wrong_and_writes_nothing(wire: Wire, body: Any) -> None:
+    text = body if isinstance(body, str) else json.dumps(body)
+    refused = wire.ask("POST", "/bulk_docs", data=text)
+    assert 400 <= refused.status_code < 500
+    told = refused.json()
+    assert {"Url", "Type", "Message", "Error"} <= told.keys()
+    assert told["Message"] and "Traceback" not in refused.text
+    assert wire.count() == 0
+    assert wire.put("users/2", n=2).status_code == 201, "the same connection goes on"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "said"),
+    [
+        ("GET", "/docs?id=a&nonsense=1", "nonsense"),
+        ("GET", "/docs?start=x", "start"),
+        ("PUT", f"/docs?id={'a' * 513}", "512"),
+        ("POST", "/identity/next", "name"),
+        ("POST", "/identity/seed?name=x&value=many", "value"),
+        ("PUT", "/cmpxchg?key=a&index=x", "index"),
+        ("POST", "/bulk_docs?waitForReplicasTimeout=soon", "waitForReplicasTimeout"),
+        ("GET", "/no-such-route", "GET /databases/"),
+        ("DELETE", "/bulk_docs", "DELETE /databases/"),
+    ],
+)
+def test_a_bad_request_is_told_what_was_wrong(
+    wire: Wire, method: str, path: str, said: str
+) -> None:
+    body = {"Commands": [PUT]} if "bulk" in path else {"n": 1} if method == "PUT" else None
+    refused = wire.ask(method, path, json=body)
+    assert refused.status_code == 400
+    assert said in refused.json()["Message"]
+    assert wire.count() == 0
+
+
+def test_an_unknown_database_is_named(wire: Wire) -> None:
+    questions = (("GET", "/docs?id=a"), ("GET", "/stats"), ("POST", "/identity/next?name=x"))
+    for method, path in questions:
+        missing = Wire(wire.url, "nowhere").ask(method, path)
+        assert missing.status_code == 503
+        assert missing.headers["Database-Missing"] == "nowhere"
+        assert "'nowhere' does not exist" in missing.json()["Message"]
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(wire: Wire) -> None:
+    address = urlsplit(wire.url)
+    with socket.create_connection((address.hostname, address.port), timeout=SECONDS_MAX) as line:
+        head = (
+            f"POST /databases/{wire.database}/bulk_docs HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            f"Content-Length: {65 * MIB}\r\n\r\n"
+        )
+        line.sendall(head.encode())
+        assert line.recv(MIB).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_small_body_that_inflates_over_the_limit_is_refused(wire: Wire) -> None:
+    bomb = gzip.compress(b'{"Commands":[' + b" " * (65 * MIB), compresslevel=9)
+    refused = wire.ask("POST", "/bulk_docs", data=bomb, headers={"Content-Encoding": "gzip"})
+    assert refused.status_code == 413
+    assert wire.count() == 0
+
+
+def test_a_batch_of_many_megabytes_is_saved_whole(wires: list[Wire]) -> None:
+    text = "x" * 100_000
+    commands = [
+        {"Id": f"big/{number}", "Type": "PUT", "Document": {"text": text}} for number in range(80)
+    ]
+    saved = wires[1].ask("POST", "/bulk_docs", json={"Commands": commands})
+    assert saved.status_code == 201
+    assert [each.count() for each in wires] == [80, 80, 80]
+
+
+def test_a_request_may_be_compressed(wire: Wire) -> None:
+    body = gzip.compress(json.dumps({"Commands": [PUT]}).encode())
+    saved = wire.ask("POST", "/bulk_docs", data=body, headers={"Content-Encoding": "gzip"})
+    assert saved.status_code == 201
+    assert wire.count() == 1
