@@ -55,7 +55,7 @@ class Codec:
         number = self._number_of.get(type(value))
         if number is None:
             raise TypeError(f"{type(value).__name__} is not in this codec")
-        parts = [number, *(getattr(value, field.name) for field in fields(value))]  # type: ignore[arg-type]
+        parts = [number, *(getattr(value, name) for name, _ in self._checks[type(value)])]
         return msgpack.ExtType(VALUE_EXTENSION, msgpack.packb(parts, default=self._pack))
 
     def _unpack(self, code: int, data: bytes) -> object:

@@ -9,16 +9,14 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from quoth_cluster.errors import ClusterError, MalformedValue, MembershipRefused, NotProposed
 from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
 from quoth_cluster.raft.entry import MEMBERSHIP, unpack_membership
+from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.reconfiguration import Reconfiguration
-
-if TYPE_CHECKING:
-    from quoth_cluster.raft.group import RaftGroup
 
 ANSWERING_MAX = 10_000  # questions being answered at once; more are not heard
 WAIT_SECONDS_MAX = 600.0
@@ -34,7 +32,7 @@ class Questions:
 
     def __init__(
         self,
-        group: "RaftGroup",
+        group: Inside,
         calls: Calls,
         applier: Applier,
         reconfiguration: Reconfiguration,

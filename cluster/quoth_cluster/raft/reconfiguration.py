@@ -7,7 +7,6 @@ to go hands over first.
 """
 
 import logging
-from typing import TYPE_CHECKING
 
 from quoth_cluster.errors import FateUnknown, MembershipRefused, NotProposed
 from quoth_cluster.log import Change, Member, MembershipChange
@@ -16,10 +15,8 @@ from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.entry import pack_membership
+from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.journal import Journal
-
-if TYPE_CHECKING:
-    from quoth_cluster.raft.group import RaftGroup
 
 RETRY_SECONDS = 0.1
 LINK_SECONDS_MAX = 5.0
@@ -31,7 +28,7 @@ class Reconfiguration:
     """Changes the configuration of one group."""
 
     def __init__(
-        self, group: "RaftGroup", cycle: Cycle, applier: Applier, journal: Journal
+        self, group: Inside, cycle: Cycle, applier: Applier, journal: Journal
     ) -> None:
         self._group = group
         self._cycle = cycle

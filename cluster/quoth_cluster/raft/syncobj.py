@@ -1,8 +1,9 @@
 """The one file that knows pysyncobj: the library behind a narrow door.
 
 It is used through what it offers for extension - a Transport, a Journal, its configuration,
-`doTick` and `_applyCommand` - and no name-mangled attribute is touched. Its pickled form of a membership
-change is made and read inside this process only: what reaches the disk or the wire is ours.
+`doTick` and `_applyCommand` - and no name-mangled attribute is touched. Its pickled form of a
+membership change is made and read inside this process only: what reaches the disk or the wire is
+ours.
 """
 
 import pickle
