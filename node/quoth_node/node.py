@@ -23,7 +23,7 @@ from quoth_cluster.raft.syncobj import Timing
 from quoth_node.config import NodeConfig
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.folder import NodeFolder
-from quoth_node.http.app import make_app
+from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
 from quoth_node.joining import add_me, ask_to_join, check_join
 
@@ -165,13 +165,7 @@ def _check_addresses(group: RaftGroup, me: Member) -> None:
 
 
 async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitStack) -> None:
-    runner = web.AppRunner(
-        make_app(services),
-        access_log=None,
-        handler_cancellation=False,  # a write goes on when its client hangs up
-        keepalive_timeout=services.config.keepalive_seconds,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-    )
+    runner = make_runner(services, shutdown_seconds=SHUTDOWN_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     try:

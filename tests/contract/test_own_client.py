@@ -64,6 +64,7 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
         chance=SeededChance(7),
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
+        peer_address="127.0.0.1:9080",
         config=HttpConfig(),
     )
     runner = make_runner(services)

@@ -44,8 +44,14 @@ async def get_log(exchange: Exchange) -> web.Response:
 
 
 async def get_join_info(exchange: Exchange) -> web.Response:
-    """`GET /admin/cluster/join-info`: what a node must know before it asks to join."""
-    return reply(records.join_info(exchange.services.raft.status()))
+    """`GET /admin/cluster/join-info`: what a node must know before it asks to join.
+
+    A node that is no member answers too, with nobody in the list: so it can be asked where its
+    peers will reach it, and be added.
+    """
+    services = exchange.services
+    body = records.join_info(services.raft.status(), peer_address=services.peer_address)
+    return reply(body)
 
 
 async def add_node(exchange: Exchange) -> web.Response:
@@ -113,7 +119,7 @@ ROUTES = (
     Route("GET", "/setup/alive", get_alive, passive=True),
     Route("GET", "/cluster/node-info", get_node_info, tags=True, passive=True),
     Route("GET", "/admin/cluster/log", get_log, passive=True),
-    Route("GET", "/admin/cluster/join-info", get_join_info),
+    Route("GET", "/admin/cluster/join-info", get_join_info, passive=True),
     Route("PUT", NODE, add_node, knows("url", "tag", "peer", "watcher")),
     Route("DELETE", NODE, remove_node, knows("nodeTag")),
 )

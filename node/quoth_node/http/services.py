@@ -37,5 +37,5 @@ class Services:
     chance: Chance
     node_tag: str
     server_id: str
-    peer_address: str = ""  # where the link of this node listens, host:port
+    peer_address: str  # where the link of this node listens, host:port
     config: HttpConfig = field(default_factory=HttpConfig)

@@ -137,6 +137,7 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
         chance=SeededChance(7),
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
+        peer_address="127.0.0.1:9080",
         config=HttpConfig(
             body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_bytes_max=50_000
         ),

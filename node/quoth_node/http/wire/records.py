@@ -294,15 +294,14 @@ def group_status(status: GroupStatus) -> bytes:
     )
 
 
-def join_info(status: GroupStatus) -> bytes:
+def join_info(status: GroupStatus, *, peer_address: str) -> bytes:
     """What a node must know before it joins this cluster."""
-    own = next((m.peer_address for m in status.members if m.tag == status.node_tag), None)
     return orjson.dumps(
         {
             "ClusterId": status.cluster_id,
             "Leader": status.leader,
             "NodeTag": status.node_tag,
-            "PeerAddress": own,
+            "PeerAddress": peer_address,
             "Members": [member_row(member) for member in status.members],
         }
     )
