@@ -27,7 +27,7 @@ def status(tag: str, *, leader: str | None = "A", last_log_index: int = 10) -> L
 
 
 def test_the_leader_knows_how_far_the_others_are() -> None:
-    answers: dict[str, LogStatus | str] = {"A": status("A"), "B": status("B"), "C": "it cannot be reached"}
+    answers: dict[str, LogStatus | str] = {"A": status("A"), "B": status("B"), "C": "?"}
     view = ClusterView(status("B"), answers)
     assert [(row.tag, row.role, row.lag) for row in rows(view)] == [
         ("A", "Leader", 0),
