@@ -37,13 +37,16 @@ BANNED = {
     "eval": (),
     "exec": (),
 }
+# A word to a checker stands where the checker looks for it.
+PRAGMA = re.compile(r"  # (type: ignore|noqa|fmt: skip).*$")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 
 
 def long_lines(file: SourceFile) -> Iterator[str]:
     for number, line in enumerate(file.lines(), start=1):
-        if len(line) > LINE_LENGTH_MAX:
-            yield f"{file.name}:{number}: {len(line)} characters, {LINE_LENGTH_MAX} at most"
+        length = len(PRAGMA.sub("", line))
+        if length > LINE_LENGTH_MAX:
+            yield f"{file.name}:{number}: {length} characters, {LINE_LENGTH_MAX} at most"
 
 
 def long_functions(file: SourceFile) -> Iterator[str]:
