@@ -27,7 +27,7 @@ make_venv() {
             echo "$python cannot make a virtual environment (on Debian: apt install python3-venv)" >&2
             exit 1
         fi
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[dev]'
         echo "$wanted" >"$stamp"
     fi
 }
