@@ -4,7 +4,7 @@ from quoth_cluster import identities
 from quoth_cluster.change_vector import guard_index_in
 from quoth_cluster.commands import DOCUMENT_ID_BYTES_MAX, PutDocument
 from quoth_cluster.compare_exchange import CompareExchangeValue, guard_key
-from quoth_cluster.documents import StoredDocument, fold_id
+from quoth_cluster.documents import StoredDocument, fold_id, is_same_collection
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.step import Step, invalid, is_json_object
 
@@ -99,7 +99,7 @@ def check_collection(
     document_id: str, collection: str, existing: StoredDocument | None
 ) -> Refused | None:
     """Refuse to move a document into another collection."""
-    if existing is None or existing.collection.lower() == collection.lower():
+    if existing is None or is_same_collection(existing.collection, collection):
         return None
     return Refused(
         Refusal.COLLECTION,

@@ -64,7 +64,7 @@ def guard_key(document_id: str) -> str:
 
 def is_guard_key(key: str) -> bool:
     """Whether `key` is that of an atomic guard."""
-    return key.lower().startswith(ATOMIC_GUARD_PREFIX)
+    return keys.fold_text(key).startswith(ATOMIC_GUARD_PREFIX)
 
 
 def check(command: PutCompareExchange | DeleteCompareExchange) -> Refused | None:

@@ -37,7 +37,7 @@ class DatabaseRecord:
 
 def fold_name(name: str) -> str:
     """How names are compared."""
-    return name.lower()
+    return keys.fold_text(name)
 
 
 def missing(name: str) -> Refused:

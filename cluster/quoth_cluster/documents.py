@@ -78,6 +78,11 @@ def fold_id(document_id: str) -> bytes:
     return keys.fold(document_id)
 
 
+def is_same_collection(one: str, other: str) -> bool:
+    """Whether two names mean the same collection."""
+    return one == other or keys.fold_text(one) == keys.fold_text(other)
+
+
 def _has_members(data: bytes) -> bool:
     # Compact JSON is told by its second byte; only an empty object with blanks needs the strip.
     return data[1:2] == b'"' or bool(data[1:-1].strip())
@@ -159,7 +164,7 @@ def put(step: Step, document: StoredDocument, *, existing: StoredDocument | None
         _count_in_collection(txn, document.collection, 1)
         step.totals.documents += 1
     else:
-        assert existing.collection.lower() == document.collection.lower(), "checked by the caller"
+        assert is_same_collection(existing.collection, document.collection), "checked by the caller"
         _delete_etag_row(txn, existing.etag)
     txn.put(keys.of_text(keys.DOCUMENTS, folded), _encode(document))
     at_etag = keys.of_number(keys.DOCUMENTS_AT_ETAG, document.etag)
@@ -216,7 +221,7 @@ def _drop_tombstone(step: Step, folded: bytes, collection: str) -> None:
     key = keys.of_number(keys.TOMBSTONES, etag)
     stored = txn.get(key)
     assert stored is not None, "the latest tombstone of an id is kept"
-    if _decode_tombstone(key, stored).collection.lower() == collection.lower():
+    if is_same_collection(_decode_tombstone(key, stored).collection, collection):
         txn.delete(key)
         step.totals.tombstones -= 1
 

@@ -57,7 +57,7 @@ def take(step: Step, name: str) -> IdentityValue | Refused:
 
 def _checked(name: str) -> str | Refused:
     """The name as it is stored: lower-cased, with the separator."""
-    folded = name.lower()
+    folded = keys.fold_text(name)
     if not folded.endswith(SEPARATOR):
         folded += SEPARATOR
     if folded == SEPARATOR or len(folded.encode()) > NAME_BYTES_MAX:

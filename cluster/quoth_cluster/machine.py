@@ -165,10 +165,11 @@ class Machine:
                 self._position = self._applied
 
     def close(self) -> None:
-        """Let go of the files. What is not checkpointed is replayed after the next start."""
-        for database in self._group.databases.values():
-            database.environment.close()
-        self._environment.close()
+        """Let go of the files, after the work at hand; what has no checkpoint is replayed later."""
+        with self._working:
+            for database in self._group.databases.values():
+                database.environment.close()
+            self._environment.close()
 
     @contextmanager
     def _work(self) -> Iterator[None]:

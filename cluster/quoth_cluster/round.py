@@ -149,7 +149,10 @@ class Round:
         database = self.group.databases.get(fold_name(command.database))
         if database is None:
             return databases.missing(command.database)
-        if self.position.command_index <= database.position.command_index:
+        done = database.position
+        has_it = self.position.command_index <= done.command_index
+        assert has_it == (self.position.log_index <= done.log_index), "a replay leaves nothing out"
+        if has_it:
             return None
         txn = self._write_database(database)
         command_index = self.position.command_index

@@ -89,17 +89,18 @@ class ReadTxn:
 
 
 def _seek_last(cursor: Any, prefix: bytes, start: bytes | None) -> bool:
-    """To the last key that begins with `prefix` and is not after `start`."""
+    """To the last key that begins with `prefix` and is not behind `start`."""
     found: bool
     if start is not None:
         assert start.startswith(prefix), "the scan starts within its prefix"
-        if cursor.set_range(start) and cursor.key() == start:
-            return True
-        behind = start
-    else:
-        # The first key behind all that begin with the prefix.
-        stripped = prefix.rstrip(b"\xff")
-        behind = stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else b""
+        if cursor.set_range(start):
+            found = cursor.key() == start or cursor.prev()
+        else:
+            found = cursor.last()
+        return found
+    # The first key behind all that begin with the prefix; there is none behind b"\xff".
+    stripped = prefix.rstrip(b"\xff")
+    behind = stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None
     found = cursor.prev() if behind and cursor.set_range(behind) else cursor.last()
     return found
 

@@ -47,9 +47,18 @@ assert 1 + HEAD_BYTES + DIGEST_BYTES <= KEY_BYTES_MAX
 _NUMBER = struct.Struct(">Q")
 
 
+def fold_text(text: str) -> str:
+    """How ids, keys and names are compared: lower-cased, each character by itself.
+
+    So the folded beginning of a text is the beginning of the folded text, which `str.lower` does
+    not give for a Greek sigma.
+    """
+    return text.lower() if text.isascii() else "".join(map(str.lower, text))
+
+
 def fold(text: str) -> bytes:
-    """How texts are compared: lower-cased UTF-8."""
-    return text.lower().encode()
+    """The folded text in UTF-8."""
+    return fold_text(text).encode()
 
 
 def of_text(kind: bytes, text: bytes) -> bytes:
