@@ -27,7 +27,7 @@ from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
 from quoth_node.joining import add_me, ask_to_join, check_join
 
-JOURNAL_NAME = "journal.log"
+JOURNAL_NAME = "journal"
 STATE_NAME = "state"
 GROUP = "main"
 READY_ROUND_SECONDS = 5.0

@@ -17,7 +17,7 @@ import msgpack
 
 from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft.engine import Engine
-from quoth_cluster.raft.entry import COMMANDS, NOOP, Proposal, Slot, pack_commands, pack_membership
+from quoth_cluster.raft.entry import COMMANDS, Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.syncobj import Timing
 
@@ -58,7 +58,7 @@ class SimNode:
     path: Path
     journal: Journal | None = None
     engine: Engine | None = None
-    applied_index: int = 0  # durable, as LMDB keeps it
+    applied_index: int = 1  # durable, as LMDB keeps it
     syncing_until: float = 0.0
     paused_until: float = 0.0
     inbox: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -76,7 +76,7 @@ class World:
         self.clock = SimClock()
         self.chance = SimChance(self.dice)
         self.tags = [chr(ord("A") + at) for at in range(size)]
-        self.nodes = {tag: SimNode(tag, folder / f"{seed}-{tag}.log") for tag in self.tags}
+        self.nodes = {tag: SimNode(tag, folder / f"{seed}-{tag}") for tag in self.tags}
         self.links: dict[tuple[str, str], deque[tuple[float, bytes]]] = {}
         self.cuts: set[tuple[str, str]] = set()
         self.leaders: dict[int, str] = {}  # term -> tag
@@ -212,7 +212,6 @@ class World:
     def _found(self, node: SimNode) -> None:
         """A log that starts with the same configuration everywhere."""
         journal = Journal.open(node.path)
-        journal.append(Slot(1, 0, bytes([NOOP])))
         for at, tag in enumerate(self.tags):
             change = MembershipChange(Change.ADD, Member(tag, f"http://{tag}", f"{tag}:1"))
             journal.append(Slot(2 + at, 0, pack_membership(change)))

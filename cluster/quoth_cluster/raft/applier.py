@@ -14,7 +14,7 @@ from quoth_cluster.clock import Clock
 from quoth_cluster.log import LogEntry, MembershipChange, Position, Stepped
 from quoth_cluster.raft.door import Applied
 from quoth_cluster.raft.entry import open_slot
-from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.journal import BASE_INDEX, Journal
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.watermark import Watermark
 
@@ -48,15 +48,16 @@ class Applier:
         on_membership: Callable[[MembershipChange, int], None],
     ) -> None:
         position = machine.position
-        self.applied = Watermark(position.log_index)
+        applied_index = max(position.log_index, BASE_INDEX)
+        self.applied = Watermark(applied_index)
         self.commands = Watermark(position.command_index)
-        self.applied_term = journal.term_at(position.log_index)
+        self.applied_term = journal.term_at(applied_index)
         self._journal = journal
         self._machine = machine
         self._proposals = proposals
         self._clock = clock
         self._on_membership = on_membership
-        self._committed = position.log_index
+        self._committed = applied_index
         self._wake = asyncio.Event()
 
     def committed(self, commit_index: int) -> None:

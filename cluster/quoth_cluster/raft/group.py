@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +17,11 @@ from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.door import Applied, GroupStatus, PeerStatus, Role
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal, unpack_membership
-from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.journal import BASE_INDEX, Journal
 from quoth_cluster.raft.link import Identity, Links
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
-from quoth_cluster.raft.read_index import Rounds, enough_say_yes
+from quoth_cluster.raft.read_index import Rounds, count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.rules import RAFT_TYPES
 from quoth_cluster.raft.syncobj import Timing
@@ -37,6 +37,21 @@ class Contact:
 
     tag: str
     peer_address: str
+
+
+def _check_state_fits_journal(applied_index: int, journal: Journal) -> None:
+    """The log reaches from the state on. Raises Fatal."""
+    wiping = "Wipe this node's folder and let it join again."
+    if applied_index > journal.last_index:
+        raise Fatal(
+            f"{journal.folder} ends at slot {journal.last_index}, and the state holds slot "
+            f"{applied_index}: the journal was lost or replaced. {wiping}"
+        )
+    if applied_index < journal.base_index and journal.base_index > BASE_INDEX:
+        raise Fatal(
+            f"{journal.folder} begins behind slot {journal.base_index}, and the state ends at slot "
+            f"{applied_index}: the state was lost or replaced. {wiping}"
+        )
 
 
 def removed(tag: str) -> str:
@@ -57,13 +72,9 @@ class RaftGroup:
         clock: Clock,
         chance: Chance,
         contacts: Iterable[Contact] = (),
+        make_links: Callable[..., Links] = Links,
     ) -> None:
-        if machine.position.log_index > journal.last_index:
-            raise Fatal(
-                f"{journal.path} ends at slot {journal.last_index}, and the state holds slot "
-                f"{machine.position.log_index}: the journal was lost or replaced. Wipe this node's "
-                "folder and let it join again."
-            )
+        _check_state_fits_journal(machine.position.log_index, journal)
         self.identity = identity
         self.clock = clock
         self.timing = timing
@@ -71,7 +82,7 @@ class RaftGroup:
         self._link_news = asyncio.Event()  # replaced whenever a link comes up or goes down
         self._contacts = list(contacts)
         self._members_command_index = 0
-        self.links = Links(
+        self.links = make_links(
             identity,
             chance=chance,
             epoch=clock.now_micros(),
@@ -254,9 +265,9 @@ class RaftGroup:
             return None
         others = sorted(engine.others)
         needed = (len(others) + 1) // 2
-        agreed = await enough_say_yes([self._agrees(tag, term) for tag in others], needed)
+        agreed = await count_yes((self._agrees(tag, term) for tag in others), enough=needed)
         still_leads = engine.is_leader and engine.term == term
-        return commit_index if agreed and still_leads else None
+        return commit_index if agreed >= needed and still_leads else None
 
     async def _agrees(self, tag: str, term: int) -> bool:
         try:

@@ -1,39 +1,43 @@
-"""The durable log: one append-only file of checksummed records, with the term and the vote in it.
+"""The durable log: append-only segments of checksummed records, with the term and the vote in them.
 
-    record   crc32c of the rest (4, little-endian) | length of the body (4)
-             | how much of the file was durable when this was written (8) | body (msgpack)
-    bodies   [0, version, "quoth-journal"]        the first record of a file
+    bodies   [0, version, "quoth-journal", base index, base term, term, voted for,
+              end of the segment before, begins anew, memberships]  the first record of a segment
              [1, log index, term, content]        a slot
              [2, term, voted for or nil]          the term and the vote from here on
              [3, log index]                       slots from this index on are no more
 
-Nothing rests on a record before `sync` returned. Slots are read from the file by offset: what is
-kept in memory is 24 bytes a slot, and a bounded cache of the newest. A torn tail - what was
-written since the last sync before power was lost - is cut when the file is opened. A bad record
-that a later one vouches for, because it was durable when the later one was written, is damage:
-the node stops.
+A segment's first record holds all that the segments before it come to but for their slots, so whole
+segments can be dropped from the front. Nothing rests on a record before `sync` returned. Slots are
+read from the files by offset: in memory are 28 bytes a slot, and a bounded cache of the newest.
 """
 
-import os
 from array import array
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct
-
-import google_crc32c
-import msgpack
 
 from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
-from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, KINDS, MEMBERSHIP, Slot
+from quoth_cluster.raft.disk import Disk, RealDisk
+from quoth_cluster.raft.entry import KINDS, MEMBERSHIP, Slot
+from quoth_cluster.raft.segment import Body, Segment
 
 VERSION = 1
 MAGIC = "quoth-journal"
 HEADER, SLOT, TERM, TRUNCATE = 0, 1, 2, 3
-PREFIX = Struct("<IIQ")
-BODY_BYTES_MAX = COMMAND_BYTES_MAX + 4096
+SUFFIX = ".log"
+BASE_INDEX, BASE_TERM = 1, 0  # where every log begins; slot 1 is the same nothing everywhere
+SEGMENT_BYTES = 64 * 1024 * 1024
 CACHE_BYTES_MAX = 16 * 1024 * 1024
-WINDOW_BYTES_MAX = 2 * 1024 * 1024  # what one read of a range returns at most, beyond one slot
+WINDOW_BYTES_MAX = 2 * 1024 * 1024  # what one read of a range comes to at most, beyond one slot
 WINDOW_SLOTS_MAX = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the log: an index and the term of its slot."""
+
+    log_index: int
+    term: int
 
 
 class Journal:
@@ -43,62 +47,74 @@ class Journal:
     is not in the file yet is read from the cache.
     """
 
-    # Invariant: synced_index <= last_index, and slots are numbered without gaps from 1.
+    # Invariants: base.log_index <= synced_index <= last_index; slots are numbered without gaps.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, folder: Path, disk: Disk, segment_bytes: int) -> None:
+        self.folder = folder
         self.current_term = 0
         self.voted_for: str | None = None
-        self.synced_index = 0
-        self._fd = -1
-        self._end = 0  # where the next record starts, written or not
-        self._durable_end = 0
-        self._offsets = array("Q")  # of each slot's record; slot i is at i - 1
+        self.base = Mark(BASE_INDEX, BASE_TERM)  # the slot before the first that is kept
+        self.synced_index = BASE_INDEX
+        self._disk = disk
+        self._segment_bytes = segment_bytes
+        self._segments: list[Segment] = []
+        self._base_of: dict[int, int] = {}  # segment number -> the index before its first slot
+        self._numbers = array("I")  # of the segment of each slot; slot i is at i - base - 1
+        self._offsets = array("Q")
         self._lengths = array("Q")
         self._terms = array("Q")
-        self._memberships: dict[int, bytes] = {}
+        self._memberships: dict[int, bytes] = {}  # by index; those of dropped slots, too
         self._cache: OrderedDict[int, Slot] = OrderedDict()
         self._cache_bytes = 0
-        self._pending: list[bytes] = []
+        self._has_new_file = False
         self._failed = False
 
     @classmethod
-    def open(cls, path: Path) -> "Journal":
-        """Open the journal at `path`, made if it is not there.
+    def open(
+        cls, folder: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES
+    ) -> "Journal":
+        """Open the journal in `folder`, made if it is not there.
 
         Raises CorruptFile or NewerFormat, with the file and the offset named.
         """
-        journal = cls(path)
-        fresh = not path.exists()
-        journal._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if fresh:
-            _sync_folder(path.parent)
+        journal = cls(folder, disk or RealDisk(), segment_bytes)
+        journal._disk.make_folder(folder)
         journal._replay()
-        if journal._end == 0:
-            journal._record([HEADER, VERSION, MAGIC])
+        if not journal._segments:
+            journal._start_segment()
             journal.sync()
         journal.synced_index = journal.last_index
         return journal
 
     @property
+    def base_index(self) -> int:
+        return self.base.log_index
+
+    @property
     def last_index(self) -> int:
-        return len(self._terms)
+        return self.base.log_index + len(self._terms)
 
     @property
     def last_term(self) -> int:
-        return self._terms[-1] if self._terms else 0
+        return self._terms[-1] if self._terms else self.base.term
 
     @property
     def is_dirty(self) -> bool:
-        return bool(self._pending)
+        return any(segment.pending for segment in self._segments[-2:])
 
     def term_at(self, log_index: int) -> int:
-        """The term of a slot; 0 where there is none."""
-        return self._terms[log_index - 1] if 1 <= log_index <= self.last_index else 0
+        """The term of a slot; 0 where it is not known."""
+        if log_index == self.base.log_index:
+            return self.base.term
+        at = log_index - self.base.log_index - 1
+        return self._terms[at] if 0 <= at < len(self._terms) else 0
 
     def memberships(self) -> list[bytes]:
-        """The content of every membership slot, in order."""
+        """The content of every membership slot from the beginning, in order."""
         return [self._memberships[log_index] for log_index in sorted(self._memberships)]
+
+    def is_membership(self, log_index: int) -> bool:
+        return log_index in self._memberships
 
     def last_membership_index(self) -> int:
         return max(self._memberships, default=0)
@@ -108,14 +124,14 @@ class Journal:
         assert slot.log_index == self.last_index + 1, f"{slot.log_index} after {self.last_index}"
         assert slot.term >= self.last_term, f"term {slot.term} after {self.last_term}"
         assert slot.kind in KINDS, f"a slot of kind {slot.kind} has no business here"
-        offset = self._end
-        length = self._record([SLOT, slot.log_index, slot.term, slot.content])
-        self._remember(slot.log_index, slot.term, slot.content, offset=offset, length=length)
-        self._cache_slot(slot)
+        self._record_slot([SLOT, slot.log_index, slot.term, slot.content], slot)
+        self._cache[slot.log_index] = slot
+        self._cache_bytes += len(slot.content)
+        self._shrink_cache()
 
     def truncate_from(self, log_index: int) -> None:
         """Drop `log_index` and all after it."""
-        assert 1 < log_index, "the first slot is in every log"
+        assert log_index > self.base.log_index, "what was dropped from the front is committed"
         if log_index > self.last_index:
             return
         self._record([TRUNCATE, log_index])
@@ -132,15 +148,15 @@ class Journal:
         cached = self._cache.get(log_index)
         if cached is not None:
             return cached
-        assert 1 <= log_index <= self.last_index, f"no slot {log_index} in 1..{self.last_index}"
-        offset, length = self._offsets[log_index - 1], self._lengths[log_index - 1]
-        match self._body(os.pread(self._fd, length, offset), offset):
+        at = log_index - self.base.log_index - 1
+        assert 0 <= at < len(self._terms), (
+            f"no slot {log_index} behind {self.base.log_index}, up to {self.last_index}"
+        )
+        segment = self._segments[self._numbers[at] - self._segments[0].number]
+        match segment.read(self._offsets[at], self._lengths[at]):
             case [1, int(stored_index), int(term), bytes(content)] if stored_index == log_index:
                 return Slot(stored_index, term, content)
-        raise CorruptFile(f"{self.path}: slot {log_index} is not at offset {offset}")
-
-    def is_membership(self, log_index: int) -> bool:
-        return log_index in self._memberships
+        raise CorruptFile(f"{segment.path}: slot {log_index} is not at offset {self._offsets[at]}")
 
     def window_end(self, start: int, *, end: int | None = None) -> int:
         """The last of the slots from `start` on that one step should handle, at most `end`.
@@ -150,7 +166,7 @@ class Journal:
         last = min(self.last_index, start + WINDOW_SLOTS_MAX - 1, *(() if end is None else (end,)))
         size = 0
         for log_index in range(start, last + 1):
-            size += self._lengths[log_index - 1]
+            size += self._lengths[log_index - self.base.log_index - 1]
             if size > WINDOW_BYTES_MAX and log_index > start:
                 return log_index - 1
         return last
@@ -162,134 +178,194 @@ class Journal:
         may call pages clean that never reached it.
         """
         if self._failed:
-            raise Fatal(f"{self.path} failed before; the node must not write to it again")
-        data, last_index = b"".join(self._pending), self.last_index
-        self._pending.clear()
-        start = self._end - len(data)
+            raise Fatal(f"{self.folder} failed before; the node must not write to it again")
+        last_index = self.last_index
         try:
-            written = 0
-            while written < len(data):
-                written += os.pwrite(self._fd, memoryview(data)[written:], start + written)
-            os.fdatasync(self._fd)
+            # In order: a segment's first record vouches for the end of the one before.
+            for segment in self._segments[-2:]:
+                if segment.pending:
+                    segment.sync()
+            if self._has_new_file:
+                self._disk.sync_folder(self.folder)
+                self._has_new_file = False
         except OSError as error:
             self._failed = True
-            raise Fatal(f"cannot make {self.path} durable: {error}") from error
-        self._durable_end = start + len(data)
+            raise Fatal(f"cannot make {self.folder} durable: {error}") from error
         self.synced_index = last_index
+        self._shrink_cache()
+
+    def trim_to(self, log_index: int) -> None:
+        """Let go of whole segments whose slots are all at or before `log_index`.
+
+        The caller knows that those slots are in a durable snapshot or applied durably everywhere.
+        """
+        assert log_index <= self.synced_index and not self.is_dirty
+        dropped: list[Segment] = []
+        while len(self._segments) > 1 and self._base_of[self._segments[1].number] <= log_index:
+            dropped.append(self._segments.pop(0))
+        if not dropped:
+            return
+        first = self._base_of[self._segments[0].number]
+        base = Mark(first, self.term_at(first))
+        self._drop_front(first - self.base.log_index)
+        self.base = base
+        self._remove(dropped)
+
+    def reset(self, base: Mark, memberships: dict[int, bytes]) -> None:
+        """Begin anew behind a snapshot that holds all up to `base`; durable at return."""
+        assert base.log_index > self.base.log_index and not self.is_dirty
+        dropped = self._segments[:]
+        self._forget_from(self.base.log_index + 1)
+        self._memberships = dict(memberships)
+        self.base = base
+        self.synced_index = base.log_index
+        self._start_segment(anew=True)
+        self.sync()
+        del self._segments[:-1]
+        self._remove(dropped)
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        for segment in self._segments:
+            segment.file.close()
 
-    def _record(self, body: list[object]) -> int:
-        packed = bytes(msgpack.packb(body))
-        assert len(packed) <= BODY_BYTES_MAX, f"a record of {len(packed)} bytes is over the limit"
-        sealed = PREFIX.pack(0, len(packed), self._durable_end)[4:] + packed
-        self._pending.append(google_crc32c.value(sealed).to_bytes(4, "little") + sealed)
-        self._end += PREFIX.size + len(packed)
-        return PREFIX.size + len(packed)
+    # -- inside
 
-    def _remember(
-        self, log_index: int, term: int, content: bytes, *, offset: int, length: int
-    ) -> None:
+    def _record(self, body: Body) -> int:
+        if self._segments[-1].end >= self._segment_bytes:
+            self._start_segment()
+        return self._segments[-1].append(body)
+
+    def _record_slot(self, body: Body, slot: Slot) -> None:
+        length = self._record(body)
+        segment = self._segments[-1]
+        self._remember(slot, segment.number, segment.end - length, length)
+
+    def _start_segment(self, *, anew: bool = False) -> None:
+        """A new file, whose first record repeats what the log has come to."""
+        before = self._segments[-1] if self._segments else None
+        if before is not None and len(self._segments) > 1 and self._segments[-2].pending:
+            self.sync()  # more than two files never wait
+        number = before.number + 1 if before else 1
+        path = self.folder / f"{number:010}{SUFFIX}"
+        segment = Segment(path, self._disk.open(path), number)
+        segment.file.truncate(0)
+        self._segments.append(segment)
+        self._base_of[number] = self.last_index
+        self._has_new_file = True
+        memberships = [[at, content] for at, content in sorted(self._memberships.items())]
+        end_before = before.end if before else 0
+        base = [self.last_index, self.last_term]
+        term = [self.current_term, self.voted_for]
+        segment.append([HEADER, VERSION, MAGIC, *base, *term, end_before, anew, memberships])
+
+    def _remember(self, slot: Slot, number: int, offset: int, length: int) -> None:
+        self._numbers.append(number)
         self._offsets.append(offset)
         self._lengths.append(length)
-        self._terms.append(term)
-        if content[0] == MEMBERSHIP:
-            self._memberships[log_index] = content
+        self._terms.append(slot.term)
+        if slot.kind == MEMBERSHIP:
+            self._memberships[slot.log_index] = slot.content
 
     def _forget_from(self, log_index: int) -> None:
-        del self._offsets[log_index - 1 :]
-        del self._lengths[log_index - 1 :]
-        del self._terms[log_index - 1 :]
-        for table in (self._memberships, self._cache):
-            for stale in [index for index in table if index >= log_index]:
-                del table[stale]
+        at = log_index - self.base.log_index - 1
+        for table in (self._numbers, self._offsets, self._lengths, self._terms):
+            del table[at:]
+        for by_index in (self._memberships, self._cache):
+            for stale in [index for index in by_index if index >= log_index]:
+                del by_index[stale]
         self._cache_bytes = sum(len(slot.content) for slot in self._cache.values())
         self.synced_index = min(self.synced_index, log_index - 1)
 
-    def _cache_slot(self, slot: Slot) -> None:
-        self._cache[slot.log_index] = slot
-        self._cache_bytes += len(slot.content)
+    def _drop_front(self, count: int) -> None:
+        for table in (self._numbers, self._offsets, self._lengths, self._terms):
+            del table[:count]
+        last_dropped = self.base.log_index + count
+        for stale in [index for index in self._cache if index <= last_dropped]:
+            self._cache_bytes -= len(self._cache.pop(stale).content)
+
+    def _shrink_cache(self) -> None:
         while self._cache_bytes > CACHE_BYTES_MAX:
             oldest = next(iter(self._cache))
             if oldest > self.synced_index:
                 break  # not in the file yet: it can be read from nowhere else
             self._cache_bytes -= len(self._cache.pop(oldest).content)
 
-    def _body(self, record: bytes, offset: int) -> list[object]:
-        if len(record) < PREFIX.size:
-            raise CorruptFile(f"{self.path}: record at offset {offset} is cut short")
-        checksum, length, _ = PREFIX.unpack_from(record)
-        body = record[PREFIX.size :]
-        if len(body) != length or google_crc32c.value(record[4:]) != checksum:
-            raise CorruptFile(f"{self.path}: record at offset {offset} does not match its checksum")
-        opened: list[object] = msgpack.unpackb(body, max_bin_len=BODY_BYTES_MAX)
-        return opened
+    def _remove(self, segments: list[Segment]) -> None:
+        """From the oldest on, so that what a crash leaves is a log without holes."""
+        try:
+            for segment in segments:
+                segment.file.close()
+                self._disk.remove(segment.path)
+                self._disk.sync_folder(self.folder)
+        except OSError as error:
+            self._failed = True
+            raise Fatal(f"cannot drop segments of {self.folder}: {error}") from error
+
+    # -- opening
 
     def _replay(self) -> None:
-        size = os.fstat(self._fd).st_size
-        while self._end < size:
-            prefix = os.pread(self._fd, PREFIX.size, self._end)
-            length = PREFIX.unpack(prefix)[1] if len(prefix) == PREFIX.size else 0
-            record = os.pread(self._fd, PREFIX.size + min(length, BODY_BYTES_MAX), self._end)
-            try:
-                body = self._body(record, self._end)
-            except CorruptFile:
-                self._cut_torn_tail(size)
-                return
-            self._replay_record(body, length=len(record))
-            self._end += len(record)
-        self._durable_end = self._end
+        names = [name for name in self._disk.names(self.folder) if name.endswith(SUFFIX)]
+        for name in names:
+            path = self.folder / name
+            segment = Segment(path, self._disk.open(path), int(name.removesuffix(SUFFIX)))
+            self._replay_segment(segment, is_last=name == names[-1])
 
-    def _replay_record(self, body: list[object], *, length: int) -> None:
+    def _replay_segment(self, segment: Segment, *, is_last: bool) -> None:
+        before = self._segments[-1] if self._segments else None
+        records = segment.replay()
+        first = next(records, None)
+        if first is None:
+            # Made, and power was lost before its first record was durable: nothing rests on it.
+            if not is_last:
+                raise CorruptFile(f"{segment.path}: record at offset 0 is damaged")
+            segment.file.close()
+            self._disk.remove(segment.path)
+            return
+        self._replay_header(segment, first[2], before)
+        self._segments.append(segment)
+        for offset, length, body in records:
+            self._replay_record(segment, body, offset=offset, length=length)
+
+    def _replay_header(self, segment: Segment, body: Body, before: Segment | None) -> None:
+        if len(body) < 3 or body[2] != MAGIC:
+            raise CorruptFile(f"{segment.path}: record at offset 0 is not of a journal of quoth")
+        if not isinstance(body[1], int) or body[1] > VERSION:
+            raise NewerFormat(f"{segment.path} has version {body[1]}; known here is {VERSION}")
+        match body[3:]:
+            case [int(index), int(base_term), int(term), voted, int(end), bool(anew), list(pairs)]:
+                memberships = {int(at): bytes(content) for at, content in pairs}
+            case _:
+                raise CorruptFile(f"{segment.path}: record at offset 0 is malformed")
+        if before is not None and not anew:
+            expected = (before.number + 1, before.end, self.last_index, self.last_term)
+            if (segment.number, end, index, base_term) != expected:
+                raise CorruptFile(f"{segment.path} does not go on where {before.path} ends")
+        elif before is not None:
+            self._finish_reset()
+        if before is None or anew:
+            self.base = Mark(index, base_term)
+        self._base_of[segment.number] = index
+        self._memberships = memberships
+        self.current_term = term
+        self.voted_for = None if voted is None else str(voted)
+
+    def _finish_reset(self) -> None:
+        """`reset` was under way: the older segments are still there, and not needed any more."""
+        self._forget_from(self.base.log_index + 1)
+        dropped = self._segments[:]
+        self._segments.clear()
+        self._remove(dropped)
+
+    def _replay_record(self, segment: Segment, body: Body, *, offset: int, length: int) -> None:
         match body:
-            case [0, int(version), str(magic)]:
-                if magic != MAGIC:
-                    raise CorruptFile(f"{self.path} is not a journal of quoth")
-                if version > VERSION:
-                    raise NewerFormat(f"{self.path} has version {version}; known here is {VERSION}")
             case [1, int(log_index), int(term), bytes(content)] if (
                 log_index == self.last_index + 1 and term >= self.last_term
             ):
-                self._remember(log_index, term, content, offset=self._end, length=length)
+                self._remember(Slot(log_index, term, content), segment.number, offset, length)
             case [2, int(term), (None | str()) as voted_for] if term >= self.current_term:
                 self.current_term = term
-                self.voted_for = voted_for if voted_for is None else str(voted_for)
-            case [3, int(log_index)] if 1 < log_index <= self.last_index:
+                self.voted_for = None if voted_for is None else str(voted_for)
+            case [3, int(log_index)] if self.base.log_index < log_index <= self.last_index:
                 self._forget_from(log_index)
             case _:
-                raise CorruptFile(f"{self.path}: record at offset {self._end} does not fit here")
-
-    def _cut_torn_tail(self, size: int) -> None:
-        """Drop what was never synced; CorruptFile if a later record proves it was."""
-        witness = self._record_after(self._end, size)
-        if witness is not None:
-            raise CorruptFile(
-                f"{self.path}: record at offset {self._end} is damaged; the one at {witness} "
-                "was written after it was durable. Restore the file, or wipe this node's folder "
-                "and let it join again."
-            )
-        os.ftruncate(self._fd, self._end)
-        os.fsync(self._fd)
-        self._durable_end = self._end
-
-    def _record_after(self, start: int, size: int) -> int | None:
-        """The offset of a sound record beyond `start` that was written when `start` was durable."""
-        for at in range(start + 1, size - PREFIX.size):
-            prefix = os.pread(self._fd, PREFIX.size, at)
-            checksum, length, durable_end = PREFIX.unpack(prefix)
-            if not start < durable_end <= at or not 0 < length <= size - at - PREFIX.size:
-                continue
-            if google_crc32c.value(os.pread(self._fd, PREFIX.size + length, at)[4:]) == checksum:
-                return at
-        return None
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+                raise CorruptFile(f"{segment.path}: record at offset {offset} does not fit here")

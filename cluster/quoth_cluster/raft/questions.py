@@ -16,6 +16,7 @@ from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
 from quoth_cluster.raft.entry import MEMBERSHIP, unpack_membership
 from quoth_cluster.raft.inside import Inside
+from quoth_cluster.raft.read_index import count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 
 ANSWERING_MAX = 10_000  # questions being answered at once; more are not heard
@@ -74,17 +75,8 @@ class Questions:
     async def count_replicas(self, log_index: int, count: int, *, seconds: float) -> int:
         """How many other members have applied `log_index`; returns early at `count`."""
         others = sorted(set(self._group.members()) - {self._group.identity.tag})
-        reached = 0
-        async with asyncio.TaskGroup() as tasks:
-            waiting = {
-                tasks.create_task(self._has_applied(tag, log_index, seconds)) for tag in others
-            }
-            while waiting and reached < count:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                reached += sum(task.result() for task in done)
-            for task in waiting:
-                task.cancel()
-        return reached
+        asked = (self._has_applied(tag, log_index, seconds) for tag in others)
+        return await count_yes(asked, enough=count)
 
     async def _has_applied(self, tag: str, log_index: int, seconds: float) -> bool:
         clock = self._group.clock

@@ -8,7 +8,7 @@ A follower asks its leader, then waits until it has applied that far itself.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 
 class Rounds:
@@ -39,22 +39,15 @@ class Rounds:
                     future.set_result(result)
 
 
-async def enough_say_yes(answers: Iterable[Awaitable[bool]], needed: int) -> bool:
-    """Whether `needed` of the answers are yes; the rest are not waited for."""
-    if needed <= 0:
-        return True
+async def count_yes(answers: Iterable[Coroutine[None, None, bool]], *, enough: int) -> int:
+    """How many of the answers are yes; once `enough` are, the rest are not waited for."""
     yes = 0
     async with asyncio.TaskGroup() as tasks:
-        open_tasks = {tasks.create_task(_bool(answer)) for answer in answers}
-        while open_tasks and yes < needed:
-            done, open_tasks = await asyncio.wait(
-                open_tasks, return_when=asyncio.FIRST_COMPLETED
-            )
+        asked = [tasks.create_task(answer) for answer in answers]  # in order: runs can be replayed
+        waiting = set(asked)
+        while waiting and yes < enough:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             yes += sum(task.result() for task in done)
-        for task in open_tasks:
+        for task in asked:
             task.cancel()
-    return yes >= needed
-
-
-async def _bool(answer: Awaitable[bool]) -> bool:
-    return await answer
+    return yes

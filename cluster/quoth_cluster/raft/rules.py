@@ -26,11 +26,15 @@ RAFT_TYPES = frozenset(
     }
 )
 
-FIRST_INDEX = 1  # slot 1 is the same no-op in every log, so a log always has a common slot
+FIRST_INDEX = 1  # where every log begins, with the same nothing, so two logs share a place
 
 
 class LogView(Protocol):
     """What a rule may ask of the journal."""
+
+    @property
+    def base_index(self) -> int:
+        """The slot before the first that is kept; it and all before it are committed."""
 
     @property
     def last_index(self) -> int:
@@ -59,13 +63,15 @@ def skip_what_matches(message: Message, log: LogView, *, commit_index: int) -> T
     """
     prev_index, prev_term = message["prevLogIdx"], message["prevLogTerm"]
     entries = message["entries"]
-    if prev_index > log.last_index or log.term_at(prev_index) != prev_term:
+    is_kept = prev_index >= log.base_index
+    if prev_index > log.last_index or (is_kept and log.term_at(prev_index) != prev_term):
         if prev_index <= min(commit_index, log.last_index):
             raise Fatal(f"slot {prev_index} is committed here, and another at the leader")
         return Trimmed(dict(message), None)
     matching = 0
     for _, log_index, term in entries:
-        if log_index > log.last_index or log.term_at(log_index) != term:
+        is_kept = log_index >= log.base_index
+        if log_index > log.last_index or (is_kept and log.term_at(log_index) != term):
             break
         matching += 1
     fresh = entries[matching:]

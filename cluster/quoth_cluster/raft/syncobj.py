@@ -222,7 +222,7 @@ class LibraryTransport(Transport):  # type: ignore[misc]
 
 
 class JournalView(JournalBase):  # type: ignore[misc]
-    """The journal in the library's words: (command, index, term), counted from the first slot.
+    """The journal in the library's words: (command, index, term), from the base on.
 
     A change of membership that is not committed yet shows as the library's own kind, because the
     library must undo it if the slot is truncated. Once committed it is in force for good and shows
@@ -233,7 +233,7 @@ class JournalView(JournalBase):  # type: ignore[misc]
         self._journal = journal
         self._tag = tag
         # What storage has applied was committed. The rest is learnt anew from the leader.
-        self._commit_index = max(1, min(commit_index, journal.last_index))
+        self._commit_index = max(journal.base_index, min(commit_index, journal.last_index))
         self._content_of: dict[bytes, bytes] = {}  # engine form -> content, while on its way in
         self._fold()
 
@@ -276,7 +276,7 @@ class JournalView(JournalBase):  # type: ignore[misc]
             self._fold()
 
     def deleteEntriesFrom(self, entryFrom: int) -> None:
-        first_dropped = entryFrom + 1
+        first_dropped = self._journal.base_index + entryFrom
         assert first_dropped > self._commit_index, "what is committed is never truncated"
         had_changes = self._journal.last_membership_index() >= first_dropped
         self._journal.truncate_from(first_dropped)
@@ -284,7 +284,7 @@ class JournalView(JournalBase):  # type: ignore[misc]
             self._fold()
 
     def __len__(self) -> int:
-        return self._journal.last_index
+        return self._journal.last_index - self._journal.base_index + 1
 
     def __getitem__(self, item: int | slice) -> Any:
         """Index and term are true; the content is a stand-in, but for a change still open.
@@ -292,14 +292,15 @@ class JournalView(JournalBase):  # type: ignore[misc]
         The library looks into a slot only to undo a change of membership. What it sends is read
         from the journal when it is sent.
         """
+        base = self._journal.base_index
         if isinstance(item, slice):
             start, stop, _ = item.indices(len(self))
             if stop < len(self):
                 stop = min(stop, start + REPLAY_SLOTS_MAX)  # it only applies them, as nothing
-            else:
-                stop = self._journal.window_end(start + 1)
-            return [self._shown(at + 1) for at in range(start, stop)]
-        return self._shown(item + 1 if item >= 0 else len(self) + item + 1)
+            elif start > 0:
+                stop = self._journal.window_end(base + start) - base + 1
+            return [self._shown(base + at) for at in range(start, stop)]
+        return self._shown(base + (item if item >= 0 else len(self) + item))
 
     def _shown(self, log_index: int) -> tuple[bytes, int, int]:
         content = STAND_IN

@@ -59,7 +59,7 @@ class Running:
 
     async def start(self) -> None:
         self.machine = PlainMachine()
-        self.journal = Journal.open(self.folder / "journal.log")
+        self.journal = Journal.open(self.folder / "journal")
         self.group = RaftGroup(
             Identity("cluster", "main", self.tag),
             self.journal,

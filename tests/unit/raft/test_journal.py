@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
+from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft import journal as journal_room
-from quoth_cluster.raft.entry import NOOP, Proposal, Slot, pack_commands
-from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.disk import RealDisk
+from quoth_cluster.raft.entry import Proposal, Slot, pack_commands, pack_membership
+from quoth_cluster.raft.journal import Journal, Mark
+
+FIRST = "0000000001.log"
 
 
 def slot(log_index: int, *, term: int = 1, size: int = 20) -> Slot:
@@ -17,7 +21,6 @@ def slot(log_index: int, *, term: int = 1, size: int = 20) -> Slot:
 
 def filled(path: Path, *, last: int = 30, sync_every: int = 5) -> Journal:
     journal = Journal.open(path)
-    journal.append(Slot(1, 0, bytes([NOOP])))
     journal.set_term(1, "A")
     for log_index in range(2, last + 1):
         journal.append(slot(log_index, size=log_index))
@@ -29,7 +32,7 @@ def filled(path: Path, *, last: int = 30, sync_every: int = 5) -> Journal:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.log"
+    return tmp_path / "journal"
 
 
 def test_what_was_synced_is_there_after_a_restart(path: Path) -> None:
@@ -65,14 +68,14 @@ def test_a_truncation_survives(path: Path) -> None:
 
 def test_every_torn_tail_is_cut_and_nothing_before_it(path: Path) -> None:
     journal = filled(path)
-    durable = path.stat().st_size
+    durable = (path / FIRST).stat().st_size
     for log_index in (31, 32, 33):
         journal.append(slot(log_index))
     journal.sync()
     journal.close()
-    whole = path.read_bytes()
+    whole = (path / FIRST).read_bytes()
     for length in range(durable, len(whole)):
-        path.write_bytes(whole[:length])
+        (path / FIRST).write_bytes(whole[:length])
         torn = Journal.open(path)
         assert 30 <= torn.last_index < 33
         torn.append(slot(torn.last_index + 1, term=3))
@@ -83,7 +86,7 @@ def test_every_torn_tail_is_cut_and_nothing_before_it(path: Path) -> None:
 
 def test_a_tail_of_zeros_is_a_torn_tail(path: Path) -> None:
     filled(path).close()
-    with path.open("ab") as file:
+    with (path / FIRST).open("ab") as file:
         file.write(bytes(10_000))
     assert Journal.open(path).last_index == 30
 
@@ -91,29 +94,29 @@ def test_a_tail_of_zeros_is_a_torn_tail(path: Path) -> None:
 def test_records_of_one_write_may_reach_the_disk_in_any_order(path: Path) -> None:
     """Power lost during a write: its first page is missing, its second is there."""
     journal = filled(path)
-    durable = path.stat().st_size
+    durable = (path / FIRST).stat().st_size
     journal.append(slot(31, size=5_000))
     journal.append(slot(32, size=5_000))
     journal.sync()
     journal.close()
-    data = bytearray(path.read_bytes())
+    data = bytearray((path / FIRST).read_bytes())
     data[durable : durable + 4_096] = bytes(4_096)
-    path.write_bytes(data)
+    (path / FIRST).write_bytes(data)
     assert Journal.open(path).last_index == 30
 
 
 def test_a_flipped_bit_in_what_was_durable_stops_the_node(path: Path) -> None:
     filled(path).close()
-    whole = path.read_bytes()
+    whole = (path / FIRST).read_bytes()
     last_sync = whole.rindex(slot(26, size=26).content)  # slots 26..30 were the last write
     for at in range(0, last_sync - 80, 7):
         damaged = bytearray(whole)
         damaged[at] ^= 0x10
-        path.write_bytes(damaged)
+        (path / FIRST).write_bytes(damaged)
         with pytest.raises((CorruptFile, NewerFormat)) as caught:
             Journal.open(path)
         assert str(path) in str(caught.value) and "offset" in str(caught.value)
-        assert path.read_bytes() == damaged, "nothing is cut from a damaged file"
+        assert (path / FIRST).read_bytes() == damaged, "nothing is cut from a damaged file"
 
 
 def test_a_newer_format_is_told_from_a_broken_one(
@@ -159,3 +162,139 @@ def test_a_window_is_bounded_and_never_empty(path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(journal_room, "WINDOW_BYTES_MAX", 1)
     assert journal.window_end(2) == 2
     assert journal.window_end(31) == 30, "behind the end there is nothing"
+
+
+# -- segments
+
+
+def in_segments(path: Path, *, last: int = 60) -> Journal:
+    """A log of several small files, with a membership slot in the first."""
+    journal = Journal.open(path, segment_bytes=600)
+    change = MembershipChange(Change.ADD, Member("A", "http://a", "a:1"))
+    journal.append(Slot(2, 0, pack_membership(change)))
+    journal.set_term(1, "A")
+    for log_index in range(3, last + 1):
+        journal.append(slot(log_index))
+        if log_index % 4 == 0:
+            journal.sync()
+    journal.sync()
+    assert len(journal._disk.names(path)) > 5
+    return journal
+
+
+def reopened(path: Path) -> Journal:
+    return Journal.open(path, segment_bytes=600)
+
+
+def contents(journal: Journal) -> list[tuple[int, int]]:
+    return [
+        (log_index, journal.read(log_index).term)
+        for log_index in range(journal.base_index + 1, journal.last_index + 1)
+    ]
+
+
+def test_a_log_of_many_files_is_one_log(path: Path) -> None:
+    before = in_segments(path)
+    expected = contents(before)
+    before.close()
+    after = reopened(path)
+    assert contents(after) == expected and (after.current_term, after.voted_for) == (1, "A")
+    assert len(after.memberships()) == 1
+
+
+def test_trimming_lets_go_of_whole_files_and_of_nothing_else(path: Path) -> None:
+    journal = in_segments(path)
+    files = len(journal._disk.names(path))
+    journal.trim_to(40)
+    assert len(journal._disk.names(path)) < files
+    assert 2 < journal.base_index <= 40 and journal.term_at(journal.base_index) == 1
+    kept = contents(journal)
+    assert kept[-1][0] == 60
+    journal.close()
+    again = reopened(path)
+    assert contents(again) == kept and again.base == journal.base
+    assert len(again.memberships()) == 1, "the configuration outlives the slot that made it"
+    again.append(slot(61, term=2))
+    again.sync()
+    again.close()
+    assert reopened(path).last_term == 2
+
+
+def test_a_log_begun_anew_behind_a_snapshot_forgets_the_rest(path: Path) -> None:
+    journal = in_segments(path)
+    journal.set_term(5, None)
+    journal.sync()
+    content = journal.memberships()[0]
+    journal.reset(Mark(30, 4), {2: content})  # its own slots up to 60 are of another history
+    assert (journal.last_index, journal.last_term) == (30, 4)
+    journal.append(slot(31, term=5))
+    journal.sync()
+    journal.close()
+    again = reopened(path)
+    assert (again.base, again.last_index, again.current_term) == (Mark(30, 4), 31, 5)
+    assert again.memberships() == [content]
+
+
+class PowerCut(Exception):
+    """Not an OSError: nothing may handle it."""
+
+
+class FailingDisk(RealDisk):
+    """Loses power at the n-th removal of a file."""
+
+    def __init__(self, survives: int) -> None:
+        self.survives = survives
+
+    def remove(self, path: Path) -> None:
+        if self.survives == 0:
+            raise PowerCut
+        self.survives -= 1
+        super().remove(path)
+
+
+@pytest.mark.parametrize("survives", range(4))
+def test_power_lost_while_files_are_removed(path: Path, survives: int) -> None:
+    in_segments(path).close()
+    journal = Journal.open(path, segment_bytes=600, disk=FailingDisk(survives))
+    with pytest.raises(PowerCut):
+        journal.trim_to(60)
+    trimmed = reopened(path)
+    assert contents(trimmed)[-1] == (60, 1)
+    content = trimmed.memberships()[0]
+    trimmed.close()
+    journal = Journal.open(path, segment_bytes=600, disk=FailingDisk(min(survives, 1)))
+    with pytest.raises(PowerCut):
+        journal.reset(Mark(70, 3), {2: content})
+    again = reopened(path)
+    assert (again.base, again.last_index, again.memberships()) == (Mark(70, 3), 70, [content])
+
+
+def test_a_torn_new_file_is_no_file(path: Path) -> None:
+    journal = in_segments(path)
+    expected = contents(journal)
+    journal.close()
+    torn = path / f"{len(list(path.iterdir())) + 1:010}.log"
+    torn.write_bytes(b"\x01\x02\x03")
+    again = reopened(path)
+    assert contents(again) == expected
+    again.append(slot(61))
+    for log_index in range(62, 80):
+        again.append(slot(log_index))
+    again.sync()
+    again.close()
+    assert reopened(path).last_index == 79
+
+
+def test_a_missing_file_in_the_middle_stops_the_node(path: Path) -> None:
+    in_segments(path).close()
+    sorted(path.iterdir())[2].unlink()
+    with pytest.raises(CorruptFile, match="does not go on"):
+        reopened(path)
+
+
+def test_damage_at_the_end_of_an_older_file_stops_the_node(path: Path) -> None:
+    in_segments(path).close()
+    older = sorted(path.iterdir())[1]
+    older.write_bytes(older.read_bytes()[:-3])
+    with pytest.raises(CorruptFile):
+        reopened(path)

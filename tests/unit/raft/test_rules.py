@@ -15,6 +15,7 @@ class Log:
     """A log told by the terms of its slots, from slot 1."""
 
     terms: list[int]
+    base_index: int = 1
 
     @property
     def last_index(self) -> int:
@@ -67,6 +68,13 @@ def test_c_a_conflict_with_what_is_committed_stops_the_node() -> None:
         rules.skip_what_matches(append((1, 0), [1, 1, 3]), log, commit_index=4)
     with pytest.raises(Fatal, match="slot 5 is committed"):
         rules.skip_what_matches(append((5, 3), [3]), log, commit_index=5)
+
+
+def test_c_what_is_dropped_from_the_front_matches_by_being_committed() -> None:
+    log = Log([0, 0, 0, 0, 2, 2], base_index=5)  # slots 2 to 4 are known to nobody here
+    trimmed = rules.skip_what_matches(append((2, 1), [1, 1, 2, 2, 2]), log, commit_index=5)
+    assert [entry[1] for entry in trimmed.message["entries"]] == [7]
+    assert trimmed.acknowledge_index == 7
 
 
 def test_c_a_gap_is_for_the_engine_to_refuse() -> None:
