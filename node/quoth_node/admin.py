@@ -82,6 +82,10 @@ async def add_node(cluster_url: str, tag: str, node_url: str) -> None:
     found, peer = text_of(info, "NodeTag"), text_of(info, "PeerAddress")
     if found != tag:
         raise NotDone(f"the node at {node_url} is {found or 'not a node of quoth'}, not {tag}")
+    mine = await call_node("GET", f"{cluster_url.rstrip('/')}/admin/cluster/join-info")
+    if text_of(info, "ClusterId") != text_of(mine, "ClusterId"):
+        # A member that never answers would count towards every majority.
+        raise NotDone(f"the node at {node_url} belongs to another cluster than {cluster_url}")
     await call_node(
         "PUT",
         f"{cluster_url.rstrip('/')}/admin/cluster/node",

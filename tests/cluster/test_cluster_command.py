@@ -11,7 +11,6 @@ import requests
 from scripts.local_cluster import LocalCluster, free_ports, quoth, wait_for
 
 SOON_SECONDS = 30.0
-PUT_DATABASE = {"params": {"name": "shop"}, "json": {"DatabaseName": "shop"}, "timeout": 30}
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -39,16 +38,25 @@ def is_gone(pid: int) -> bool | None:
     return (state.exists() and ") Z " in state.read_text()) or None
 
 
+def make_database(url: str) -> None:
+    """Create the database of these stories."""
+    requests.put(
+        f"{url}/admin/databases", params={"name": "shop"}, json={"DatabaseName": "shop"}, timeout=30
+    ).raise_for_status()
+
+
 def put(url: str, document_id: str) -> int:
+    """The status of a write."""
     answer = requests.put(
         f"{url}/databases/shop/docs", params={"id": document_id}, json={"n": 1}, timeout=30
     )
-    return answer.status_code
+    return int(answer.status_code)
 
 
 def get(url: str, document_id: str) -> int:
+    """The status of a read."""
     answer = requests.get(f"{url}/databases/shop/docs", params={"id": document_id}, timeout=30)
-    return answer.status_code
+    return int(answer.status_code)
 
 
 def test_one_ready_line_names_every_node_and_each_answers(cluster: LocalCluster) -> None:
@@ -67,7 +75,7 @@ def test_one_ready_line_names_every_node_and_each_answers(cluster: LocalCluster)
 def test_a_signal_stops_all_and_the_data_is_there_again(tmp_path: Path, number: int) -> None:
     first = LocalCluster(tmp_path / "cluster")
     with first:
-        requests.put(f"{first.urls[0]}/admin/databases", **PUT_DATABASE)  # type: ignore[arg-type]
+        make_database(first.urls[0])
         assert put(first.urls[1], "orders/1") == 201
         pids = [first.pid(tag) for tag in first.tags]
         first.process.send_signal(number)
@@ -80,7 +88,7 @@ def test_a_signal_stops_all_and_the_data_is_there_again(tmp_path: Path, number: 
 
 
 def test_a_node_that_dies_is_reported_and_the_others_go_on(cluster: LocalCluster) -> None:
-    requests.put(f"{cluster.urls[0]}/admin/databases", **PUT_DATABASE)  # type: ignore[arg-type]
+    make_database(cluster.urls[0])
     victim = next(tag for tag in cluster.tags if tag != cluster.leader())
     cluster.kill(victim)
     wait_for(lambda: cluster.errors or None, SOON_SECONDS, "nothing was reported")

@@ -89,6 +89,14 @@ def test_a_node_is_removed_and_another_one_joins(cluster: LocalCluster, tmp_path
         assert newcomer.wait(20) == 0
 
 
+def test_a_node_of_another_cluster_is_not_added(cluster: LocalCluster, tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "other", nodes=1) as other:
+        finished = run("cluster", "add", f"A={other.urls[0]}", "--url", cluster.urls[0])
+    assert finished.returncode == 1
+    assert "belongs to another cluster" in finished.stderr
+    assert len(status(cluster.urls[0])["Nodes"]) == 3
+
+
 def test_a_removed_leader_hands_over(cluster: LocalCluster) -> None:
     leader = cluster.leader()
     other = next(tag for tag in cluster.tags if tag != leader)
