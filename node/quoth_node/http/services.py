@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from quoth_cluster.machine import Machine
-
 from quoth_cluster.clock import Chance, Clock
+from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import RaftLog
 
 KIB, MIB = 1_024, 1_024 * 1_024

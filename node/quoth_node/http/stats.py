@@ -3,7 +3,6 @@
 import asyncio
 
 from aiohttp import web
-from quoth_cluster.machine import Database
 
 from quoth_cluster.compare_exchange import count as count_values
 from quoth_cluster.documents import (
@@ -14,6 +13,7 @@ from quoth_cluster.documents import (
 )
 from quoth_cluster.documents import count as count_documents
 from quoth_cluster.identities import count as count_identities
+from quoth_cluster.machine import Database
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows

@@ -3,8 +3,15 @@
 import pytest
 
 from quoth_cluster import documents
-from quoth_cluster.commands import DeleteDocument, PutDocument, SaveBatch
-from quoth_cluster.outcomes import BatchSaved, DocumentDeleted, DocumentPut, Refusal, Refused
+from quoth_cluster.commands import DeleteDocument, NextIdentity, PutDocument, SaveBatch
+from quoth_cluster.outcomes import (
+    BatchSaved,
+    DocumentDeleted,
+    DocumentPut,
+    IdentityValue,
+    Refusal,
+    Refused,
+)
 from tests.unit.state.story import AT, DATABASE_ID, Story, delete, put
 
 ABORTED = "Optimistic concurrency violation, transaction will be aborted."
@@ -163,6 +170,13 @@ def test_an_id_that_ends_with_a_pipe_takes_the_identity(story: Story) -> None:
     assert outcome.refusal == Refusal.INVALID
     again = story.save(put("users|"))
     assert isinstance(again, BatchSaved) and again.results[0].document_id == "users/4"
+
+
+def test_a_refused_put_takes_no_identity(story: Story) -> None:
+    story.save(put("users/1", collection="People"))
+    assert refused(story.save(put("users|"))).refusal == Refusal.COLLECTION
+    assert refused(story.save(put("users|", expected=""))).refusal == Refusal.CHANGE_VECTOR
+    assert story.run(NextIdentity("db", "users|")) == IdentityValue(1)
 
 
 @pytest.mark.parametrize(
