@@ -34,7 +34,7 @@ from quoth_cluster.databases import DatabaseRecord, fold_name
 from quoth_cluster.errors import Fatal
 from quoth_cluster.log import LogEntry, Member, Position, Stepped
 from quoth_cluster.round import Group, Round, open_entry, remove_folder
-from quoth_cluster.store.environment import Environment, ReadTxn
+from quoth_cluster.store.environment import Environment, ReadTxn, make_folder
 
 GIB = 2**30
 DATABASE_MAP_BYTES = 64 * GIB  # address space, not disk: the files grow as they are written
@@ -202,7 +202,7 @@ def _is_empty(txn: ReadTxn) -> bool:
 def _sweep(folder: Path, known: set[str]) -> None:
     """Remove what an interrupted creation or deletion left: folders that no record names."""
     try:
-        folder.mkdir(exist_ok=True)
+        make_folder(folder)
         found = sorted(folder.iterdir())
     except OSError as error:
         raise Fatal(f"{folder} cannot be read: {error}") from error

@@ -257,9 +257,10 @@ def naming(path: Path) -> Iterator[None]:
 
 def _create(path: Path, map_bytes: int) -> None:
     """Make an empty environment: a power cut leaves all of it or nothing at `path`."""
+    make_folder(path.parent)
     unfinished = path.with_name(path.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
+    unfinished.mkdir()
     environment = _open(unfinished, map_bytes, durable=True)
     environment.sync(True)
     environment.close()
@@ -279,6 +280,15 @@ def _open(path: Path, map_bytes: int, *, durable: bool) -> Any:
     assert environment.max_key_size() == KEY_BYTES_MAX
     environment.reader_check()  # slots of processes that died
     return environment
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, so that their names survive a power cut."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:
