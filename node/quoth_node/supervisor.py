@@ -174,7 +174,9 @@ def stop_on_signals() -> None:
     task = asyncio.current_task()
     assert task is not None, "called within a task"
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup sets it
+        signals.append(signal.SIGHUP)
 
     def stop() -> None:
         for number in signals:
