@@ -9,6 +9,7 @@ import asyncio
 import errno
 import logging
 import sys
+import traceback
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -59,6 +60,14 @@ def main() -> None:
     except CommandLineError as error:
         print(f"{LINE_PREFIX}{error}", file=sys.stderr, flush=True)
         sys.exit(error.exit_code)
+    except Exception as error:  # ours to mend: all of it for us, one line for a person
+        traceback.print_exc()
+        cause: BaseException = error
+        while isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        told = f"{type(cause).__name__}: {cause}"
+        print(f"{LINE_PREFIX}an error nobody foresaw: {told}", file=sys.stderr, flush=True)
+        sys.exit(1)
 
 
 def _show_version(wanted: bool) -> None:
