@@ -167,18 +167,21 @@ class LocalCluster:
             return None
         return content if isinstance(content, dict) else None
 
-    def leader(self, *, timeout_seconds: float = 30.0, other_than: str | None = None) -> str:
-        """The tag of the node that says it leads, with most of the members agreeing."""
+    def leader(self, *, after_term: int = 0, timeout_seconds: float = 30.0) -> str:
+        """The tag of the node that most say leads, in a later term than `after_term`."""
         return wait_for(
-            lambda: self._agreed_leader(other_than), timeout_seconds, "no leader was elected"
+            lambda: self._agreed_leader(after_term), timeout_seconds, "no leader was elected"
         )
 
-    def _agreed_leader(self, other_than: str | None) -> str | None:
-        said = [status["Leader"] for tag in self.tags if (status := self.log_status(tag))]
-        for tag in self.tags:
-            if tag != other_than and said.count(tag) > self.nodes // 2:
-                return tag
-        return None
+    def term(self) -> int:
+        """The latest term any node knows of."""
+        statuses = [status for tag in self.tags if (status := self.log_status(tag))]
+        return max((int(status["Term"]) for status in statuses), default=0)
+
+    def _agreed_leader(self, after_term: int) -> str | None:
+        statuses = [status for tag in self.tags if (status := self.log_status(tag))]
+        said = [status["Leader"] for status in statuses if status["Term"] > after_term]
+        return next((tag for tag in self.tags if said.count(tag) > self.nodes // 2), None)
 
     def wait_until_ready(self, tag: str, *, timeout_seconds: float = 30.0) -> None:
         """Return when a node answers and knows a leader."""

@@ -99,10 +99,10 @@ def test_a_node_that_dies_is_reported_and_the_others_go_on(cluster: LocalCluster
 
 def test_a_node_that_dies_is_started_again_if_that_is_wanted(tmp_path: Path) -> None:
     with LocalCluster(tmp_path / "cluster", options=("--restart",)) as cluster:
-        leader = cluster.leader()
+        leader, term = cluster.leader(), cluster.term()
         before = cluster.pid(leader)
         cluster.kill(leader)
-        cluster.leader(other_than=leader)
+        cluster.leader(after_term=term)
         wait_for(
             lambda: (cluster.is_running(leader) and cluster.pid(leader) != before) or None,
             SOON_SECONDS,

@@ -144,13 +144,15 @@ def test_no_promise_is_broken_when_leaders_die(hardy_cluster: LocalCluster) -> N
             stack.enter_context(writer.running())
         load.wait_for_more()
         for _ in range(KILLS):
-            leader = cluster.leader()
+            leader, term = cluster.leader(), cluster.term()
             cluster.kill(leader)
-            cluster.leader(other_than=leader)
+            cluster.leader(after_term=term)
             load.wait_for_more()
             cluster.wait_until_ready(leader)
             load.wait_for_more()
 
+    died = [line for line in cluster.errors.splitlines() if "SIGKILL" not in line]
+    assert died == [], "a node died that nobody killed"
     assert [strange for writer in load.writers for strange in writer.strange] == []
     assert given_twice(load.taken) == []
     assert given_backwards(load.taken) == []
