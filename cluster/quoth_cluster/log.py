@@ -4,10 +4,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Change(StrEnum):
-    """How membership changes; one node at a time."""
+class Vote(StrEnum):
+    """What a node counts for. All receive the log; only members vote and make a quorum."""
 
-    ADD = "add"
+    MEMBER = "member"
+    PROMOTABLE = "promotable"  # catching up; the leader makes it a member once it has
+    WATCHER = "watcher"  # never votes
+
+
+class Change(StrEnum):
+    """How the configuration changes; one node at a time."""
+
+    ADD = "add"  # a new node, as promotable or watcher; the founder as member
+    PROMOTE = "promote"  # watcher -> promotable -> member
+    DEMOTE = "demote"  # to watcher
     REMOVE = "remove"
 
 
@@ -18,6 +28,7 @@ class Member:
     tag: str
     url: str
     peer_address: str  # host:port of the link
+    vote: Vote = Vote.MEMBER
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,18 @@ class MembershipChange:
     """One change of the configuration, as the log carries it."""
 
     change: Change
-    member: Member
+    member: Member  # as it is afterwards; with REMOVE as it was
+    was: Vote | None = None  # before the change; None: no part of the cluster
+
+    @property
+    def adds_voter(self) -> bool:
+        is_voter = self.change is not Change.REMOVE and self.member.vote is Vote.MEMBER
+        return is_voter and self.was is not Vote.MEMBER
+
+    @property
+    def removes_voter(self) -> bool:
+        is_voter = self.change is not Change.REMOVE and self.member.vote is Vote.MEMBER
+        return self.was is Vote.MEMBER and not is_voter
 
 
 @dataclass(frozen=True, slots=True)

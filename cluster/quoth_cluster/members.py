@@ -1,6 +1,6 @@
 """Who is a member of the cluster, as the applied log says."""
 
-from quoth_cluster.log import Change, Member, MembershipChange
+from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.store import keys
 from quoth_cluster.store.environment import ReadTxn, WriteTxn
 from quoth_cluster.store.schema import MEMBER, MEMBERS_CHANGED
@@ -11,17 +11,18 @@ def change(txn: WriteTxn, membership: MembershipChange, *, command_index: int) -
     member = membership.member
     key = keys.of_text(keys.MEMBERS, member.tag.encode())
     match membership.change:
-        case Change.ADD:
-            txn.put(key, MEMBER.pack(member.tag, member.url, member.peer_address))
         case Change.REMOVE:
             txn.delete(key)
+        case _:
+            about = (member.tag, member.url, member.peer_address, member.vote.value)
+            txn.put(key, MEMBER.pack(*about))
     txn.put(keys.MEMBERS_CHANGED, MEMBERS_CHANGED.pack(command_index))
 
 
 def every(txn: ReadTxn) -> dict[str, Member]:
     """All members by tag."""
-    members = (Member(*MEMBER.unpack(value)[0]) for _, value in txn.scan(keys.MEMBERS))
-    return {member.tag: member for member in members}
+    rows = (MEMBER.unpack(value)[0] for _, value in txn.scan(keys.MEMBERS))
+    return {tag: Member(tag, url, peer, Vote(vote)) for tag, url, peer, vote in rows}
 
 
 def changed_at(txn: ReadTxn) -> int:

@@ -113,6 +113,7 @@ async def _run(
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
         tasks.create_task(_watch_for_removal(group), name="removal")
         await _become_member(start, group, me)
+        await group.until_promoted()
         await _until_current(group)
         log.info("node %s is ready at %s", config.tag, config.url)
         ready(config.url)
@@ -156,7 +157,7 @@ async def _listen(config: NodeConfig, folder: NodeFolder, group: RaftGroup) -> M
 def _check_addresses(group: RaftGroup, me: Member) -> None:
     """A member is found where the log says it is."""
     known = group.members().get(me.tag)
-    if known is not None and known != me:
+    if known is not None and (known.url, known.peer_address) != (me.url, me.peer_address):
         raise BadConfig(
             f"the cluster knows node {me.tag} at {known.url} and {known.peer_address}, and it was "
             f"started at {me.url} and {me.peer_address}: start it where it was, or remove it and "

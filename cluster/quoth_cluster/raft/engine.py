@@ -10,7 +10,7 @@ from typing import Any
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal
-from quoth_cluster.log import Change, MembershipChange
+from quoth_cluster.log import MembershipChange
 from quoth_cluster.raft import rules
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, COMMANDS, MEMBERSHIP, pack_membership
 from quoth_cluster.raft.journal import Journal
@@ -43,6 +43,7 @@ class Engine:
         self._outbox_bytes: dict[str, int] = {}
         self._up: set[str] = set()  # peers whose link is up
         self._reported: set[str] = set()  # ... that the library knows of
+        self._reported_learners: set[str] = set()
         self._heard_at: float | None = None  # when a leader of the current term last spoke
         self._is_forced = False  # the next election was asked for by the leader
         self._acknowledge: tuple[int, int | None] | None = None  # (sequence, proven index)
@@ -83,11 +84,17 @@ class Engine:
 
     @property
     def is_member(self) -> bool:
+        """Whether this node is part of the cluster, voting or not, by its own log."""
         return self._library.is_member
 
     @property
+    def is_voter(self) -> bool:
+        """Whether this node votes, by its own log."""
+        return self._library.is_voter
+
+    @property
     def others(self) -> set[str]:
-        """The other members, as the log has them at its end."""
+        """The other voters, as the log has them at its end."""
         return self._library.others
 
     def match_index(self, tag: str) -> int:
@@ -136,7 +143,8 @@ class Engine:
         """Put a checked change into the log; its index, or None if the engine will not now."""
         content = pack_membership(change)
         is_mine = change.member.tag == self.tag
-        assert not is_mine or change.change is Change.ADD, "a leader hands over before it goes"
+        assert not (is_mine and change.removes_voter), "a leader hands over before it goes"
+        self._report_learner(change.member.tag, is_up=False)  # it comes back as what it is then
         log_index = self._append(content[1:], MEMBERSHIP)
         self._report_links()
         return log_index
@@ -180,7 +188,7 @@ class Engine:
             return
         if rules.is_stale(message["sender_term"], self.term) or not self.is_leader:
             return
-        if tag not in self.others:
+        if tag not in self.others and tag not in self._reported_learners:
             return
         delivered = dict(message)
         if message["reset"]:
@@ -224,7 +232,7 @@ class Engine:
         self._library.deliver(tag, message)
 
     def _on_timeout_now(self, tag: str, message: dict[str, Any]) -> None:
-        if tag == self.leader and message["term"] == self.term and self.is_member:
+        if tag == self.leader and message["term"] == self.term and self.is_voter:
             self._is_forced = True
             self._library.deliver(tag, message)
 
@@ -264,6 +272,7 @@ class Engine:
         self._outbox_bytes[tag] = self._outbox_bytes.get(tag, 0) + size
         if self._is_congested(tag):
             # The library sends all it has at once; a peer that is "away" it lets be.
+            self._report_learner(tag, is_up=False)
             self._reported.discard(tag)
             self._library.report(tag, is_up=False)
 
@@ -310,13 +319,27 @@ class Engine:
 
         It stands for election only when it knows somebody, and one that is not a member must not.
         """
-        if self.is_member and self.others != self._library.members() - {self.tag}:
+        if self.is_voter and self.others != self._library.voters() - {self.tag}:
             # More was truncated than the library could undo. All it knows is in the journal.
             assert not self.is_leader, "a leader truncates nothing"
             self._library.rebuild()
-            self._reported = set()
-        up = self._up & self.others if self.is_member else set()
-        up = {tag for tag in up if not self._is_congested(tag)}
+            self._reported.clear()
+            self._reported_learners.clear()
+        up = {tag for tag in self._up if not self._is_congested(tag)}
+        self._report_voters(up & self.others if self.is_voter else set())
+        learners = up & self._library.learners() if self.is_leader else set()
+        for tag in sorted(self._reported_learners - learners):
+            self._report_learner(tag, is_up=False)
+        for tag in sorted(learners - self._reported_learners):
+            self._report_learner(tag, is_up=True)
+
+    def _report_learner(self, tag: str, *, is_up: bool) -> None:
+        if is_up == (tag in self._reported_learners):
+            return
+        self._library.report_learner(tag, is_up=is_up)
+        (self._reported_learners.add if is_up else self._reported_learners.discard)(tag)
+
+    def _report_voters(self, up: set[str]) -> None:
         for tag in sorted(self._reported - up):
             self._library.report(tag, is_up=False)
         for tag in sorted(up - self._reported):

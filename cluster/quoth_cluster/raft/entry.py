@@ -2,7 +2,7 @@
 
     0x01 no-op        nothing (a new leader's mark, and slot 1 of every log)
     0x51 commands     version, then [proposal id, command bytes] in order
-    0x4d membership   version, then change, tag, url, peer address
+    0x4d membership   version, then change, tag, url, peer address, vote after, vote before or nil
 
 The kinds lie outside the numbers that the engine gives a meaning of its own (0, 2 and 3 would be
 unpickled by it), so what comes from the wire or the disk is never more than bytes to it.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import msgpack
 
 from quoth_cluster.errors import MalformedValue, NewerFormat
-from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
+from quoth_cluster.log import Change, LogEntry, Member, MembershipChange, Vote
 
 NOOP = 0x01
 COMMANDS = 0x51
@@ -68,8 +68,9 @@ def unpack_commands(content: bytes) -> list[Proposal]:
 def pack_membership(change: MembershipChange) -> bytes:
     """The content of a slot that changes the configuration."""
     member = change.member
-    parts = [VERSION, change.change.value, member.tag, member.url, member.peer_address]
-    return bytes([MEMBERSHIP]) + bytes(msgpack.packb(parts))
+    was = None if change.was is None else change.was.value
+    about = [member.tag, member.url, member.peer_address, member.vote.value, was]
+    return bytes([MEMBERSHIP]) + bytes(msgpack.packb([VERSION, change.change.value, *about]))
 
 
 def unpack_membership(content: bytes) -> MembershipChange:
@@ -79,8 +80,9 @@ def unpack_membership(content: bytes) -> MembershipChange:
         parts = msgpack.unpackb(content[1:])
         if parts[0] > VERSION:
             raise NewerFormat(f"membership of version {parts[0]}; this node knows {VERSION}")
-        _, change, tag, url, peer_address = parts
-        return MembershipChange(Change(change), Member(tag, url, peer_address))
+        _, change, tag, url, peer_address, vote, was = parts
+        member = Member(tag, url, peer_address, Vote(vote))
+        return MembershipChange(Change(change), member, None if was is None else Vote(was))
     except (ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
         raise MalformedValue(f"a membership slot does not open: {error}") from error
 

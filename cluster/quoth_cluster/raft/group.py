@@ -9,7 +9,7 @@ from typing import Any
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal, FateUnknown, NotProposed, NotReadable, TooLarge
-from quoth_cluster.log import Member, MembershipChange
+from quoth_cluster.log import Member, MembershipChange, Vote
 from quoth_cluster.raft import membership
 from quoth_cluster.raft.applier import Applier, StateMachine
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
@@ -124,6 +124,7 @@ class RaftGroup:
                 tasks.create_task(self._leader_rounds.run(), name="leader rounds")
                 tasks.create_task(self._reads.run(), name="reads")
                 tasks.create_task(self._questions.run(), name="questions")
+                tasks.create_task(self._reconfiguration.run(), name="promotions")
         finally:
             self.engine.close()
 
@@ -220,6 +221,14 @@ class RaftGroup:
     async def confirm_leadership(self) -> int | None:
         """Join the next quorum round; the commit index then, or None."""
         return await self._leader_rounds.join()
+
+    async def until_promoted(self) -> None:
+        """Return when this node is a member, or a watcher: no more only about to become one."""
+        while True:
+            me = self.members().get(self.identity.tag)
+            if me is not None and me.vote is not Vote.PROMOTABLE:
+                return
+            await self._cycle.news(seconds=RETRY_SECONDS)
 
     async def link_news(self, *, seconds: float) -> None:
         """Return when some link comes up or goes down, or when the time is over."""

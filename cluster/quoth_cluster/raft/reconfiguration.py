@@ -1,15 +1,15 @@
 """Adding and removing members through the log, one at a time.
 
 A change enters the log only when the one before it is applied and an entry of the leader's own term
-is committed (Ongaro's fix to single-server changes). A node is added only if it answers, so that
-the first thing a small cluster does with a new member is not to lose its quorum. A leader that is
-to go hands over first.
+is committed (Ongaro's fix to single-server changes). A node is added only if it answers, and votes
+only once it has caught up, so that the first thing a small cluster does with a new member is not to
+lose its quorum. A leader that is to go hands over first.
 """
 
 import logging
 
-from quoth_cluster.errors import FateUnknown, MembershipRefused, NotProposed
-from quoth_cluster.log import Change, Member, MembershipChange
+from quoth_cluster.errors import ClusterError, FateUnknown, MembershipRefused, NotProposed
+from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft import membership
 from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
@@ -20,6 +20,9 @@ from quoth_cluster.raft.journal import Journal
 
 RETRY_SECONDS = 0.1
 LINK_SECONDS_MAX = 5.0
+PROMOTE_SECONDS = 0.05  # how often the leader looks whether somebody has caught up
+CHANGE_SECONDS = 5.0
+CAUGHT_UP_SLOTS = 100  # a node this close to the commit index will not hold up a quorum for long
 
 log = logging.getLogger(__name__)
 
@@ -77,12 +80,12 @@ class Reconfiguration:
         """Carry a change out as the leader."""
         clock = self._group.clock
         deadline = clock.monotonic() + timeout_seconds
-        membership.check(self._group.members(), change)
-        if change.change is Change.ADD:
-            await self._reach(change.member)
-        elif change.member.tag == self._group.identity.tag:
+        whole = membership.resolve(self._group.members(), change)
+        if whole.change is Change.ADD:
+            await self._reach(whole.member)
+        elif whole.removes_voter and whole.member.tag == self._group.identity.tag:
             await self._hand_over()
-            raise NotProposed("this node led, and hands over before it is removed")
+            raise NotProposed("this node led, and hands over before it goes")
         term = self._group.engine.term
         log_index = await self._cycle.run_inside(lambda: self._propose(change))
         if log_index is None:
@@ -93,6 +96,30 @@ class Reconfiguration:
         if self._journal.term_at(log_index) != term:
             raise NotProposed("another leader's entry took its place")
 
+    async def run(self) -> None:
+        """As the leader, make members of promotable nodes that have caught up; until cancelled."""
+        while True:
+            await self._cycle.news(seconds=PROMOTE_SECONDS)
+            ready = self._caught_up()
+            if ready is None:
+                continue
+            try:
+                promotion = MembershipChange(Change.PROMOTE, ready)
+                await self.change_here(promotion, timeout_seconds=CHANGE_SECONDS)
+            except ClusterError as error:
+                log.info("node %s is not promoted yet: %s", ready.tag, error)
+
+    def _caught_up(self) -> Member | None:
+        """A promotable node that holds nearly all of this leader's log."""
+        engine = self._group.engine
+        if not engine.is_leader:
+            return None
+        enough = engine.commit_index - CAUGHT_UP_SLOTS
+        for tag, member in sorted(self._group.members().items()):
+            if member.vote is Vote.PROMOTABLE and engine.match_index(tag) >= max(enough, 2):
+                return member
+        return None
+
     def _propose(self, change: MembershipChange) -> int | None:
         """One step inside the cycle: check again, then into the log."""
         engine = self._group.engine
@@ -102,11 +129,13 @@ class Reconfiguration:
         if not engine.is_leader or not is_settled or not leads_for_sure:
             return None
         try:
-            membership.check(self._group.members(), change)
+            whole = membership.resolve(self._group.members(), change)
         except MembershipRefused as error:
             log.info("a change lost a race: %s", error)
             return None
-        return engine.propose_membership(change)
+        if whole.removes_voter and whole.member.tag == engine.tag:
+            return None
+        return engine.propose_membership(whole)
 
     async def _reach(self, member: Member) -> None:
         links = self._group.links

@@ -20,7 +20,7 @@ from pysyncobj.version import VERSION
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal
-from quoth_cluster.log import Change
+from quoth_cluster.raft import membership
 from quoth_cluster.raft.entry import (
     COMMAND_BYTES_MAX,
     COMMANDS,
@@ -98,16 +98,24 @@ class Library:
         return None if node is None else str(node.id)
 
     @property
+    def is_voter(self) -> bool:
+        return self._view.is_voter
+
+    @property
     def is_member(self) -> bool:
-        return self._view.is_member
+        return self._view.is_voter or self._tag in self._view.learners()
 
     @property
     def others(self) -> set[str]:
         return {str(node.id) for node in self._node.otherNodes}
 
-    def members(self) -> set[str]:
-        """The configuration at the end of the log."""
-        return self._view.members()
+    def voters(self) -> set[str]:
+        """Who votes, by the configuration at the end of the log."""
+        return self._view.voters()
+
+    def learners(self) -> set[str]:
+        """Who receives the log and does not vote."""
+        return self._view.learners()
 
     def tick(self) -> None:
         """Let time pass: elections, heartbeats, and the commit index move here."""
@@ -132,8 +140,12 @@ class Library:
         self._view.forget_engine_forms()
 
     def report(self, tag: str, *, is_up: bool) -> None:
-        """Tell whether `tag` can be sent to."""
+        """Tell whether a voter can be sent to."""
         self._transport.report(Node(tag), is_up=is_up)
+
+    def report_learner(self, tag: str, *, is_up: bool) -> None:
+        """Tell, as the leader, whether a node that does not vote is to be sent to."""
+        self._transport.report_learner(Node(tag), is_up=is_up)
 
     def transfer_to(self, tag: str) -> None:
         """Ask `tag`, if it is caught up, to stand for election at once."""
@@ -150,8 +162,8 @@ class Library:
 
     def _make(self, contacts: set[str]) -> None:
         self._lend_time_and_chance()
-        others = self._view.members() - {self._tag}
-        if not self._view.is_member:
+        others = self._view.voters() - {self._tag}
+        if not self._view.is_voter:
             others |= contacts - {self._tag}
             # A node without others would elect itself.
             assert others or self._journal.last_index <= 1, "a lost node knows whom to ask"
@@ -220,6 +232,13 @@ class LibraryTransport(Transport):  # type: ignore[misc]
     def report(self, node: Node, *, is_up: bool) -> None:
         (self._onNodeConnected if is_up else self._onNodeDisconnected)(node)
 
+    def report_learner(self, node: Node, *, is_up: bool) -> None:
+        # The library's read-only nodes: it sends them the log and counts them for nothing.
+        if is_up:
+            self._onReadonlyNodeConnected(node)
+        else:
+            self._onReadonlyNodeDisconnected(node)
+
 
 class JournalView(JournalBase):  # type: ignore[misc]
     """The journal in the library's words: (command, index, term), from the base on.
@@ -238,20 +257,24 @@ class JournalView(JournalBase):  # type: ignore[misc]
         self._fold()
 
     @property
-    def is_member(self) -> bool:
-        return self._tag in self._members
+    def is_voter(self) -> bool:
+        return self._tag in self._voters
 
-    def members(self) -> set[str]:
-        return set(self._members)
+    def voters(self) -> set[str]:
+        return set(self._voters)
+
+    def learners(self) -> set[str]:
+        return set(self._learners)
 
     def engine_form(self, content: bytes) -> bytes:
         """What the library is shown for a slot that is not committed."""
         if content[0] != MEMBERSHIP:
             return content
         change = unpack_membership(content)
-        if change.member.tag == self._tag:
+        moves_voter = change.adds_voter or change.removes_voter
+        if change.member.tag == self._tag or not moves_voter:
             return content  # the library never counts itself among the others
-        verb = "add" if change.change is Change.ADD else "rem"
+        verb = "add" if change.adds_voter else "rem"
         form = bytes([ENGINE_MEMBERSHIP]) + pickle.dumps([verb, change.member.tag])
         self._content_of[form] = content
         return form
@@ -260,11 +283,10 @@ class JournalView(JournalBase):  # type: ignore[misc]
         self._content_of.clear()
 
     def _fold(self) -> None:
-        self._members: set[str] = set()
-        for content in self._journal.memberships():
-            change = unpack_membership(content)
-            is_added = change.change is Change.ADD
-            (self._members.add if is_added else self._members.discard)(change.member.tag)
+        changes = [unpack_membership(content) for content in self._journal.memberships()]
+        members = membership.fold(changes)
+        self._voters = membership.voters(members)
+        self._learners = set(members) - self._voters
 
     # -- what the library calls
 

@@ -90,5 +90,5 @@ DATABASE = Layout("database record", 1, 8)
 # name, database id, topology id, cluster transaction id, time, command index, group, folder;
 # raw: settings JSON
 LEFT_FOLDER = Layout("left folder", 1, 1)  # name of the database that was in it
-MEMBER = Layout("member", 1, 3)  # tag, url, peer address
+MEMBER = Layout("member", 1, 4)  # tag, url, peer address, vote
 MEMBERS_CHANGED = Layout("last change of membership", 1, 1)  # command index

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from quoth_cluster.errors import MembershipRefused
-from quoth_cluster.log import Change, Member, MembershipChange
-from quoth_node.http.errors import BadArgument, NotSupported
+from quoth_cluster.log import Change, Member, MembershipChange, Vote
+from quoth_node.http.errors import BadArgument
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.host import host_facts
 from quoth_node.http.query import shortened
@@ -57,12 +57,11 @@ async def get_join_info(exchange: Exchange) -> web.Response:
 async def add_node(exchange: Exchange) -> web.Response:
     """`PUT /admin/cluster/node`: add a node that waits to join."""
     query = exchange.query
-    if query.boolean("watcher"):
-        raise NotSupported("Watchers are not supported yet: every node votes")
     member = Member(
         tag=read_tag(query.required("tag")),
         url=read_url(query.required("url")),
         peer_address=read_peer_address(query.required("peer")),
+        vote=Vote.WATCHER if query.boolean("watcher") else Vote.PROMOTABLE,
     )
     await change_membership(exchange, MembershipChange(Change.ADD, member))
     return reply(status=204)
@@ -70,13 +69,27 @@ async def add_node(exchange: Exchange) -> web.Response:
 
 async def remove_node(exchange: Exchange) -> web.Response:
     """`DELETE /admin/cluster/node`: remove a node."""
+    return await change_known_node(exchange, Change.REMOVE)
+
+
+async def promote_node(exchange: Exchange) -> web.Response:
+    """`POST /admin/cluster/promote`: a watcher catches up and becomes a member."""
+    return await change_known_node(exchange, Change.PROMOTE)
+
+
+async def demote_node(exchange: Exchange) -> web.Response:
+    """`POST /admin/cluster/demote`: a member becomes a watcher."""
+    return await change_known_node(exchange, Change.DEMOTE)
+
+
+async def change_known_node(exchange: Exchange, change: Change) -> web.Response:
     tag = read_tag(exchange.query.required("nodeTag"))
     await exchange.current()
     members = exchange.services.raft.status().members
     member = next((member for member in members if member.tag == tag), None)
     if member is None:
         raise MembershipRefused(f"Node '{tag}' is not a member of this cluster")
-    await change_membership(exchange, MembershipChange(Change.REMOVE, member))
+    await change_membership(exchange, MembershipChange(change, member))
     return reply(status=204)
 
 
@@ -122,4 +135,6 @@ ROUTES = (
     Route("GET", "/admin/cluster/join-info", get_join_info, passive=True),
     Route("PUT", NODE, add_node, knows("url", "tag", "peer", "watcher")),
     Route("DELETE", NODE, remove_node, knows("nodeTag")),
+    Route("POST", "/admin/cluster/promote", promote_node, knows("nodeTag")),
+    Route("POST", "/admin/cluster/demote", demote_node, knows("nodeTag")),
 )

@@ -14,7 +14,7 @@ from quoth_node.http.names import check_database_name
 from quoth_node.http.query import shortened
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
-from quoth_node.http.topology import addresses, topology_etag
+from quoth_node.http.topology import HOLDS_DATA, addresses, topology_etag
 from quoth_node.http.wire import bodies, records
 
 REPLICATION_FACTOR_MAX = 1_000
@@ -43,7 +43,7 @@ async def create_database(exchange: Exchange) -> web.Response:
     # None: deleted by someone else since. It was created, and that is the answer.
     record = database.record if database is not None else record_of(command, agreed.outcome)
     status = services.raft.status()
-    urls = list(addresses(exchange, status).values())
+    urls = list(addresses(exchange, status, votes=HOLDS_DATA).values())
     return reply(records.database_created(record, status, urls=urls), status=201)
 
 

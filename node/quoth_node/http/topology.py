@@ -4,11 +4,12 @@ Clients ask this first and after every failure, so it is answered from what this
 without a leader. This node's own address is told as the client wrote it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from aiohttp import web
 
 from quoth_cluster.databases import DatabaseRecord
+from quoth_cluster.log import Vote
 from quoth_cluster.raft.door import GroupStatus
 from quoth_node.http.errors import DatabaseMissing
 from quoth_node.http.exchange import Exchange
@@ -17,6 +18,8 @@ from quoth_node.http.reply import reply
 from quoth_node.http.route import Route, knows
 from quoth_node.http.wire import records
 from quoth_node.http.wire.records import Teller
+
+HOLDS_DATA = frozenset({Vote.MEMBER, Vote.WATCHER})  # those that have caught up
 
 
 async def get_database_topology(exchange: Exchange) -> web.Response:
@@ -29,15 +32,15 @@ async def get_database_topology(exchange: Exchange) -> web.Response:
         return reply(records.topology_of_missing(name), status=503, headers=missing.headers)
     status = exchange.services.raft.status()
     etag = topology_etag(status, database.record)
-    members = addresses(exchange, status)
+    members = addresses(exchange, status, votes=HOLDS_DATA)
     return reply(records.database_topology(database.record.name, members, etag=etag))
 
 
 async def get_cluster_topology(exchange: Exchange) -> web.Response:
     """`GET /cluster/topology`: the nodes of the cluster."""
     status = exchange.services.raft.status()
-    body = records.cluster_topology(status, addresses(exchange, status), teller(exchange))
-    return reply(body)
+    by_vote = {vote: addresses(exchange, status, votes={vote}) for vote in Vote}
+    return reply(records.cluster_topology(status, by_vote, teller(exchange)))
 
 
 def topology_etag(status: GroupStatus, record: DatabaseRecord | None) -> int:
@@ -46,10 +49,13 @@ def topology_etag(status: GroupStatus, record: DatabaseRecord | None) -> int:
     return max(created, status.members_command_index)
 
 
-def addresses(exchange: Exchange, status: GroupStatus) -> Mapping[str, str]:
-    """Addresses by tag, in an order that stays."""
+def addresses(
+    exchange: Exchange, status: GroupStatus, *, votes: Collection[Vote]
+) -> Mapping[str, str]:
+    """Addresses by tag, in an order that stays, of the nodes that count for one of `votes`."""
     own = exchange.services.node_tag
-    members = sorted(status.members, key=lambda member: (len(member.tag), member.tag))
+    wanted = (member for member in status.members if member.vote in votes)
+    members = sorted(wanted, key=lambda member: (len(member.tag), member.tag))
     return {m.tag: exchange.own_url if m.tag == own else m.url for m in members}
 
 

@@ -7,9 +7,10 @@ say how many other nodes have "applied" a write.
 import asyncio
 from dataclasses import dataclass, field
 
-from quoth_cluster.errors import ClusterError, MembershipRefused, NotReadable
-from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
+from quoth_cluster.errors import ClusterError, NotReadable
+from quoth_cluster.log import Change, LogEntry, Member, MembershipChange, Vote
 from quoth_cluster.machine import Machine
+from quoth_cluster.raft import membership
 from quoth_cluster.raft.door import Applied, GroupStatus, PeerStatus, Role
 
 FOUNDER = Member("A", "http://127.0.0.1:8080", "127.0.0.1:9080")
@@ -61,10 +62,13 @@ class PlainLog:
         return min(self.applied_elsewhere, count)
 
     async def change_membership(self, change: MembershipChange, *, timeout_seconds: float) -> None:
-        if change.change is Change.ADD and change.member.tag in self.machine.members():
-            raise MembershipRefused(f"Node {change.member.tag} is a member already")
+        whole = membership.resolve(self.machine.members(), change)
         self.membership_changes.append(change)
-        self._apply(LogEntry(self._next(), 1, membership=change))
+        self._apply(LogEntry(self._next(), 1, membership=whole))
+        if whole.member.vote is Vote.PROMOTABLE:
+            promotion = MembershipChange(Change.PROMOTE, whole.member)
+            whole = membership.resolve(self.machine.members(), promotion)
+            self._apply(LogEntry(self._next(), 1, membership=whole))
 
     def status(self) -> GroupStatus:
         members = tuple(self.machine.members().values())

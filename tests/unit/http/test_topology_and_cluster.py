@@ -1,8 +1,10 @@
 """Topologies, membership and statistics over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
-from quoth_cluster.log import Change, Member, MembershipChange
+from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft.door import Role
 from tests.unit.http.conftest import Node, put
 
@@ -76,6 +78,7 @@ async def test_an_old_topology_is_marked(node: Node) -> None:
 async def test_a_node_joins_in_two_steps(node: Node) -> None:
     info = (await node.get("/admin/cluster/join-info")).json
     member = {"Tag": "A", "Url": "http://127.0.0.1:8080", "PeerAddress": "127.0.0.1:9080"}
+    member["Vote"] = "member"
     assert info == {
         "ClusterId": "9513e51b-9e6b-40a4-a15f-e68190912b34",
         "Leader": "A",
@@ -85,17 +88,34 @@ async def test_a_node_joins_in_two_steps(node: Node) -> None:
     }
     joined = await node.ask("PUT", f"{NODE}?{B}")
     assert (joined.status, joined.body) == (204, b"")
-    b = Member("B", "http://127.0.0.1:8081", "127.0.0.1:9081")
+    b = Member("B", "http://127.0.0.1:8081", "127.0.0.1:9081", Vote.PROMOTABLE)
     assert node.log.membership_changes == [MembershipChange(Change.ADD, b)]
     removed = await node.ask("DELETE", f"{NODE}?nodeTag=B")
     assert removed.status == 204
+    b = replace(b, vote=Vote.MEMBER)
     assert node.log.membership_changes[1:] == [MembershipChange(Change.REMOVE, b)]
+
+
+async def test_a_watcher_is_listed_apart_and_may_become_a_member(node: Node) -> None:
+    assert (await node.ask("PUT", f"{NODE}?{B}&watcher=true")).status == 204
+    told = (await node.get("/cluster/topology")).json["Topology"]
+    assert list(told["Members"]) == ["A"] and list(told["Watchers"]) == ["B"]
+    nodes = (await node.get("/topology?name=db")).json["Nodes"]
+    assert [n["ClusterTag"] for n in nodes] == ["A", "B"], "it carries the databases all the same"
+    assert (await node.ask("POST", "/admin/cluster/promote?nodeTag=B")).status == 204
+    told = (await node.get("/cluster/topology")).json["Topology"]
+    assert list(told["Members"]) == ["A", "B"] and not told["Watchers"]
+    again = await node.ask("POST", "/admin/cluster/promote?nodeTag=B")
+    assert again.error == (400, "InvalidOperationException", "node B votes already")
+    assert (await node.ask("POST", "/admin/cluster/demote?nodeTag=B")).status == 204
+    last = await node.ask("POST", "/admin/cluster/demote?nodeTag=A")
+    assert last.error[:2] == (400, "InvalidOperationException")
 
 
 async def test_a_membership_that_is_not_possible_is_told(node: Node) -> None:
     await node.ask("PUT", f"{NODE}?{B}")
     again = await node.ask("PUT", f"{NODE}?{B}")
-    assert again.error == (400, "InvalidOperationException", "Node B is a member already")
+    assert again.error == (400, "InvalidOperationException", "node B is a member already, at http://127.0.0.1:8081")
     stranger = await node.ask("DELETE", f"{NODE}?nodeTag=C")
     assert stranger.error[:2] == (400, "InvalidOperationException")
 
@@ -112,7 +132,7 @@ async def test_a_membership_that_is_not_possible_is_told(node: Node) -> None:
         "url=http://127.0.0.1:8081/x&tag=B&peer=127.0.0.1:9081",
         "url=nonsense&tag=B&peer=127.0.0.1:9081",
         "url=http://127.0.0.1:8081&tag=B&peer=9081",
-        "url=http://127.0.0.1:8081&tag=B&peer=127.0.0.1:9081&watcher=true",
+        "url=http://127.0.0.1:8081&tag=B&peer=127.0.0.1:9081&watcher=perhaps",
     ],
 )
 async def test_a_member_must_be_described_whole(node: Node, query: str) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.errors import MembershipRefused, NotProposed, NotReadable, TooLarge
-from quoth_cluster.log import Change, LogEntry, Member, MembershipChange, Position, Stepped
+from quoth_cluster.log import Change, LogEntry, Member, MembershipChange, Position, Stepped, Vote
 from quoth_cluster.raft import reconfiguration
 from quoth_cluster.raft.door import Role
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
@@ -85,6 +86,10 @@ class Running:
     def member(self) -> Member:
         return Member(self.tag, f"http://127.0.0.1:1{self.tag}", f"127.0.0.1:{self.port}")
 
+    @property
+    def promotable(self) -> Member:
+        return replace(self.member, vote=Vote.PROMOTABLE)
+
     async def propose(self, command: bytes) -> int:
         applied = await self.group.propose(command, timeout_seconds=PATIENCE)
         assert applied.outcome == command
@@ -101,8 +106,9 @@ async def trio(tmp_path: Path) -> AsyncIterator[list[Running]]:
         known = [Contact(other.tag, other.member.peer_address) for other in nodes]
         node = Running(tag, tmp_path / tag, known)
         await node.start()
-        add = MembershipChange(Change.ADD, node.member)
+        add = MembershipChange(Change.ADD, node.promotable)
         await first.group.change_membership(add, timeout_seconds=PATIENCE)
+        await node.group.until_promoted()
         nodes.append(node)
     yield nodes
     for node in nodes:
@@ -209,9 +215,12 @@ async def test_changes_that_make_no_sense_are_refused(
             )
         return str(caught.value)
 
-    assert "is a member already" in await refused(Change.ADD, trio[2].member)
+    assert "is a member already" in await refused(Change.ADD, trio[2].promotable)
+    assert "votes already" in await refused(Change.PROMOTE, trio[2].member)
     assert "not a member" in await refused(Change.REMOVE, Member("Z", "http://z", "z:1"))
-    nobody = Member("D", "http://127.0.0.1:9", "127.0.0.1:9")
+    nobody = Member("D", "http://127.0.0.1:9", "127.0.0.1:9", Vote.PROMOTABLE)
+    hasty = replace(nobody, vote=Vote.MEMBER)
+    assert "before it has caught up" in await refused(Change.ADD, hasty)
     assert "cannot be reached" in await refused(Change.ADD, nobody)
     assert len(group.status().members) == 3, "and the cluster is as it was"
 
@@ -226,3 +235,45 @@ async def test_a_large_command_arrives(trio: list[Running]) -> None:
     await trio[1].propose(command)
     await trio[2].group.current(timeout_seconds=PATIENCE)
     assert trio[2].machine.commands[-1] == command
+
+
+async def test_a_watcher_receives_everything_and_counts_for_nothing(
+    trio: list[Running], tmp_path: Path
+) -> None:
+    known = [Contact(other.tag, other.member.peer_address) for other in trio]
+    watcher = Running("W", tmp_path / "W", known)
+    await watcher.start()
+    add = MembershipChange(Change.ADD, replace(watcher.member, vote=Vote.WATCHER))
+    await trio[0].group.change_membership(add, timeout_seconds=PATIENCE)
+    await watcher.group.until_promoted()
+    await watcher.propose(b"from the watcher")
+    await watcher.group.current(timeout_seconds=PATIENCE)
+    assert watcher.machine.commands[-1] == b"from the watcher"
+    for node in trio[1:]:
+        await node.stop()
+    with pytest.raises(NotReadable):
+        await trio[0].group.current(timeout_seconds=0.7)
+    for node in trio[1:]:
+        await node.start()
+    await trio[0].propose(b"again")
+    promote = MembershipChange(Change.PROMOTE, watcher.member)
+    await trio[0].group.change_membership(promote, timeout_seconds=PATIENCE)
+    while trio[0].group.members()["W"].vote is not Vote.MEMBER:
+        await trio[0].group.link_news(seconds=0.05)
+    await trio[0].propose(b"four voters")
+    await watcher.stop()
+
+
+async def test_a_member_that_is_demoted_does_not_stand_for_election(trio: list[Running]) -> None:
+    leader = next(node for node in trio if node.tag == trio[0].group.status().leader)
+    others = [node for node in trio if node is not leader]
+    demote = MembershipChange(Change.DEMOTE, leader.member)
+    await others[0].group.change_membership(demote, timeout_seconds=PATIENCE)
+    await others[0].propose(b"two voters")
+    await leader.group.current(timeout_seconds=PATIENCE)
+    assert leader.machine.commands[-1] == b"two voters", "it still receives everything"
+    assert leader.group.status().role is Role.FOLLOWER
+    for node in others:
+        await node.stop()
+    with pytest.raises(NotProposed):
+        await leader.group.propose(b"alone", timeout_seconds=2.0)

@@ -11,7 +11,7 @@ import orjson
 
 from quoth_cluster.clock import to_wire
 from quoth_cluster.databases import DatabaseRecord
-from quoth_cluster.log import Member
+from quoth_cluster.log import Member, Vote
 from quoth_cluster.raft.door import GroupStatus
 from quoth_node.http.host import HostFacts
 from quoth_node.http.reply import SERVER_VERSION
@@ -164,8 +164,8 @@ def databases_deleted(command_index: int) -> bytes:
 def record_topology(record: DatabaseRecord, status: GroupStatus) -> dict[str, object]:
     """Every member of the cluster carries every database."""
     return {
-        "Members": [member.tag for member in status.members],
-        "Promotables": [],
+        "Members": [m.tag for m in status.members if m.vote is not Vote.PROMOTABLE],
+        "Promotables": [m.tag for m in status.members if m.vote is Vote.PROMOTABLE],
         "Rehabs": [],
         "DemotionReasons": {},
         "PromotablesStatus": {},
@@ -198,18 +198,22 @@ def topology_of_missing(name: str) -> bytes:
     return orjson.dumps({"Type": "Error", "Message": f"Database {name} wasn't found"})
 
 
-def cluster_topology(status: GroupStatus, members: Mapping[str, str], teller: Teller) -> bytes:
+def cluster_topology(
+    status: GroupStatus, by_vote: Mapping[Vote, Mapping[str, str]], teller: Teller
+) -> bytes:
+    """The nodes of the cluster: addresses by tag, by what they count for."""
     etag = status.members_command_index
+    everybody = {tag: url for nodes in by_vote.values() for tag, url in nodes.items()}
     return orjson.dumps(
         {
             "@metadata": teller.metadata(),
             "Topology": {
                 "TopologyId": status.cluster_id,
-                "AllNodes": members,
-                "Members": members,
-                "Promotables": {},
-                "Watchers": {},
-                "LastNodeId": max(members, default=""),
+                "AllNodes": everybody,
+                "Members": by_vote[Vote.MEMBER],
+                "Promotables": by_vote[Vote.PROMOTABLE],
+                "Watchers": by_vote[Vote.WATCHER],
+                "LastNodeId": max(everybody, default=""),
                 "Etag": etag,
             },
             "Etag": etag,
@@ -217,7 +221,7 @@ def cluster_topology(status: GroupStatus, members: Mapping[str, str], teller: Te
             "LeaderShipDuration": 0,
             "CurrentState": status.role.value,
             "NodeTag": status.node_tag,
-            "ServerRole": "Member" if members else "None",
+            "ServerRole": server_role(status),
             "CurrentTerm": status.term,
             "NodeLicenseDetails": {},
             "LastStateChangeReason": status.role.value,
@@ -259,7 +263,7 @@ def node_info(status: GroupStatus, host: HostFacts, *, server_id: str) -> bytes:
             },
             "ServerId": server_id,
             "CurrentState": status.role.value,
-            "ServerRole": "Member" if status.members else "None",
+            "ServerRole": server_role(status),
             "HasFixedPort": True,
             "ServerSchemaVersion": SCHEMA_VERSION,
             "LastStateChangeReason": status.role.value,
@@ -308,7 +312,18 @@ def join_info(status: GroupStatus, *, peer_address: str) -> bytes:
 
 
 def member_row(member: Member) -> dict[str, str]:
-    return {"Tag": member.tag, "Url": member.url, "PeerAddress": member.peer_address}
+    return {
+        "Tag": member.tag,
+        "Url": member.url,
+        "PeerAddress": member.peer_address,
+        "Vote": member.vote.value,
+    }
+
+
+def server_role(status: GroupStatus) -> str:
+    """What this node counts for: Member, Promotable, Watcher, or None outside a cluster."""
+    mine = (member.vote for member in status.members if member.tag == status.node_tag)
+    return next((vote.value.capitalize() for vote in mine), "None")
 
 
 def statistics(
