@@ -82,8 +82,8 @@ class Journal:
         journal._replay()
         if not journal._segments:
             journal._start_segment()
-            journal.sync()
-        journal.synced_index = journal.last_index
+        journal._make_replayed_durable()
+        journal.sync()
         return journal
 
     @property
@@ -302,6 +302,18 @@ class Journal:
             raise Fatal(f"cannot drop segments of {self.folder}: {error}") from error
 
     # -- opening
+
+    def _make_replayed_durable(self) -> None:
+        """What was read may be in the memory of the kernel only: written, and killed before a sync.
+
+        It will be acknowledged as what this node has, so it must be made so first.
+        """
+        try:
+            for segment in self._segments[-2:]:
+                segment.file.sync()
+            self._disk.sync_folder(self.folder)
+        except OSError as error:
+            raise Fatal(f"cannot make {self.folder} durable: {error}") from error
 
     def _replay(self) -> None:
         names = [name for name in self._disk.names(self.folder) if name.endswith(SUFFIX)]

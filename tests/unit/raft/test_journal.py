@@ -8,7 +8,7 @@ import pytest
 from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
 from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft import journal as journal_room
-from quoth_cluster.raft.disk import RealDisk
+from quoth_cluster.raft.disk import RealDisk, RealFile
 from quoth_cluster.raft.entry import Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal, Mark
 
@@ -54,6 +54,35 @@ def test_what_was_not_synced_is_not_promised(path: Path) -> None:
     assert journal.read(31) == slot(31), "it can be read all the same"
     journal.close()
     assert Journal.open(path).last_index == 30
+
+
+class WatchedFile(RealFile):
+    """Notes when it is synced."""
+
+    def __init__(self, path: Path, synced: list[str]) -> None:
+        super().__init__(path)
+        self.name = path.name
+        self.synced = synced
+
+    def sync(self) -> None:
+        super().sync()
+        self.synced.append(self.name)
+
+
+class WatchedDisk(RealDisk):
+    def __init__(self) -> None:
+        self.synced: list[str] = []
+
+    def open(self, path: Path) -> WatchedFile:
+        return WatchedFile(path, self.synced)
+
+
+def test_what_a_killed_process_wrote_is_durable_before_it_is_believed(path: Path) -> None:
+    """Killed between write and fsync, the bytes are there, and a power cut may still take them."""
+    filled(path).close()
+    disk = WatchedDisk()
+    Journal.open(path, disk=disk).close()
+    assert FIRST in disk.synced
 
 
 def test_a_truncation_survives(path: Path) -> None:
