@@ -41,6 +41,7 @@ class Database:
         if not path.exists():
             raise CorruptFile(f"the database '{record.name}' is recorded, but {path} is missing")
         database = cls(record, Environment.open(path, map_bytes=map_bytes, durable=False))
+        database.is_dirty = True  # what a killed process committed may not be on the disk
         with database.read() as txn:
             check_store_kind(txn, STORE_KIND)
             database.position = load_position(txn)

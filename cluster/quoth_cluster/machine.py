@@ -76,6 +76,9 @@ class Machine:
         """
         environment = Environment.open(folder / GROUP_FOLDER, map_bytes=GROUP_MAP_BYTES)
         _found_if_new(environment)
+        # A process killed within a commit leaves what the kernel knows and the disk may not; the
+        # position must be durable before the log behind it is let go.
+        environment.sync()
         with environment.read() as txn:
             check_store_kind(txn, STORE_KIND)
             position = load_position(txn)
