@@ -19,6 +19,7 @@ refuses to go on, because its memory and its files may no longer agree.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
@@ -34,13 +35,17 @@ from quoth_cluster.databases import DatabaseRecord, fold_name
 from quoth_cluster.errors import Fatal
 from quoth_cluster.log import LogEntry, Member, Position, Stepped
 from quoth_cluster.round import Group, Round, open_entry, remove_folder
+from quoth_cluster.state_copy import (
+    DATABASES_FOLDER,
+    GROUP_FOLDER,
+    GROUP_MAP_BYTES,
+    FrozenState,
+    replace_state,
+)
 from quoth_cluster.store.environment import Environment, ReadTxn, make_folder
 
 GIB = 2**30
 DATABASE_MAP_BYTES = 64 * GIB  # address space, not disk: the files grow as they are written
-GROUP_MAP_BYTES = 1 * GIB
-GROUP_FOLDER = "group"
-DATABASES_FOLDER = "databases"
 STORE_KIND = "group"
 
 __all__ = ["Database", "Machine"]
@@ -49,24 +54,13 @@ __all__ = ["Database", "Machine"]
 class Machine:
     """Applies entries in one thread; everything else may be asked from any thread."""
 
-    def __init__(
-        self,
-        environment: Environment,
-        folder: Path,
-        *,
-        group: Group,
-        position: Position,
-        map_bytes: int,
-    ) -> None:
+    def __init__(self, root: Path, opened: "Opened", map_bytes: int) -> None:
         """Use `open`."""
-        self._environment = environment
-        self._folder = folder  # of the databases
+        self._root = root
         self._map_bytes = map_bytes
-        self._group = group  # replaced as a whole, after the commit
-        self._applied = position
-        self._position = position  # invariant: not beyond `_applied`
         self._working = Lock()
         self._failed: BaseException | None = None
+        self._take(opened)
 
     @classmethod
     def open(cls, folder: Path, *, map_bytes: int = DATABASE_MAP_BYTES) -> "Machine":
@@ -74,31 +68,13 @@ class Machine:
 
         Raises Fatal, with the folder named, if they cannot be opened or trusted.
         """
-        environment = Environment.open(folder / GROUP_FOLDER, map_bytes=GROUP_MAP_BYTES)
-        _found_if_new(environment)
-        # A process killed within a commit leaves what the kernel knows and the disk may not; the
-        # position must be durable before the log behind it is let go.
-        environment.sync()
-        with environment.read() as txn:
-            check_store_kind(txn, STORE_KIND)
-            position = load_position(txn)
-            records = list(databases.every(txn))
-            left = databases.left_folders(txn)
-            member_by_tag, changed_at = members.every(txn), members.changed_at(txn)
-        _sweep(folder / DATABASES_FOLDER, left | {record.folder for record in records})
-        opened = {
-            fold_name(record.name): Database.open(
-                record, folder / DATABASES_FOLDER, map_bytes=map_bytes
-            )
-            for record in records
-        }
-        return cls(
-            environment,
-            folder / DATABASES_FOLDER,
-            group=Group(opened, member_by_tag, changed_at),
-            position=position,
-            map_bytes=map_bytes,
-        )
+        return cls(folder, _open(folder, map_bytes), map_bytes)
+
+    def _take(self, opened: "Opened") -> None:
+        self._environment = opened.environment
+        self._group = opened.group  # replaced as a whole, after the commit
+        self._applied = opened.position
+        self._position = opened.position  # invariant: not beyond `_applied`
 
     @property
     def position(self) -> Position:
@@ -123,7 +99,7 @@ class Machine:
                 self._group,
                 self._applied,
                 environment=self._environment,
-                folder=self._folder,
+                folder=self._root / DATABASES_FOLDER,
                 map_bytes=self._map_bytes,
             )
             try:
@@ -167,6 +143,35 @@ class Machine:
                     store_position(txn, self._applied)
                 self._position = self._applied
 
+    def freeze(self) -> FrozenState:
+        """All that is applied now, to be copied while more is applied. Release it."""
+        with self._work():
+            frozen = [self._environment.freeze()]
+            try:
+                for database in self._group.databases.values():
+                    frozen.append(database.environment.freeze())
+            except BaseException:
+                for one in frozen:
+                    one.release()
+                raise
+            return FrozenState(self._applied, frozen[0], tuple(frozen[1:]))
+
+    def install(self, copy: Path) -> None:
+        """Go on with the state in `copy`, a folder as `FrozenState.copy_to` makes it.
+
+        The former state is gone, the folder is used up, and readers of former databases are
+        answered `Closed`. Durable at return; may be repeated after a crash. Raises Fatal.
+        """
+        with self._work():
+            environments = [self._environment]
+            environments += [one.environment for one in self._group.databases.values()]
+            for environment in environments:
+                environment.close()
+            for environment in environments:
+                environment.wait_until_closed()
+            replace_state(self._root, copy)
+            self._take(_open(self._root, self._map_bytes))
+
     def close(self) -> None:
         """Let go of the files, after the work at hand; what has no checkpoint is replayed later."""
         with self._working:
@@ -188,6 +193,37 @@ class Machine:
             raise
         finally:
             self._working.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What is in the folder of a machine."""
+
+    environment: Environment
+    group: Group
+    position: Position
+
+
+def _open(folder: Path, map_bytes: int) -> Opened:
+    environment = Environment.open(folder / GROUP_FOLDER, map_bytes=GROUP_MAP_BYTES)
+    _found_if_new(environment)
+    # A process killed within a commit leaves what the kernel knows and the disk may not; the
+    # position must be durable before the log behind it is let go.
+    environment.sync()
+    with environment.read() as txn:
+        check_store_kind(txn, STORE_KIND)
+        position = load_position(txn)
+        records = list(databases.every(txn))
+        left = databases.left_folders(txn)
+        member_by_tag, changed_at = members.every(txn), members.changed_at(txn)
+    _sweep(folder / DATABASES_FOLDER, left | {record.folder for record in records})
+    by_name = {
+        fold_name(record.name): Database.open(
+            record, folder / DATABASES_FOLDER, map_bytes=map_bytes
+        )
+        for record in records
+    }
+    return Opened(environment, Group(by_name, member_by_tag, changed_at), position)
 
 
 def _found_if_new(environment: Environment) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, ParamSpec, TypeVar
 
 import lmdb
@@ -159,6 +159,7 @@ class Environment:
         self._lock = Lock()
         self._readers = 0
         self._closed = False
+        self._gone = Event()
 
     @classmethod
     def open(cls, path: Path, *, map_bytes: int, durable: bool = True) -> "Environment":
@@ -189,6 +190,18 @@ class Environment:
                 txn.abort()
         finally:
             self._reader_left()
+
+    def freeze(self) -> "Frozen":
+        """A snapshot to hold on to, until it is released. Raises Closed."""
+        with self._lock:
+            if self._closed:
+                raise Closed(f"{self.path} is closed")
+            self._readers += 1
+        try:
+            return Frozen(self._begin(write=False), self.path, self._environment, self._reader_left)
+        except BaseException:
+            self._reader_left()
+            raise
 
     def begin(self) -> WriteTxn:
         """The writer, to commit or abort. One at a time, and in one thread."""
@@ -231,7 +244,15 @@ class Environment:
             self._closed = True
             if self._readers:
                 return
+        self._let_go()
+
+    def wait_until_closed(self) -> None:
+        """After `close`: return when the last reader has left. Not for the thread that reads."""
+        self._gone.wait()
+
+    def _let_go(self) -> None:
         self._environment.close()
+        self._gone.set()
 
     @_fatal_names_the_folder
     def _begin(self, *, write: bool) -> Any:
@@ -243,7 +264,34 @@ class Environment:
             assert self._readers >= 0, "a reader leaves once"
             last_one_out = self._closed and self._readers == 0
         if last_one_out:
-            self._environment.close()
+            self._let_go()
+
+
+class Frozen:
+    """What an environment held at one moment, to be copied while it changes. Release it."""
+
+    def __init__(
+        self, txn: Any, path: Path, environment: Any, released: Callable[[], None]
+    ) -> None:
+        """Use `Environment.freeze`."""
+        self.path = path
+        self._txn = txn
+        self._environment = environment
+        self._released = released
+
+    @_fatal_names_the_folder
+    def copy_to(self, folder: Path) -> None:
+        """Write a compact copy into `folder`, which is made; durable at return. Any thread."""
+        folder.mkdir(parents=True)
+        self._environment.copy(os.fspath(folder), compact=True, txn=self._txn)
+        with (folder / DATA_FILE).open("rb") as file:
+            os.fsync(file.fileno())
+        sync_folder(folder)
+
+    def release(self) -> None:
+        """Let the environment reuse the space; once."""
+        self._txn.abort()
+        self._released()
 
 
 @contextmanager
