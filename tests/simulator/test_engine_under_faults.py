@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulator.world import World
+from tests.simulator.engine_world import World
 
 FIRST_SEED = int(os.environ.get("QUOTH_FIRST_SEED", "0"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + int(os.environ.get("QUOTH_SEEDS", "40")))

@@ -1,0 +1,280 @@
+"""One node of the simulated cluster: what outlives a process, and the lives of the process."""
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from quoth_cluster.errors import ClusterError, Fatal
+from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
+from quoth_cluster.raft.entry import Slot, pack_membership
+from quoth_cluster.raft.group import Contact, RaftGroup
+from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.link import Identity
+from quoth_cluster.raft.syncobj import Timing
+from tests.simulator.disks import Interrupted, SimDisk
+from tests.simulator.network import Network, SimLinks
+from tests.simulator.registers import Registers, State, new_store
+from tests.simulator.virtual_time import (
+    NodeLoop,
+    SimChance,
+    SimClock,
+    SimExecutor,
+    SimTask,
+    Time,
+    Violation,
+)
+from tests.simulator.watch import Watch
+
+CLUSTER, GROUP = "cluster", "main"
+
+
+@dataclass(slots=True)
+class Life:
+    """One run of the process."""
+
+    loop: NodeLoop
+    journal: Journal
+    machine: Registers
+    group: RaftGroup
+    links: SimLinks
+    disk_worker: SimExecutor
+    writer: SimExecutor
+    task: SimTask
+    is_stopping: bool = False
+
+
+class Node:
+    """A node, up or down."""
+
+    def __init__(
+        self,
+        tag: str,
+        *,
+        time: Time,
+        network: Network,
+        watch: Watch,
+        dice: random.Random,
+        timing: Timing,
+        segment_bytes: int,
+        trace: Callable[..., None],
+    ) -> None:
+        self.tag = tag
+        self.me = Member(tag, f"http://{tag}", f"{tag}:1")
+        self.disk = SimDisk(dice)
+        self.store = new_store()
+        self.life: Life | None = None
+        self.contacts: list[Contact] = []
+        self.disk_seconds = 0.0  # how slow the disk is at the moment
+        self.births = 0
+        self.on_end: Callable[[Node], None] = lambda _node: None
+        self.on_death: Callable[[Life], None] = lambda _life: None
+        self._time = time
+        self._network = network
+        self._watch = watch
+        self._dice = dice
+        self._timing = timing
+        self._segment_bytes = segment_bytes
+        self._trace = trace
+        self._seen: tuple[int, bool, str | None] = (0, False, None)
+
+    @property
+    def is_up(self) -> bool:
+        return self.life is not None
+
+    @property
+    def leads(self) -> bool:
+        return self.life is not None and self.life.group.engine.is_leader
+
+    def found(self, members: Iterable[Member]) -> None:
+        """A log that starts with the same configuration everywhere."""
+        journal = Journal.open(self._folder, disk=self.disk)
+        for at, member in enumerate(members):
+            change = MembershipChange(Change.ADD, member)
+            journal.append(Slot(2 + at, 0, pack_membership(change)))
+        journal.sync()
+        journal.close()
+
+    def wipe(self, contacts: Iterable[Contact]) -> None:
+        """A new, empty node under the same tag, that knows whom to ask."""
+        assert not self.is_up
+        self.disk = SimDisk(self._dice)
+        self.store = new_store()
+        self.contacts = list(contacts)
+        self._trace("wipe", self.tag)
+
+    def start(self) -> None:
+        """Begin a life; nothing if the node dies while it opens its journal."""
+        assert self.life is None
+        self._trace("start", self.tag)
+        self.births += 1
+        self.disk.repair()
+        self.disk.failures = 0
+        self.disk.fuse = self._dice.randrange(12) if self._dice.random() < 0.05 else None
+        try:
+            journal = Journal.open(
+                self._folder, disk=self.disk, segment_bytes=self._segment_bytes
+            )
+        except Interrupted:
+            self._trace("died while opening", self.tag)
+            self.disk.fuse = None
+            self.on_end(self)
+            return
+        except Fatal as error:
+            self._watch.fail(f"{self.tag} does not open its journal: {error}")
+        self.disk.fuse = None
+        self._watch.attend(self.tag, journal)
+        self._live(journal)
+
+    def _live(self, journal: Journal) -> None:
+        loop = NodeLoop(self._time, after_turn=self._after_turn, on_error=self._on_error)
+        machine = Registers(self.store, self._on_apply)
+        chance = SimChance(random.Random(self._dice.getrandbits(64)))
+        group = RaftGroup(
+            Identity(CLUSTER, GROUP, self.tag),
+            journal,
+            machine,
+            timing=self._timing,
+            clock=SimClock(self._time),
+            chance=chance,
+            contacts=self.contacts,
+            make_links=partial(SimLinks, network=self._network, loop=loop),
+        )
+        links = group.links
+        assert isinstance(links, SimLinks)
+        links.listen_at(self.me.peer_address)
+        disk_worker = SimExecutor(self._time, loop, self._dice, self._sync_seconds)
+        writer = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
+        running = group.run(disk=disk_worker, writer=writer)  # type: ignore[arg-type]
+        task = loop.create_task(running)
+        self.life = Life(loop, journal, machine, group, links, disk_worker, writer, task)
+        task.add_done_callback(partial(self._on_run_ended, self.life))
+        self._time.after(0.0, lambda: None, loop=loop)
+
+    def kill(self, *, power: bool = False) -> None:
+        """End the life in the middle of whatever it does."""
+        life = self.life
+        assert life is not None
+        self._trace("power" if power else "kill", self.tag)
+        for worker in (life.disk_worker, life.writer):
+            job = worker.unfinished_job()
+            if job is not None and self._dice.random() < 0.7:
+                self.disk.fuse = self._dice.randrange(5)
+                with suppress(Interrupted, Fatal):
+                    job()
+                self.disk.fuse = None
+        self._bury(life, silently=power)
+        if power:
+            self.disk.lose_power()
+            self.store.lose_power(self._dice)
+
+    def stop(self) -> None:
+        """End the life in good order; it takes a moment."""
+        life = self.life
+        if life is not None and not life.is_stopping:
+            self._trace("stop", self.tag)
+            life.is_stopping = True
+            life.task.cancel()
+            self._time.after(0.0, lambda: None, loop=life.loop)
+
+    def end(self) -> None:
+        """The run is over."""
+        if self.life is not None:
+            life, self.life = self.life, None
+            life.loop.die()
+
+    def pause(self) -> None:
+        if self.life is not None:
+            self._trace("pause", self.tag)
+            self.life.loop.is_paused = True
+
+    def resume(self) -> None:
+        if self.life is not None and self.life.loop.is_paused:
+            self._trace("resume", self.tag)
+            self.life.loop.resume()
+
+    # -- inside
+
+    @property
+    def _folder(self) -> Path:
+        return Path("/", self.tag)
+
+    def _bury(self, life: Life, *, silently: bool) -> None:
+        self.life = None
+        self.on_death(life)
+        self._network.life_ends(life.links, silently=silently)
+        life.loop.die()
+        self._network.forget(life.links)
+
+    def _on_run_ended(self, life: Life, task: SimTask) -> None:
+        if self.life is not life:
+            return
+        error = None if task.cancelled() else task.exception()
+        errors = list(_innermost(error)) if error is not None else []
+        for one in errors:
+            if isinstance(one, Violation):
+                raise one
+            if not isinstance(one, Fatal) or not self.disk.failures:
+                self._watch.fail(f"{self.tag} ends by {type(one).__name__}: {one}")
+        if errors:
+            self._trace("stopped by its disk", self.tag)
+            self._time.after(0.0, self._end_of, life)
+        else:
+            assert life.is_stopping
+            self._time.after(0.0, self._end_in_order, life)
+
+    def _end_in_order(self, life: Life) -> None:
+        if self.life is life:
+            with suppress(ClusterError):
+                life.disk_worker.finish()
+                life.writer.finish()
+            self._end_of(life)
+
+    def _end_of(self, life: Life) -> None:
+        if self.life is life:
+            self._bury(life, silently=False)
+            self.on_end(self)
+
+    def _after_turn(self) -> None:
+        life = self.life
+        if life is None:
+            return
+        engine = life.group.engine
+        seen = (engine.term, engine.is_leader, engine.leader)
+        if seen != self._seen:
+            self._seen = seen
+            self._trace("stands", self.tag, *seen)
+            if seen[1]:
+                self._watch.on_leader(self.tag, seen[0], life.journal)
+
+    def _on_apply(self, entry: LogEntry, state: State) -> None:
+        self._trace("apply", self.tag, entry.log_index, entry.term, state.digest)
+        self._watch.on_apply(self.tag, entry, state)
+
+    def _on_error(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, Violation):
+            raise error
+        self._watch.fail(f"{self.tag}: {context.get('message')}: {error!r}")
+
+    def _sync_seconds(self) -> float:
+        roll = self._dice.random()
+        if roll < 0.9:
+            return self._dice.uniform(0.0001, 0.004) + self.disk_seconds
+        return self._dice.uniform(0.004, 0.1) + self.disk_seconds
+
+    def _apply_seconds(self) -> float:
+        if self._dice.random() < 0.95:
+            return self._dice.uniform(0.0, 0.002)
+        return self._dice.uniform(0.0, 0.2)
+
+
+def _innermost(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _innermost(one)
+    else:
+        yield error

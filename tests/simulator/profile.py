@@ -1,0 +1,109 @@
+"""What one seed is like: which faults come, how often, and which limits are made small.
+
+Each seed draws its own mix, so that rare faults are not always hidden behind frequent ones.
+"""
+
+import random
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import pysyncobj.node
+import pysyncobj.syncobj
+
+from quoth_cluster.raft import applier, cycle, engine, journal, proposals
+
+FAULTS = {  # name -> weight when it is part of the mix
+    "kill one": 6,
+    "kill leader": 5,
+    "stop one": 2,
+    "kill all": 2,
+    "power one": 5,
+    "power leader": 4,
+    "power all": 4,
+    "pause one": 4,
+    "pause leader": 4,
+    "cut leader alone": 5,
+    "cut halves": 5,
+    "cut one way": 5,
+    "cut ring": 2,
+    "cut bridge": 2,
+    "flap": 3,
+    "break": 6,
+    "stall": 6,
+    "slow path": 3,
+    "slow disk": 3,
+    "disk fails": 3,
+    "disk full": 2,
+    "vote storm": 3,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The mix of one seed."""
+
+    faults: dict[str, int]
+    fault_seconds: float  # between two, about
+    storm_seconds: float
+    timing: tuple[float, float, float]
+    clients: int
+    keys: int
+    think_seconds: float
+    churns: bool
+    stall_chance: float
+    segment_bytes: int
+    limits: dict[tuple[Any, str], Any]
+
+
+def draw_profile(dice: random.Random) -> Profile:
+    """A mix from the seed."""
+    chosen = {name: weight for name, weight in FAULTS.items() if dice.random() < 0.5}
+    limits: dict[tuple[Any, str], Any] = {
+        (applier, "CHECKPOINT_SECONDS"): dice.choice([0.2, 1.0, 5.0]),
+        (engine, "UNDER_WAY_BYTES_MAX"): dice.choice([1_000, 20_000, 8_000_000]),
+        (cycle, "ENTRIES_IN_FLIGHT_MAX"): dice.choice([1, 2, 2, 4]),
+        (journal, "WINDOW_SLOTS_MAX"): dice.choice([2, 512, 512]),
+        (journal, "CACHE_BYTES_MAX"): dice.choice([300, 16_000_000]),
+        (proposals, "ENTRY_BYTES_SOFT_MAX"): dice.choice([30, 1_000_000]),
+    }
+    return Profile(
+        faults=chosen or dict(FAULTS),
+        fault_seconds=dice.choice([0.15, 0.3, 0.6]),
+        storm_seconds=dice.uniform(4.0, 8.0),
+        timing=dice.choice([(0.1, 0.6, 1.2), (0.05, 0.2, 0.4)]),
+        clients=dice.choice([2, 3, 4]),
+        keys=dice.choice([1, 2, 3]),
+        think_seconds=dice.choice([0.01, 0.05, 0.2]),
+        churns=dice.random() < 0.3,
+        stall_chance=dice.choice([0.0, 0.0, 0.002, 0.01]),
+        segment_bytes=dice.choice([600, 3_000, 64_000_000]),
+        limits=limits,
+    )
+
+
+@contextmanager
+def in_small(profile: Profile) -> Iterator[None]:
+    """Run with the limits of the profile, and the library without its pipes and its poller."""
+    with ExitStack() as stack:
+        for (module, name), value in profile.limits.items():
+            stack.enter_context(patch.object(module, name, value))
+        stack.enter_context(patch.object(pysyncobj.syncobj, "PIPE_NOTIFIER_ENABLED", False))
+        stack.enter_context(patch.object(pysyncobj.syncobj, "createPoller", lambda _: NoPoller()))
+        # The library walks sets of nodes: their order must not depend on this process.
+        stack.enter_context(patch.object(pysyncobj.node.Node, "__hash__", _steady_hash))
+        yield
+
+
+class NoPoller:
+    """There are no sockets."""
+
+    def poll(self, seconds: float) -> None:
+        return None
+
+
+def _steady_hash(node: Any) -> int:
+    return zlib.crc32(node.id.encode())

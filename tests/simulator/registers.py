@@ -1,0 +1,148 @@
+"""A small state machine that keeps its state as the real one does: a database and the group.
+
+The database commits with every call of `apply`, with its own position; kill -9 keeps that, power
+loss may go back to any commit since it was last synced. The group's position, which replay starts
+after, moves in `checkpoint` only. What the database has already, a replay skips.
+"""
+
+import random
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgpack
+
+from quoth_cluster.log import Change, LogEntry, Member, Position, Stepped
+
+PUT, CAS, ADD = "put", "cas", "add"
+
+
+def pack(uid: int, verb: str, key: str, *values: int) -> bytes:
+    """A command; its uid is in no other."""
+    return bytes(msgpack.packb([uid, verb, key, *values]))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a register holds, and the command that wrote it."""
+
+    value: int
+    command_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All of it at one moment. Nothing in it is ever changed in place."""
+
+    position: Position
+    digest: int  # of all that was applied, in order
+    registers: dict[str, Value]
+    members: dict[str, Member]
+
+
+EMPTY = State(Position(1, 0), 0, {}, {})
+
+
+@dataclass(slots=True)
+class Store:
+    """What outlives a process. Invariant: commits[0] is synced and not behind `position`."""
+
+    commits: list[State]
+    position: Position
+    applied_most: int = 0  # the highest slot ever applied here; never goes back
+
+    def lose_power(self, dice: random.Random) -> None:
+        self.commits = [dice.choice(self.commits)]
+
+
+def new_store() -> Store:
+    return Store([EMPTY], Position())
+
+
+class Registers:
+    """One life of the state machine. Fulfils `StateMachine`."""
+
+    def __init__(self, store: Store, on_apply: Callable[[LogEntry, State], None]) -> None:
+        self._store = store
+        self._on_apply = on_apply
+        self.skips_what_it_has = True  # for planted bugs
+
+    @property
+    def position(self) -> Position:
+        return self._store.position
+
+    @property
+    def state(self) -> State:
+        """What a reader sees: the last commit."""
+        return self._store.commits[-1]
+
+    def apply(self, entries: Sequence[LogEntry]) -> list[tuple[Stepped, ...]]:
+        state = self.state
+        command_index = state.position.command_index
+        # A replay starts behind the database: count the commands as they were counted then.
+        if entries and entries[0].log_index <= state.position.log_index:
+            command_index = self._replayed_from(entries[0])
+        answers = []
+        for entry in entries:
+            steps, command_index, state = self._step(entry, command_index, state)
+            answers.append(steps)
+        if state is not self.state:
+            self._store.commits.append(state)
+        if entries:
+            self._store.applied_most = max(self._store.applied_most, entries[-1].log_index)
+        self._replayed = (entries[-1].log_index, command_index) if entries else (0, 0)
+        return answers
+
+    def checkpoint(self) -> None:
+        del self._store.commits[:-1]
+        self._store.position = self.state.position
+
+    def _replayed_from(self, entry: LogEntry) -> int:
+        log_index, command_index = getattr(self, "_replayed", (0, 0))
+        if log_index == entry.log_index - 1:
+            return int(command_index)
+        return self._store.position.command_index
+
+    def _step(
+        self, entry: LogEntry, command_index: int, state: State
+    ) -> tuple[tuple[Stepped, ...], int, State]:
+        is_known = self.skips_what_it_has and entry.log_index <= state.position.log_index
+        registers = state.registers if is_known or not entry.commands else dict(state.registers)
+        members, digest = state.members, state.digest
+        steps = []
+        if entry.membership is not None:
+            command_index += 1
+            steps.append(Stepped(command_index, None))
+            members = dict(members)
+            member = entry.membership.member
+            if entry.membership.change is Change.REMOVE:
+                members.pop(member.tag, None)
+            else:
+                members[member.tag] = member
+        for command in entry.commands:
+            command_index += 1
+            outcome = None if is_known else step(registers, command, command_index)
+            digest = zlib.crc32(command, digest)
+            steps.append(Stepped(command_index, outcome))
+        if not is_known:
+            position = Position(entry.log_index, command_index)
+            state = State(position, digest, registers, members)
+            self._on_apply(entry, state)
+        return tuple(steps), command_index, state
+
+
+def step(registers: dict[str, Value], command: bytes, command_index: int) -> tuple[bool, int]:
+    """Carry out one command; whether it was done, and what the register held before."""
+    _, verb, key, *values = msgpack.unpackb(command)
+    before = registers[key].value if key in registers else 0
+    if verb == PUT:
+        registers[key] = Value(values[0], command_index)
+        return True, before
+    if verb == CAS:
+        if before != values[0]:
+            return False, before
+        registers[key] = Value(values[1], command_index)
+        return True, before
+    assert verb == ADD
+    registers[key] = Value(before + values[0], command_index)
+    return True, before
