@@ -275,7 +275,8 @@ class JournalView(JournalBase):  # type: ignore[misc]
         if change.member.tag == self._tag or not moves_voter:
             return content  # the library never counts itself among the others
         verb = "add" if change.adds_voter else "rem"
-        form = bytes([ENGINE_MEMBERSHIP]) + pickle.dumps([verb, change.member.tag])
+        # The content behind the pickle, which ends by itself, tells two changes of one tag apart.
+        form = bytes([ENGINE_MEMBERSHIP]) + pickle.dumps([verb, change.member.tag]) + content
         self._content_of[form] = content
         return form
 

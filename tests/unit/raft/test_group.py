@@ -264,6 +264,22 @@ async def test_a_watcher_receives_everything_and_counts_for_nothing(
     await watcher.stop()
 
 
+async def test_a_node_that_catches_up_has_the_very_slots_of_the_others(
+    trio: list[Running],
+) -> None:
+    """Several changes of one node in one append were once all stored as the last of them."""
+    await trio[2].stop()
+    for change in (Change.DEMOTE, Change.PROMOTE):
+        move = MembershipChange(change, trio[1].member)
+        await trio[0].group.change_membership(move, timeout_seconds=PATIENCE)
+    await trio[1].group.until_promoted()
+    await trio[2].start()
+    await trio[2].group.current(timeout_seconds=PATIENCE)
+    journals = [node.journal for node in trio]
+    for log_index in range(2, min(journal.last_index for journal in journals) + 1):
+        assert journals[0].read(log_index) == journals[2].read(log_index)
+
+
 async def test_a_member_that_is_demoted_does_not_stand_for_election(trio: list[Running]) -> None:
     leader = next(node for node in trio if node.tag == trio[0].group.status().leader)
     others = [node for node in trio if node is not leader]
