@@ -46,7 +46,10 @@ class Clients:
             self._later(client)
 
     def has_read_everything(self) -> bool:
-        return all(client.operation is None for client in self._readers)
+        members = self._world.members()
+        return all(
+            client.operation is None for client in self._readers if client.home in members
+        )
 
     def on_death(self, life: Life) -> None:
         """The node a client talked to is gone: what it asked is open."""
@@ -65,11 +68,12 @@ class Clients:
         """At the end, every member says what it holds."""
         for tag in self._world.members():
             for key in self._keys:
-                client = Client(len(self._clients))
+                client = Client(len(self._clients), tag)
                 self._clients.append(client)
                 self._readers.append(client)
                 life = self._world.nodes[tag].life
-                assert life is not None
+                if life is None:
+                    continue  # it was removed meanwhile
                 self._call(client, life, READ, key, (), LAST_PATIENCE)
 
     # -- one client

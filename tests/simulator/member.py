@@ -17,6 +17,7 @@ from quoth_cluster.raft.link import Identity
 from quoth_cluster.raft.syncobj import Timing
 from tests.simulator.disks import Interrupted, SimDisk
 from tests.simulator.network import Network, SimLinks
+from tests.simulator import registers
 from tests.simulator.registers import Registers, State, new_store
 from tests.simulator.virtual_time import (
     NodeLoop,
@@ -71,6 +72,7 @@ class Node:
         self.disk_seconds = 0.0  # how slow the disk is at the moment
         self.births = 0
         self.on_end: Callable[[Node], None] = lambda _node: None
+        self.on_removed: Callable[[Node], None] = lambda _node: None
         self.on_death: Callable[[Life], None] = lambda _life: None
         self._time = time
         self._network = network
@@ -131,7 +133,7 @@ class Node:
 
     def _live(self, journal: Journal) -> None:
         loop = NodeLoop(self._time, after_turn=self._after_turn, on_error=self._on_error)
-        machine = Registers(self.store, self._on_apply)
+        machine = registers.Registers(self.store, self._on_apply)
         chance = SimChance(random.Random(self._dice.getrandbits(64)))
         group = RaftGroup(
             Identity(CLUSTER, GROUP, self.tag),
@@ -152,7 +154,18 @@ class Node:
         task = loop.create_task(running)
         self.life = Life(loop, journal, machine, group, links, disk_worker, writer, task)
         task.add_done_callback(partial(self._on_run_ended, self.life))
+        loop.create_task(self._watch_for_removal(self.life))
         self._time.after(0.0, lambda: None, loop=loop)
+
+    async def _watch_for_removal(self, life: Life) -> None:
+        """As the real node does: one that is told it was removed has no more to do."""
+        while True:
+            await life.group.link_news(seconds=1.0)
+            if life.group.removal() is not None:
+                self._trace("removed", self.tag)
+                self.on_removed(self)
+                self.stop()
+                return
 
     def kill(self, *, power: bool = False) -> None:
         """End the life in the middle of whatever it does."""

@@ -69,7 +69,6 @@ class Network:
         self.stall_chance = 0.0
         self.late_bytes_chance = 0.5  # a break that the receiver notices late
         self.connections: list[Connection] = []
-        self.delivers_older_epochs = False  # for planted bugs
         self.messages = 0
 
     # -- faults
@@ -93,6 +92,14 @@ class Network:
     def calm_down(self) -> None:
         self.stall_chance = 0.0
         self.delay_seconds = (0.0002, 0.002)
+        latest = self.time.now + 0.3
+        for connection in self.connections:
+            connection.last_due = min(connection.last_due, latest)
+            if connection.under_way:
+                connection.under_way = deque(
+                    (min(due, latest), packed) for due, packed in connection.under_way
+                )
+                self._plan_delivery(connection, connection.under_way[0][0])
 
     def stall(self, source: str, target: str, seconds: float) -> None:
         """Nothing arrives for a while; then everything does, in order."""
@@ -177,6 +184,7 @@ class Network:
         epoch = peer.epoch
         opening = {"v": VERSION, "cluster": links.identity.cluster_id, "to": peer.tag}
         opening |= {"group": links.identity.group, "from": links.tag, "epoch": epoch}
+        opening |= {"joined": links.joined_index()}
         refused = target.refusal(opening)
         if refused is not None:
             self.time.after(back, links.on_refused, peer, attempt, refused, loop=links.loop)
@@ -219,10 +227,8 @@ class Network:
     def _deliver(self, connection: Connection, packed: bytes) -> None:
         target = connection.target
         is_current = target.incoming.get(connection.source.tag) is connection
-        if not connection.is_open_there or not (is_current or self.delivers_older_epochs):
-            return
-        self.messages += 1
-        target.receive(connection.source.tag, packed)
+        if connection.is_open_there and is_current:
+            target.receive(connection.source.tag, packed, connection.epoch)
 
     # -- inside
 
@@ -299,7 +305,8 @@ class SimLinks:
         epoch: int,
         on_message: Callable[[str, dict[str, Any]], Awaitable[None]],
         on_link: Callable[[str, bool], None],
-        refuses: Callable[[str], str | None],
+        refuses: Callable[[str, int], str | None],
+        joined_index: Callable[[], int],
     ) -> None:
         self.identity = identity
         self.tag = identity.tag
@@ -311,8 +318,10 @@ class SimLinks:
         self._on_message = on_message
         self._on_link = on_link
         self._refuses = refuses
+        self.joined_index = joined_index
         self._peers: dict[str, Peer] = {}
         self._runs = False
+        self._newest: dict[str, int] = {}  # the epoch that was heard last, of each peer
 
     # -- what the group calls
 
@@ -392,7 +401,7 @@ class SimLinks:
             return "this is another group"
         if opening["to"] != me.tag:
             return f"this is node {me.tag}"
-        return self._refuses(opening["from"])
+        return self._refuses(opening["from"], opening["joined"])
 
     def admit(self, tag: str, epoch: int, connection: Connection) -> None:
         """As `Links._replace`: a newer epoch replaces an older, an older one is hung up on."""
@@ -401,11 +410,14 @@ class SimLinks:
             if older.epoch >= epoch:
                 self._network.close_there(connection)
                 return
-            if not self._network.delivers_older_epochs:
-                self._network.close_there(older)
+            self._network.close_there(older)
         self.incoming[tag] = connection
 
-    def receive(self, tag: str, packed: bytes) -> None:
+    def receive(self, tag: str, packed: bytes, epoch: int) -> None:
+        if epoch < self._newest.get(tag, 0):
+            raise Violation(f"{self.tag} hears connection {epoch} of {tag} after a newer one")
+        self._newest[tag] = epoch
+        self._network.messages += 1
         message = msgpack.unpackb(packed)
         coroutine = self._on_message(tag, message).__await__()
         try:

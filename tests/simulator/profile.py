@@ -59,8 +59,8 @@ class Profile:
     limits: dict[tuple[Any, str], Any]
 
 
-def draw_profile(dice: random.Random) -> Profile:
-    """A mix from the seed."""
+def draw_profile(dice: random.Random, *, churns: bool = False) -> Profile:
+    """A mix from the seed; with `churns` the membership changes in any case."""
     chosen = {name: weight for name, weight in FAULTS.items() if dice.random() < 0.5}
     limits: dict[tuple[Any, str], Any] = {
         (applier, "CHECKPOINT_SECONDS"): dice.choice([0.2, 1.0, 5.0]),
@@ -78,7 +78,7 @@ def draw_profile(dice: random.Random) -> Profile:
         clients=dice.choice([2, 3, 4]),
         keys=dice.choice([1, 2, 3]),
         think_seconds=dice.choice([0.01, 0.05, 0.2]),
-        churns=dice.random() < 0.3,
+        churns=dice.random() < 0.3 or churns,
         stall_chance=dice.choice([0.0, 0.0, 0.002, 0.01]),
         segment_bytes=dice.choice([600, 3_000, 64_000_000]),
         limits=limits,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from quoth_cluster.log import Change
 from quoth_cluster.raft.group import Contact
 from quoth_cluster.raft.syncobj import Timing
+from tests.simulator.bugs import Bug, planted
 from tests.simulator.clients import Clients
 from tests.simulator.faults import Faults
 from tests.simulator.member import Node
@@ -48,12 +49,18 @@ class World:
     """One run."""
 
     def __init__(
-        self, seed: int, *, size: int = 3, on_trace: Callable[[str], None] | None = None
+        self,
+        seed: int,
+        *,
+        size: int = 3,
+        bug: Bug | None = None,
+        on_trace: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
         self.size = size
         self.dice = random.Random(f"{seed}/{size}")
-        self.profile: Profile = draw_profile(self.dice)
+        self.bug = bug
+        self.profile: Profile = draw_profile(self.dice, churns=bool(bug and bug.churns))
         self.time = Time()
         self.watch = Watch()
         self.trace_hash = 0
@@ -83,6 +90,7 @@ class World:
             trace=self.trace,
         )
         node.on_end = self._on_end
+        node.on_removed = self._on_removed
         node.on_death = self.clients.on_death
         self.nodes[tag] = node
         return node
@@ -126,7 +134,7 @@ class World:
 
     def run(self) -> Report:
         """The storm, the calm, and the verdict."""
-        with in_small(self.profile):
+        with in_small(self.profile), planted(self.bug):
             try:
                 for node in self.nodes.values():
                     node.start()
@@ -183,6 +191,10 @@ class World:
                 f"log {life.journal.last_index} commit {engine.commit_index} applied {applied}"
             )
         return "; ".join(parts) + f"; history {self.watch.last_index}"
+
+    def _on_removed(self, node: Node) -> None:
+        if node.tag in self.members():
+            self.watch.fail(f"{node.tag} is told that it was removed, and is a member")
 
     def _on_end(self, node: Node) -> None:
         self.faults.restart_later(node)
