@@ -158,9 +158,11 @@ def cluster_add(
 ) -> None:
     """Make a running node a member, through the log.
 
-    A new node started with `quoth node start --join URL` does this by itself.
+    A node started with `quoth node start --join URL` does this by itself, unless told to wait.
 
     Example:
+
+        quoth node start --tag D --port 8083 --data ./d --join URL --wait-to-be-added
 
         quoth cluster add D=http://127.0.0.1:8083 --url http://127.0.0.1:8080
     """
@@ -204,6 +206,9 @@ def node_start(
     join: Annotated[
         str | None, typer.Option(metavar="URL", help="A node of the cluster to join.")
     ] = None,
+    wait_to_be_added: Annotated[
+        bool, typer.Option("--wait-to-be-added", help="Do not ask: wait for `quoth cluster add`.")
+    ] = False,
     insecure: Insecure = False,
     config: Settings = None,
     supervisor: Annotated[int | None, typer.Option(hidden=True)] = None,
@@ -230,6 +235,7 @@ def node_start(
         advertised_host=advertise,
         folder=data.absolute(),
         join_url=join,
+        asks_to_join=not wait_to_be_added,
         insecure=insecure,
         raft=read_raft_config(config),
     )

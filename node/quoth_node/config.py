@@ -61,6 +61,7 @@ class NodeConfig:
     peer_port: int = 0  # 0: the one used before, or a free one
     advertised_host: str | None = None  # how others reach this node; None: as it listens
     join_url: str | None = None  # None: found a cluster of one, unless the folder knows better
+    asks_to_join: bool = True  # False: it waits until somebody adds it to that cluster
     insecure: bool = False
     raft: RaftConfig = field(default_factory=RaftConfig)
 
@@ -73,6 +74,10 @@ class NodeConfig:
             check_host(host, insecure=self.insecure)
         if self.join_url is not None:
             check_url(self.join_url)
+        require(
+            self.asks_to_join or self.join_url is not None,
+            "--wait-to-be-added needs --join: which cluster will add it?",
+        )
 
     @property
     def url(self) -> str:

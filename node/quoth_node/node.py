@@ -25,13 +25,15 @@ from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
-from quoth_node.joining import add_me, ask_to_join, check_join
+from quoth_node.joining import JoinInfo, add_me, ask_to_join, check_join
 
 JOURNAL_NAME = "journal"
 STATE_NAME = "state"
 GROUP = "main"
 READY_ROUND_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0
+JOIN_SECONDS_MAX = 20.0
+JOIN_AGAIN_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ async def _run(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
         tasks.create_task(_watch_for_removal(group), name="removal")
-        await _become_member(start, group, me)
+        await _become_member(start, group, me, asks=config.asks_to_join)
         await group.until_promoted()
         await _until_current(group)
         log.info("node %s is ready at %s", config.tag, config.url)
@@ -135,7 +137,9 @@ async def _plan(
         cluster_id = record.cluster_id or new_id()
         folder.save(replace(record, cluster_id=cluster_id))
         return Start(cluster_id, founds=True)
-    info = await ask_to_join(join_url)
+    # Who has asked before may be starting again at the same moment as the one it asks.
+    patience = JOIN_SECONDS_MAX if record.cluster_id is not None else 0.0
+    info = await _ask_until_answered(join_url, seconds=patience)
     contacts = tuple(contact for contact in info.contacts if contact.tag != config.tag)
     if record.cluster_id not in (None, info.cluster_id):
         raise NotDone(f"{folder.path} belongs to another cluster than {join_url}")
@@ -175,7 +179,7 @@ async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitSt
         raise PortInUse(f"port {config.http_port} cannot be used: {error.strerror}") from error
 
 
-async def _become_member(start: Start, group: RaftGroup, me: Member) -> None:
+async def _become_member(start: Start, group: RaftGroup, me: Member, *, asks: bool) -> None:
     if start.founds:
         await group.found(me)
         return
@@ -183,9 +187,20 @@ async def _become_member(start: Start, group: RaftGroup, me: Member) -> None:
         if len(group.members()) == 1 and group.engine.is_member:
             await group.elect_now()  # alone: there is nobody to wait for
         return
-    info = await ask_to_join(start.join_url)
-    if check_join(info, me, known_cluster_id=start.cluster_id):
+    info = await _ask_until_answered(start.join_url, seconds=JOIN_SECONDS_MAX)
+    if check_join(info, me, known_cluster_id=start.cluster_id) and asks:
         await add_me(start.join_url, me)
+
+
+async def _ask_until_answered(url: str, *, seconds: float) -> JoinInfo:
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            return await ask_to_join(url)
+        except NotDone:
+            if asyncio.get_running_loop().time() >= deadline:
+                raise
+        await asyncio.sleep(JOIN_AGAIN_SECONDS)
 
 
 async def _until_current(group: RaftGroup) -> None:

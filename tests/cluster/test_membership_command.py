@@ -89,6 +89,37 @@ def test_a_node_is_removed_and_another_one_joins(cluster: LocalCluster, tmp_path
         assert newcomer.wait(20) == 0
 
 
+def test_a_node_that_waits_is_added(cluster: LocalCluster, tmp_path: Path) -> None:
+    port = free_ports(1)
+    waiting = subprocess.Popen(
+        quoth(
+            *("node", "start", "--tag", "D", "--port", str(port), "--join", cluster.urls[0]),
+            *("--data", str(tmp_path / "D"), "--wait-to-be-added"),
+        ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(url), SOON_SECONDS, "it does not answer")
+        assert len(status(cluster.urls[0])["Nodes"]) == 3
+        added = run("cluster", "add", f"D={url}", "--url", cluster.urls[1])
+        assert (added.returncode, added.stdout) == (0, "D is a member\n"), added.stderr
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline().decode() == f"ready {url}\n"
+        assert [node["Tag"] for node in status(url)["Nodes"]] == ["A", "B", "C", "D"]
+    finally:
+        waiting.terminate()
+        assert waiting.wait(20) == 0
+
+
+def _answers(url: str) -> bool | None:
+    try:
+        return bool(requests.get(f"{url}/setup/alive", timeout=5).ok)
+    except requests.ConnectionError:
+        return None
+
+
 def test_a_node_of_another_cluster_is_not_added(cluster: LocalCluster, tmp_path: Path) -> None:
     with LocalCluster(tmp_path / "other", nodes=1) as other:
         finished = run("cluster", "add", f"A={other.urls[0]}", "--url", cluster.urls[0])

@@ -10,7 +10,7 @@ from typing import Any
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal
-from quoth_cluster.log import MembershipChange
+from quoth_cluster.log import Change, MembershipChange
 from quoth_cluster.raft import rules
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, COMMANDS, MEMBERSHIP, pack_membership
 from quoth_cluster.raft.journal import Journal
@@ -145,6 +145,8 @@ class Engine:
         is_mine = change.member.tag == self.tag
         assert not (is_mine and change.removes_voter), "a leader hands over before it goes"
         self._report_learner(change.member.tag, is_up=False)  # it comes back as what it is then
+        if change.change in (Change.ADD, Change.REMOVE):
+            self._forget_progress(change.member.tag)
         log_index = self._append(content[1:], MEMBERSHIP)
         self._report_links()
         return log_index
@@ -213,6 +215,11 @@ class Engine:
     def _on_vote_request(self, tag: str, message: dict[str, Any]) -> None:
         # From anybody the links let in: a node that is behind may not know yet that the candidate
         # is a member, and its vote may be the one that is needed (Raft dissertation, 4.1).
+        if message["term"] < self.term:
+            self._send(tag, {"type": "term_notice"})  # else it climbs to this term one by one
+            return
+        if not self.is_member:
+            return  # a node that lost its disk does not know any more what it acknowledged
         now, heard_at = self._clock.monotonic(), self._heard_at
         if self.is_leader and not message.get("forced"):
             heard_at = now  # this node is the leader that is heard
@@ -305,6 +312,11 @@ class Engine:
     def _is_congested(self, tag: str) -> bool:
         under_way = self._outbox_bytes.get(tag, 0) + self._queued_bytes(tag)
         return under_way > UNDER_WAY_BYTES_MAX
+
+    def _forget_progress(self, tag: str) -> None:
+        """Whoever comes under this tag next has nothing of what the one before had."""
+        for known in (self._match, self._sent_next, self._reset_floor):
+            known.pop(tag, None)
 
     def _forget_other_terms(self) -> None:
         if self._terms_seen != self.term:

@@ -9,7 +9,7 @@ from typing import Any
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal, FateUnknown, NotProposed, NotReadable, TooLarge
-from quoth_cluster.log import Member, MembershipChange, Vote
+from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft import membership
 from quoth_cluster.raft.applier import Applier, StateMachine
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
@@ -89,6 +89,7 @@ class RaftGroup:
             on_message=self._on_message,
             on_link=self._on_link,
             refuses=self._refuses,
+            joined_index=self._joined_index,
         )
         self._proposals = Proposals(identity.tag, chance=chance, refuse=self._refuse_proposal)
         self._applier = Applier(
@@ -344,11 +345,28 @@ class RaftGroup:
         self._link_news = asyncio.Event()
         self._cycle.wake()
 
-    def _refuses(self, tag: str) -> str | None:
-        known = {unpack_membership(c).member.tag for c in self._journal.memberships()}
-        if tag in known and tag not in self.members():
-            return removed(tag)
-        return None
+    def _refuses(self, tag: str, joined_index: int) -> str | None:
+        """Why `tag`, which was last added at `joined_index` by its own log, is not heard.
+
+        Only what is applied counts: an uncommitted removal may be truncated by the very node it
+        names. And a node that was added again, which this one has not heard of yet, knows better.
+        """
+        applied = self._applier.applied.value
+        removed_at = 0
+        for log_index, content in self._journal.numbered_memberships():
+            change = unpack_membership(content)
+            if change.member.tag == tag and log_index <= applied:
+                removed_at = log_index if change.change is Change.REMOVE else 0
+        return removed(tag) if removed_at > joined_index else None
+
+    def _joined_index(self) -> int:
+        """The slot that last added this node, by its own log; 0 if it has none."""
+        joined = 0
+        for log_index, content in self._journal.numbered_memberships():
+            change = unpack_membership(content)
+            if change.member.tag == self.identity.tag and change.change is Change.ADD:
+                joined = log_index
+        return joined
 
     def _on_membership(self, change: MembershipChange, command_index: int) -> None:
         self._members_command_index = command_index

@@ -111,7 +111,11 @@ class Journal:
 
     def memberships(self) -> list[bytes]:
         """The content of every membership slot from the beginning, in order."""
-        return [self._memberships[log_index] for log_index in sorted(self._memberships)]
+        return [content for _, content in self.numbered_memberships()]
+
+    def numbered_memberships(self) -> list[tuple[int, bytes]]:
+        """Index and content of every membership slot from the beginning, in order."""
+        return sorted(self._memberships.items())
 
     def is_membership(self, log_index: int) -> bool:
         return log_index in self._memberships

@@ -1,8 +1,9 @@
-"""Frames between nodes: one connection per pair and direction, opened by the one who sends.
+"""Links between nodes: one connection per pair and direction, opened by the one who sends.
 
-    frame    length (4, big-endian) | msgpack map
-    opening  {"v": 1, "cluster", "group", "from", "to", "epoch"}
-             -> {"ok": true} or {"refused": why}
+    opening  {"v": 2, "cluster", "group", "from", "to", "epoch"}
+             -> {"ok": true} or {"refused": why, "epoch": newest known of the sender}
+
+With certificates (`tls.py`) the opener is who its certificate says, and so is the one it reaches.
 
 A newer epoch of the same sender replaces the older connection, so nothing of the old is handled
 after something of the new. Messages are handled in the order they were sent; what was under way
@@ -13,21 +14,31 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgpack
 
 from quoth_cluster.clock import Chance
-from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
+from quoth_cluster.raft.frame import (
+    FRAME_BYTES_MAX,
+    OPENING_BYTES_MAX,
+    length_of,
+    pack_opening,
+    read_frame,
+)
+from quoth_cluster.raft.tls import BadCertificate, Contexts, LinkTls, tag_named_by
 
-VERSION = 1
-FRAME_BYTES_MAX = COMMAND_BYTES_MAX + 4 * 1024 * 1024
-OPENING_BYTES_MAX = 4096
+VERSION = 2
 QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX  # per peer; over it the connection starts anew
 SEND_BYTES = 64 * 1024
+EPOCH_MAX = 2**62  # of microseconds since 1970, so there is room
 OPENING_SECONDS = 5.0
+CLOSING_SECONDS = 1.0  # for a peer that does not answer the end of a TLS connection
 BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.05, 1.0
+
+# A connection that is gone; uvloop says RuntimeError when a closed one is written to.
+BROKEN = (OSError, TimeoutError, RuntimeError)
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +50,10 @@ class Identity:
     cluster_id: str
     group: str
     tag: str
+
+    def head(self) -> bytes:
+        """What every frame of this speaker begins with."""
+        return bytes(msgpack.packb([self.cluster_id, self.group, self.tag]))
 
 
 @dataclass(slots=True)
@@ -53,9 +68,10 @@ class Peer:
     queue_bytes: int = 0
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    writer: asyncio.StreamWriter | None = None  # while it is up
     last_trouble: str = ""
 
-    def take(self) -> bytes:
+    def take(self, head: bytes) -> bytes:
         """The next frames of the queue, small ones in one piece: one system call for many."""
         parts: list[bytes] = []
         size = 0
@@ -63,7 +79,7 @@ class Peer:
             packed = self.queue.popleft()
             self.queue_bytes -= len(packed)
             size += len(packed)
-            parts += (len(packed).to_bytes(4, "big"), packed)
+            parts += (length_of(head, packed), head, packed)
         return b"".join(parts)
 
 
@@ -78,14 +94,20 @@ class Links:
         epoch: int,
         on_message: Callable[[str, dict[str, Any]], Awaitable[None]],
         on_link: Callable[[str, bool], None],
-        refuses: Callable[[str], str | None],
+        refuses: Callable[[str, int], str | None],
+        joined_index: Callable[[], int],
+        tls: LinkTls | None = None,
     ) -> None:
+        """Raises BadCertificate."""
         self._identity = identity
+        self._head = identity.head()
+        self._contexts = None if tls is None else Contexts(tls, identity.tag)
         self._chance = chance
         self._epoch = epoch  # grows with every start of the process and every connection
         self._on_message = on_message
         self._on_link = on_link
         self._refuses = refuses
+        self._joined_index = joined_index
         self._peers: dict[str, Peer] = {}
         self._incoming: dict[str, tuple[int, asyncio.StreamWriter]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -93,7 +115,11 @@ class Links:
 
     async def listen(self, host: str, port: int) -> int:
         """Accept peers on `host:port`; 0 takes a free port. Returns the port. Raises OSError."""
-        self._server = await asyncio.start_server(self._accept, host, port)
+        secured: dict[str, Any] = {}
+        if self._contexts is not None:
+            secured = {"ssl": self._contexts.listening, "ssl_handshake_timeout": OPENING_SECONDS}
+            secured["ssl_shutdown_timeout"] = CLOSING_SECONDS
+        self._server = await asyncio.start_server(self._accept, host, port, **secured)
         port_taken: int = self._server.sockets[0].getsockname()[1]
         return port_taken
 
@@ -174,10 +200,10 @@ class Links:
         peer.task = self._tasks.create_task(self._hold(peer), name=f"link to {peer.tag}")
 
     def _restart(self, peer: Peer) -> None:
-        if peer.task is not None:
-            peer.task.cancel()
+        # Its task notices, and connects again; a second one could get in its way.
+        assert peer.writer is not None, "a link that is up has a connection"
+        peer.writer.transport.abort()
         self._drop(peer, "too much was waiting")
-        self._start(peer)
 
     async def _hold(self, peer: Peer) -> None:
         """Connect, send, and connect again, until cancelled."""
@@ -190,7 +216,7 @@ class Links:
                     await self._pump(peer, reader, writer)
                 finally:
                     writer.close()
-            except (OSError, EOFError, ValueError, TimeoutError) as error:
+            except (*BROKEN, EOFError, ValueError) as error:
                 self._drop(peer, str(error) or type(error).__name__)
             except asyncio.CancelledError:
                 self._drop(peer, "closed")
@@ -204,31 +230,49 @@ class Links:
         peer.last_trouble = trouble
         peer.queue.clear()
         peer.queue_bytes = 0
+        peer.writer = None
         if peer.is_up:
             peer.is_up = False
             self._on_link(peer.tag, False)
 
     async def _connect(self, peer: Peer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, _, port = peer.address.rpartition(":")
+        secured: dict[str, Any] = {}
+        if self._contexts is not None:
+            secured = {"ssl": self._contexts.client, "ssl_shutdown_timeout": CLOSING_SECONDS}
         async with asyncio.timeout(OPENING_SECONDS):
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), **secured)
             try:
-                self._epoch += 1
-                me = self._identity
-                opening = {"v": VERSION, "cluster": me.cluster_id, "group": me.group}
-                opening |= {"from": me.tag, "to": peer.tag, "epoch": self._epoch}
-                writer.write(_frame(bytes(msgpack.packb(opening))))
-                answer = await _read_frame(reader, OPENING_BYTES_MAX)
-                if answer.get("ok") is not True:
-                    raise ValueError(f"refused: {answer.get('refused')}")
+                found = self._tag_shown(writer)
+                if found not in (None, peer.tag):
+                    raise ValueError(f"node {found} is there")
+                await self._introduce(peer.tag, reader, writer)
             except BaseException:
                 writer.close()
                 raise
+        peer.writer = writer
         peer.is_up = True
         peer.last_trouble = ""
         log.info("link to %s at %s is up", peer.tag, peer.address)
         self._on_link(peer.tag, True)
         return reader, writer
+
+    async def _introduce(
+        self, tag: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._epoch += 1
+        me = self._identity
+        opening = {"v": VERSION, "cluster": me.cluster_id, "group": me.group}
+        opening |= {"from": me.tag, "to": tag, "epoch": self._epoch}
+        opening |= {"joined": self._joined_index()}
+        writer.write(pack_opening(opening))
+        answer = await read_frame(reader, OPENING_BYTES_MAX)
+        newest = answer.get("epoch")
+        if isinstance(newest, int) and newest <= EPOCH_MAX:
+            # The clock went back between two lives of this process: get past the former one.
+            self._epoch = max(self._epoch, newest)
+        if answer.get("ok") is not True:
+            raise ValueError(f"refused: {answer.get('refused')}")
 
     async def _pump(
         self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -248,9 +292,9 @@ class Links:
                 await peer.wake.wait()
                 peer.wake.clear()
                 while peer.queue:
-                    writer.write(peer.take())
+                    writer.write(peer.take(self._head))
                     await writer.drain()
-        except OSError as error:
+        except BROKEN as error:
             log.debug("link to %s: %s", peer.tag, error)  # `_pump` ends with this task
 
     # -- receiving
@@ -258,53 +302,86 @@ class Links:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tag = ""
         try:
+            shown = self._tag_shown(writer)
             async with asyncio.timeout(OPENING_SECONDS):
-                opening = await _read_frame(reader, OPENING_BYTES_MAX)
-            refused = self._refusal(opening)
-            answer: dict[str, Any] = {"refused": refused} if refused else {"ok": True}
-            writer.write(_frame(bytes(msgpack.packb(answer))))
-            await writer.drain()
+                opening = await read_frame(reader, OPENING_BYTES_MAX)
+            refused = self._refusal(opening, shown)
+            if not refused:
+                tag = opening["from"]
+                self._replace(tag, opening["epoch"], writer)
+            await self._answer(opening, refused, writer)
             if refused:
-                log.warning("refused a peer that calls itself %r: %s", opening.get("from"), refused)
                 return
-            tag, epoch = opening["from"], opening["epoch"]
-            if not self._replace(tag, epoch, writer):
-                return
+            head = replace(self._identity, tag=tag).head()
             while True:
-                message = await _read_frame(reader, FRAME_BYTES_MAX)
-                if self._incoming.get(tag) != (epoch, writer):
+                message = await read_frame(reader, FRAME_BYTES_MAX, head)
+                if not self._hears(tag, writer):
                     return  # a newer connection speaks for this peer
                 await self._on_message(tag, message)
-        except (OSError, EOFError, ValueError, TimeoutError) as error:
+        except BadCertificate as error:
+            log.warning("refused a certificate on a link: %s", error)
+        except (*BROKEN, EOFError, ValueError) as error:
             log.debug("link from %s ended: %s", tag or "somebody", error)
         finally:
-            if tag and self._incoming.get(tag, (0, None))[1] is writer:
+            if self._hears(tag, writer):
                 del self._incoming[tag]
             writer.close()
 
-    def _replace(self, tag: str, epoch: int, writer: asyncio.StreamWriter) -> bool:
+    async def _answer(
+        self, opening: dict[str, Any], refused: str | None, writer: asyncio.StreamWriter
+    ) -> None:
+        tag = opening.get("from")
+        answer: dict[str, Any] = {"ok": True}
+        if refused:
+            log.warning("refused a peer that calls itself %.80r: %s", tag, refused)
+            answer = {"refused": refused}
+            if isinstance(tag, str) and tag in self._incoming:
+                answer["epoch"] = self._incoming[tag][0]
+        writer.write(pack_opening(answer))
+        await writer.drain()
+
+    def _hears(self, tag: str, writer: asyncio.StreamWriter) -> bool:
+        return tag in self._incoming and self._incoming[tag][1] is writer
+
+    def _replace(self, tag: str, epoch: int, writer: asyncio.StreamWriter) -> None:
         older = self._incoming.get(tag)
         if older is not None:
-            if older[0] >= epoch:
-                return False
+            assert older[0] < epoch, "an older connection was refused"
             older[1].close()
         self._incoming[tag] = (epoch, writer)
-        return True
 
-    def _refusal(self, opening: dict[str, Any]) -> str | None:
+    def _tag_shown(self, writer: asyncio.StreamWriter) -> str | None:
+        """Who is there by its certificate; None without TLS. Raises BadCertificate."""
+        if self._contexts is None:
+            return None
+        return tag_named_by(writer.get_extra_info("peercert"))
+
+    def _refusal(self, opening: dict[str, Any], shown: str | None) -> str | None:
         me = self._identity
+        tag, epoch = opening.get("from"), opening.get("epoch")
         if opening.get("v") != VERSION:
             return f"link version {opening.get('v')} is not known here"
+        if not isinstance(tag, str) or not isinstance(epoch, int) or tag == me.tag:
+            return "the opening is malformed"
+        if not 0 < epoch <= EPOCH_MAX:
+            return f"the epoch {epoch} is out of range"
+        if shown not in (None, tag):
+            return f"the certificate is that of node {shown}"
         if opening.get("cluster") != me.cluster_id:
             return "this is another cluster"
         if opening.get("group") != me.group:
             return "this is another group"
         if opening.get("to") != me.tag:
             return f"this is node {me.tag}"
-        tag, epoch = opening.get("from"), opening.get("epoch")
-        if not isinstance(tag, str) or not isinstance(epoch, int) or tag == me.tag:
+        if self._server is None or not self._server.is_serving():
+            return f"node {me.tag} is stopping"
+        joined = opening.get("joined")
+        if not isinstance(joined, int):
             return "the opening is malformed"
-        return self._refuses(tag)
+        refused = self._refuses(tag, joined)
+        if refused is None and tag in self._incoming and self._incoming[tag][0] >= epoch:
+            refused = f"a newer connection of node {tag} is here"
+        return refused
 
 
 async def _until_gone(reader: asyncio.StreamReader) -> None:
@@ -313,22 +390,3 @@ async def _until_gone(reader: asyncio.StreamReader) -> None:
         await reader.read(1)
     except OSError as error:
         log.debug("a connection broke: %s", error)  # the same end, less politely
-
-
-def _frame(packed: bytes) -> bytes:
-    return len(packed).to_bytes(4, "big") + packed
-
-
-async def _read_frame(reader: asyncio.StreamReader, bytes_max: int) -> dict[str, Any]:
-    """The next frame. Raises EOFError at the end, ValueError for what is not a frame."""
-    length = int.from_bytes(await reader.readexactly(4), "big")
-    if length > bytes_max:
-        raise ValueError(f"a frame of {length} bytes; {bytes_max} are allowed")
-    packed = await reader.readexactly(length)
-    try:
-        message = msgpack.unpackb(packed, max_bin_len=bytes_max)
-    except msgpack.UnpackException as error:
-        raise ValueError(f"a frame does not open: {error}") from error
-    if not isinstance(message, dict):
-        raise ValueError("a frame is a map")
-    return message

@@ -86,6 +86,8 @@ class Reconfiguration:
         elif whole.removes_voter and whole.member.tag == self._group.identity.tag:
             await self._hand_over()
             raise NotProposed("this node led, and hands over before it goes")
+        if whole.removes_voter:
+            self._check_quorum_without(whole.member.tag)
         term = self._group.engine.term
         log_index = await self._cycle.run_inside(lambda: self._propose(change))
         if log_index is None:
@@ -95,6 +97,17 @@ class Reconfiguration:
             raise FateUnknown(f"the change is in the log and not applied in {timeout_seconds:g} s")
         if self._journal.term_at(log_index) != term:
             raise NotProposed("another leader's entry took its place")
+
+    def _check_quorum_without(self, tag: str) -> None:
+        """A change that nobody left could commit must not enter the log."""
+        voters = membership.voters(self._group.members()) - {tag}
+        mine = self._group.identity.tag
+        reached = {other for other in voters if other == mine or self._group.links.is_up(other)}
+        if len(reached) <= len(voters) // 2:
+            missing = ", ".join(sorted(voters - reached))
+            raise MembershipRefused(
+                f"without node {tag} there is no quorum: node {missing} cannot be reached"
+            )
 
     async def run(self) -> None:
         """As the leader, make members of promotable nodes that have caught up; until cancelled."""

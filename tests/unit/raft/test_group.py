@@ -265,19 +265,34 @@ async def test_a_watcher_receives_everything_and_counts_for_nothing(
 
 
 async def test_a_node_that_catches_up_has_the_very_slots_of_the_others(
-    trio: list[Running],
+    trio: list[Running], tmp_path: Path
 ) -> None:
     """Several changes of one node in one append were once all stored as the last of them."""
-    await trio[2].stop()
     for change in (Change.DEMOTE, Change.PROMOTE):
-        move = MembershipChange(change, trio[1].member)
-        await trio[0].group.change_membership(move, timeout_seconds=PATIENCE)
-    await trio[1].group.until_promoted()
-    await trio[2].start()
-    await trio[2].group.current(timeout_seconds=PATIENCE)
-    journals = [node.journal for node in trio]
-    for log_index in range(2, min(journal.last_index for journal in journals) + 1):
-        assert journals[0].read(log_index) == journals[2].read(log_index)
+        founder = MembershipChange(change, trio[0].member)
+        await trio[1].group.change_membership(founder, timeout_seconds=PATIENCE)
+    await trio[0].group.until_promoted()
+    fourth = Running("D", tmp_path / "D", [Contact(n.tag, n.member.peer_address) for n in trio])
+    await fourth.start()
+    add = MembershipChange(Change.ADD, fourth.promotable)
+    await trio[0].group.change_membership(add, timeout_seconds=PATIENCE)
+    await fourth.group.until_promoted()
+    for log_index in range(2, fourth.journal.last_index + 1):
+        assert trio[0].journal.read(log_index) == fourth.journal.read(log_index)
+    await fourth.stop()
+
+
+async def test_a_change_that_would_lose_the_quorum_is_refused(trio: list[Running]) -> None:
+    leader = next(node for node in trio if node.tag == trio[0].group.status().leader)
+    first, second = (node for node in trio if node is not leader)
+    await first.stop()
+    while leader.group.links.is_up(first.tag):
+        await leader.group.link_news(seconds=0.1)
+    with pytest.raises(MembershipRefused, match="there is no quorum"):
+        await leader.group.change_membership(
+            MembershipChange(Change.REMOVE, second.member), timeout_seconds=PATIENCE
+        )
+    await leader.propose(b"as it was")
 
 
 async def test_a_member_that_is_demoted_does_not_stand_for_election(trio: list[Running]) -> None:
