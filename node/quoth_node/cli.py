@@ -20,11 +20,12 @@ import typer
 
 from quoth_node.admin import add_node, ask_cluster, remove_node
 from quoth_node.child import LINE_PREFIX
-from quoth_node.config import NodeConfig, check_tag, check_url, read_raft_config
+from quoth_node.config import NodeConfig, check_tag, check_url
 from quoth_node.errors import BadConfig, CommandLineError, PortInUse
 from quoth_node.folder import NodeFolder
 from quoth_node.lifeline import die_with
 from quoth_node.ports import require_free
+from quoth_node.settings import read_settings
 from quoth_node.status import show, to_json
 from quoth_node.supervisor import ClusterConfig, stop_on_signals, supervise
 
@@ -49,7 +50,8 @@ Insecure = Annotated[
     bool, typer.Option("--insecure", help="Allow an address that other machines can reach.")
 ]
 Settings = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings in TOML: `[raft]`.")
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings in TOML: `[raft]`, `[tls]`."),
 ]
 
 
@@ -200,6 +202,9 @@ def node_start(
     port: Annotated[int, typer.Option(help="For applications (HTTP).")] = 8080,
     peer_port: Annotated[int, typer.Option(help="For other nodes. 0: it chooses one.")] = 0,
     host: Host = "127.0.0.1",
+    peer_host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="... for other nodes, if not --host.")
+    ] = None,
     advertise: Annotated[
         str | None, typer.Option(metavar="HOST", help="How others reach it, if not by --host.")
     ] = None,
@@ -226,18 +231,21 @@ def node_start(
     """
     if supervisor is not None:
         die_with(supervisor)
+    check_tag(tag)
+    settings = read_settings(config, tag=tag)
     wanted = NodeConfig(
         tag=tag,
         http_host=host,
         http_port=port,
-        peer_host=host,
+        peer_host=peer_host or host,
         peer_port=peer_port,
         advertised_host=advertise,
         folder=data.absolute(),
         join_url=join,
         asks_to_join=not wait_to_be_added,
         insecure=insecure,
-        raft=read_raft_config(config),
+        tls=settings.tls,
+        raft=settings.raft,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with NodeFolder.open(wanted.folder, tag=tag) as folder:

@@ -1,17 +1,17 @@
 """How one node is set up: one frozen value, made once from the command line and a settings file.
 
-No other file reads arguments, environment or settings. A part gets the config or the few fields it
-needs; relations between fields are checked here, so nobody below has to doubt them.
+Only `cli.py` and `settings.py` read arguments and settings. A part gets the config or the few
+fields it needs; relations between fields are checked here, so nobody below has to doubt them.
 """
 
 import re
 import socket
-import tomllib
 from dataclasses import dataclass, field, fields
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from quoth_cluster.raft.tls import LinkTls
 from quoth_node.errors import BadConfig
 
 TAG = re.compile(r"[A-Z]{1,4}")
@@ -63,6 +63,7 @@ class NodeConfig:
     join_url: str | None = None  # None: found a cluster of one, unless the folder knows better
     asks_to_join: bool = True  # False: it waits until somebody adds it to that cluster
     insecure: bool = False
+    tls: LinkTls | None = None  # for links to other nodes; None: in the clear
     raft: RaftConfig = field(default_factory=RaftConfig)
 
     def __post_init__(self) -> None:
@@ -70,8 +71,11 @@ class NodeConfig:
         require(0 < self.http_port <= PORT_MAX, f"port {self.http_port}: not in 1..{PORT_MAX}")
         require(0 <= self.peer_port <= PORT_MAX, f"port {self.peer_port}: not in 0..{PORT_MAX}")
         require(self.peer_port != self.http_port, "the peer port must differ from the HTTP port")
-        for host in (self.http_host, self.peer_host):
-            check_host(host, insecure=self.insecure)
+        check_host(self.http_host, insecure=self.insecure, otherwise="there is no TLS for HTTP yet")
+        if self.tls is None:
+            why = "there is no TLS for links: no [tls] in the settings"
+            check_host(self.peer_host, insecure=self.insecure, otherwise=why)
+        require(bool(self.peer_host), "a host must not be empty")
         if self.join_url is not None:
             check_url(self.join_url)
         require(
@@ -97,12 +101,12 @@ def check_tag(tag: str) -> None:
     require(tag not in TAGS_RESERVED, f"the tag {tag} has a meaning of its own in change vectors")
 
 
-def check_host(host: str, *, insecure: bool) -> None:
+def check_host(host: str, *, insecure: bool, otherwise: str) -> None:
     """Raise BadConfig for an address that others can reach, unless that is wanted."""
     require(bool(host), "a host must not be empty")
     require(
         insecure or is_loopback(host),
-        f"{host} can be reached from other machines and there is no TLS: "
+        f"{host} can be reached from other machines, and {otherwise}: "
         "use 127.0.0.1, or --insecure if the network is trusted",
     )
 
@@ -135,24 +139,3 @@ def reachable(host: str) -> str:
 def host_in_url(host: str) -> str:
     """`host` as it stands before a port: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
-
-
-def read_raft_config(path: Path | None) -> RaftConfig:
-    """The `[raft]` table of a TOML settings file; the defaults without one.
-
-    Raises BadConfig if the file cannot be read or holds anything unknown.
-    """
-    if path is None:
-        return RaftConfig()
-    try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadConfig(f"settings file {path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise BadConfig(f"settings file {path} is not TOML: {error}") from error
-    raft = settings.pop("raft", {})
-    require(isinstance(raft, dict), f"settings file {path}: raft must be a table")
-    known = {entry.name for entry in fields(RaftConfig)}
-    unknown = [*settings, *(f"raft.{name}" for name in raft if name not in known)]
-    require(not unknown, f"settings file {path}: unknown setting {', '.join(unknown)}")
-    return RaftConfig(**raft)

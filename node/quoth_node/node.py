@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from aiohttp import web
 
@@ -18,7 +19,7 @@ from quoth_cluster.log import Member
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.group import Contact, RaftGroup
 from quoth_cluster.raft.journal import Journal
-from quoth_cluster.raft.link import Identity
+from quoth_cluster.raft.link import Identity, Links
 from quoth_cluster.raft.syncobj import Timing
 from quoth_node.config import NodeConfig
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
@@ -96,6 +97,7 @@ async def _run(
         clock=clock,
         chance=chance,
         contacts=start.contacts,
+        make_links=partial(Links, tls=config.tls),
     )
     group.restore_members_command_index(machine.members_command_index)
     me = await _listen(config, folder, group)

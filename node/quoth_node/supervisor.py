@@ -13,10 +13,11 @@ from pathlib import Path
 
 from quoth_node.admin import ask_each
 from quoth_node.child import NodeProcess, describe
-from quoth_node.config import PORT_MAX, NodeConfig, read_raft_config, require
+from quoth_node.config import PORT_MAX, NodeConfig, require
 from quoth_node.errors import CannotStart
 from quoth_node.layout import find_records, plan_start, port_of
 from quoth_node.ports import require_free
+from quoth_node.settings import read_settings
 
 START_SECONDS_MAX = 60.0  # from the start of a node to its `ready`
 ASK_AGAIN_SECONDS = 0.05
@@ -73,6 +74,7 @@ class Supervisor:
 
     def _node(self, tag: str) -> NodeProcess:
         # The node checks the same settings again; here they fail before anything is started.
+        settings = read_settings(self._config.settings, tag=tag)
         config = NodeConfig(
             tag=tag,
             http_host=self._config.host,
@@ -80,7 +82,8 @@ class Supervisor:
             peer_host=self._config.host,
             folder=self._config.folder / tag,
             insecure=self._config.insecure,
-            raft=read_raft_config(self._config.settings),
+            tls=settings.tls,
+            raft=settings.raft,
         )
         return NodeProcess(tag, config.url, config.folder)
 

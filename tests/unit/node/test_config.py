@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth_node.config import NodeConfig, RaftConfig, check_url, read_raft_config
+from quoth_node.config import NodeConfig, RaftConfig, check_url
 from quoth_node.errors import BadConfig
 
 FOLDER = Path("somewhere")
@@ -62,13 +62,3 @@ def test_an_election_outlasts_three_heartbeats() -> None:
         RaftConfig(heartbeat_ms=200, election_timeout_ms_min=600)
     with pytest.raises(BadConfig, match="more than"):
         RaftConfig(election_timeout_ms_max=600)
-
-
-def test_settings_come_from_a_file(tmp_path: Path) -> None:
-    settings = tmp_path / "settings.toml"
-    settings.write_text("[raft]\nheartbeat_ms = 50\n")
-    assert read_raft_config(settings) == RaftConfig(heartbeat_ms=50)
-    assert read_raft_config(None) == RaftConfig()
-    settings.write_text("raft = 7\n")
-    with pytest.raises(BadConfig, match="must be a table"):
-        read_raft_config(settings)
