@@ -214,6 +214,8 @@ def _hear_the_end(connection: socket.socket) -> None:
     def is_over() -> bool | None:
         try:
             return connection.recv(4_096) == b"" or None
+        except TimeoutError:
+            return None
         except OSError:
             return True
 

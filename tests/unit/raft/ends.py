@@ -31,6 +31,7 @@ class End:
     ) -> None:
         self.identity = Identity(cluster_id, group, tag)
         self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.begun = 0  # messages that came, heard or waiting for room
         self.changes: list[tuple[str, bool]] = []
         self.has_room = asyncio.Event()
         self.has_room.set()
@@ -47,6 +48,7 @@ class End:
         )
 
     async def _on_message(self, tag: str, message: dict[str, Any]) -> None:
+        self.begun += 1
         await self.has_room.wait()
         self.heard.append((tag, message))
 
@@ -119,8 +121,11 @@ class Bare:
         opening = {"v": VERSION, "cluster": "cluster", "group": "main"}
         opening |= {"from": "B", "to": "A", "epoch": 5_000, "joined": 7} | changes
         self.writer.write(pack_opening(opening))
-        async with asyncio.timeout(SOON_SECONDS):
-            return await read_frame(self.reader, OPENING_BYTES_MAX)
+        try:
+            async with asyncio.timeout(SOON_SECONDS):
+                return await read_frame(self.reader, OPENING_BYTES_MAX)
+        except TimeoutError as error:  # an OSError, too, which stands for a refusal
+            raise AssertionError("there is no answer, and no end") from error
 
     def say(self, packed: bytes, *, head: bytes | None = None) -> None:
         """Send one frame."""
@@ -135,6 +140,8 @@ class Bare:
         try:
             async with asyncio.timeout(SOON_SECONDS):
                 return await self.reader.read(1) == b""
+        except TimeoutError:
+            return False
         except OSError:
             return True
 

@@ -246,6 +246,23 @@ async def test_a_newer_connection_replaces_an_older_one(node: End, peer: Bare) -
     await until(lambda: node.numbers() == [1, 2], "the newer one was not heard")
 
 
+async def test_what_waited_on_an_older_connection_is_not_heard_after_a_newer_one(
+    node: End, peer: Bare
+) -> None:
+    node.has_room.clear()
+    peer.say_number(2)
+    peer.say_number(3)
+    await until(lambda: node.begun == 2, "the second is not on its way")
+    newer = await Bare.connect(node)
+    assert await newer.introduce(epoch=5_001) == {"ok": True}
+    newer.say_number(4)
+    await until(lambda: node.begun == 3, "the fourth is not on its way")
+    node.has_room.set()
+    assert await peer.is_over()
+    await until(lambda: node.numbers() == [1, 2, 4], "heard in another order")
+    newer.close()
+
+
 @pytest.mark.parametrize("epoch", [5_000, 4_999])
 async def test_an_older_connection_does_not_replace_a_newer_one(
     node: End, peer: Bare, epoch: int
