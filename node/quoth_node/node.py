@@ -20,7 +20,10 @@ from quoth_cluster.machine import Machine
 from quoth_cluster.raft.group import Contact, RaftGroup
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.link import Identity, Links
+from quoth_cluster.raft.snapshot import adopt
+from quoth_cluster.raft.snapshot_store import SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
+from quoth_cluster.state_copy import replace_state
 from quoth_node.config import NodeConfig
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.folder import NodeFolder
@@ -30,6 +33,7 @@ from quoth_node.joining import JoinInfo, add_me, ask_to_join, check_join
 
 JOURNAL_NAME = "journal"
 STATE_NAME = "state"
+SNAPSHOTS_NAME = "snapshots"
 GROUP = "main"
 READY_ROUND_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0
@@ -83,8 +87,16 @@ async def _run(
 ) -> None:
     clock, chance = SystemClock(), SeededChance()
     disk = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="journal"))
+    snapshots = SnapshotStore(folder.path / SNAPSHOTS_NAME)
+    interrupted = snapshots.open()
+    if interrupted is not None:
+        log.info("a snapshot was being installed: going on with it")
+        replace_state(folder.path / STATE_NAME, snapshots.incoming)
     journal = Journal.open(folder.path / JOURNAL_NAME)
     stack.callback(journal.close)
+    if interrupted is not None:
+        adopt(journal, interrupted)
+        snapshots.installed()
     machine = Machine.open(folder.path / STATE_NAME)
     stack.callback(machine.close)
     writer = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="apply"))
@@ -98,8 +110,8 @@ async def _run(
         chance=chance,
         contacts=start.contacts,
         make_links=partial(Links, tls=config.tls),
+        snapshots=snapshots,
     )
-    group.restore_members_command_index(machine.members_command_index)
     me = await _listen(config, folder, group)
     _check_addresses(group, me)
     services = Services(

@@ -72,6 +72,10 @@ class Registers:
         return self._store.position
 
     @property
+    def members_command_index(self) -> int:
+        return 0  # no story asks when the members last changed
+
+    @property
     def state(self) -> State:
         """What a reader sees: the last commit."""
         return self._store.commits[-1]

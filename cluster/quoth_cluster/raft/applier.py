@@ -8,6 +8,7 @@ is synced.
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Protocol
 
 from quoth_cluster.clock import Clock
@@ -16,6 +17,7 @@ from quoth_cluster.raft.door import Applied
 from quoth_cluster.raft.entry import open_slot
 from quoth_cluster.raft.journal import BASE_INDEX, Journal
 from quoth_cluster.raft.proposals import Proposals
+from quoth_cluster.raft.snapshot_store import Frozen
 from quoth_cluster.raft.watermark import Watermark
 
 CHECKPOINT_SECONDS = 5.0  # how much a restart replays at most, beyond what is under way
@@ -31,8 +33,18 @@ class StateMachine(Protocol):
     def apply(self, entries: Sequence[LogEntry]) -> list[tuple[Stepped, ...]]:
         """One tuple per entry: one for each command, or one for a membership change."""
 
+    @property
+    def members_command_index(self) -> int:
+        """The command index of the last change of membership that was applied."""
+
     def checkpoint(self) -> None:
         """Make `position` catch up with what was applied."""
+
+    def freeze(self) -> Frozen:
+        """What is applied now, held to be copied while more is applied."""
+
+    def install(self, copy: Path) -> None:
+        """Go on with a copied state; the folder is used up. Durable at return, repeatable."""
 
 
 class Applier:
@@ -46,6 +58,7 @@ class Applier:
         *,
         clock: Clock,
         on_membership: Callable[[MembershipChange, int], None],
+        on_checkpoint: Callable[[Position], None],
     ) -> None:
         position = machine.position
         applied_index = max(position.log_index, BASE_INDEX)
@@ -57,6 +70,8 @@ class Applier:
         self._proposals = proposals
         self._clock = clock
         self._on_membership = on_membership
+        self._on_checkpoint = on_checkpoint
+        self._applying = asyncio.Lock()  # held while the state machine is at work
         self._committed = applied_index
         self._wake = asyncio.Event()
 
@@ -76,13 +91,35 @@ class Applier:
                     await self._wake.wait()
                     self._wake.clear()
                     continue
-                await self._apply_window(loop, writer)
-                if self._clock.monotonic() - saved_at > CHECKPOINT_SECONDS:
-                    await loop.run_in_executor(writer, self._machine.checkpoint)
-                    saved_at, saved_index = self._clock.monotonic(), self.applied.value
+                async with self._applying:
+                    if self.applied.value < self._committed:
+                        await self._apply_window(loop, writer)
+                    if self._clock.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                        await loop.run_in_executor(writer, self._machine.checkpoint)
+                        saved_at, saved_index = self._clock.monotonic(), self.applied.value
+                        self._on_checkpoint(self._machine.position)
         finally:
             if self.applied.value > saved_index:
                 writer.submit(self._machine.checkpoint)
+
+    async def freeze(self, writer: ThreadPoolExecutor) -> Frozen:
+        """The state between two entries, held."""
+        async with self._applying:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(writer, self._machine.freeze)
+
+    async def install(self, copy: Path, writer: ThreadPoolExecutor, *, term: int) -> None:
+        """Go on with a copied state that is ahead of this one, whose last entry is of `term`."""
+        async with self._applying:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(writer, self._machine.install, copy)
+            position = self._machine.position
+            assert position.log_index > self.applied.value, "only newer state is installed"
+            self._committed = max(self._committed, position.log_index)
+            self.commands.advance(position.command_index)
+            self.applied.advance(position.log_index)
+            self.applied_term = max(self.applied_term, term)
+            self._proposals.on_term_applied(term)
 
     async def _apply_window(
         self, loop: asyncio.AbstractEventLoop, writer: ThreadPoolExecutor

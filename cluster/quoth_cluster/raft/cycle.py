@@ -10,7 +10,7 @@ runs the next batch gathers: group commit without timers.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -47,6 +47,8 @@ class Cycle:
         self._send = send
         self._inbox: list[tuple[str, dict[str, Any]]] = []
         self._todo: list[Callable[[], None]] = []
+        self._between: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
+        self._trim_index = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._wake = asyncio.Event()
@@ -77,6 +79,17 @@ class Cycle:
         self._wake.set()
         return await future
 
+    async def run_between(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Run `step` between two turns: nothing else touches engine or journal until it is done."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._between.append((step, future))
+        self._wake.set()
+        await future
+
+    def trim_to(self, log_index: int) -> None:
+        """The log up to `log_index` is not needed here any more."""
+        self._trim_index = max(self._trim_index, log_index)
+
     async def news(self, *, seconds: float) -> None:
         """Return at the next change of role, leader or term, or when the time is over."""
         try:
@@ -97,6 +110,13 @@ class Cycle:
                 self._send(tag, message)
             self._applier.committed(min(self._engine.commit_index, self._journal.synced_index))
             self._tell_news()
+            if self._trim_index > self._journal.base_index:
+                self._journal.trim_to(min(self._trim_index, self._journal.synced_index))
+            while self._between:
+                step, future = self._between.pop(0)
+                await step()
+                if not future.done():
+                    future.set_result(None)
 
     async def _work_or_tick(self) -> None:
         try:

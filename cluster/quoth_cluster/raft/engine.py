@@ -44,6 +44,7 @@ class Engine:
         self._up: set[str] = set()  # peers whose link is up
         self._reported: set[str] = set()  # ... that the library knows of
         self._reported_learners: set[str] = set()
+        self._behind: dict[str, float] = {}  # who needs a snapshot, and when it is next greeted
         self._heard_at: float | None = None  # when a leader of the current term last spoke
         self._is_forced = False  # the next election was asked for by the leader
         self._acknowledge: tuple[int, int | None] | None = None  # (sequence, proven index)
@@ -97,6 +98,11 @@ class Engine:
         """The other voters, as the log has them at its end."""
         return self._library.others
 
+    @property
+    def behind(self) -> list[str]:
+        """Who needs slots that this leader's log does not hold any more."""
+        return sorted(self._behind) if self.is_leader else []
+
     def match_index(self, tag: str) -> int:
         """How much of this leader's log `tag` is known to hold."""
         self._forget_other_terms()
@@ -124,6 +130,8 @@ class Engine:
         """Let time pass: elections, heartbeats, and the commit index move here."""
         self._report_links()
         self._library.tick()
+        self._forget_other_terms()
+        self._greet_those_behind()
         self._report_links()
         self._is_forced = False
 
@@ -150,6 +158,25 @@ class Engine:
         log_index = self._append(content[1:], MEMBERSHIP)
         self._report_links()
         return log_index
+
+    def caught_up_by_snapshot(self, tag: str, log_index: int) -> None:
+        """`tag` holds durably all up to `log_index`, which a snapshot told it; the log goes on."""
+        if not self.is_leader or tag not in self._behind:
+            return
+        del self._behind[tag]
+        self._report_links()
+        self._sent_next[tag] = log_index + 1
+        answer = {"next_node_idx": log_index + 1, "reset": True, "success": True}
+        self._match[tag] = max(log_index, self._match.get(tag, 0))
+        self._library.deliver(tag, {"type": "next_node_idx", **answer})
+
+    def restart_at(self, log_index: int) -> None:
+        """A snapshot took the place of the log up to `log_index`, which is committed."""
+        assert not self.is_leader, "a leader has what it needs"
+        self._library.rebuild(commit_index=log_index)
+        self._reported.clear()
+        self._reported_learners.clear()
+        self._report_links()
 
     def set_link(self, tag: str, *, is_up: bool) -> None:
         """Note whether messages to `tag` can leave."""
@@ -267,8 +294,12 @@ class Engine:
             raise Fatal(f"the engine wants to send {kind}, which nobody asked for")
 
     def _queue_append(self, tag: str, message: dict[str, Any]) -> None:
-        assert not rules.carries_snapshot(message), "nothing is trimmed, so nothing is a snapshot"
+        assert not rules.carries_snapshot(message), "the library sees no log that begins late"
         self._forget_other_terms()
+        if message["prevLogIdx"] < self.journal.base_index:
+            self._behind.setdefault(tag, self._clock.monotonic())
+            self._hide(tag)
+            return
         self._sequence += 1
         entries = [self.journal.read(log_index) for _, log_index, _ in message["entries"]]
         if entries:
@@ -278,10 +309,7 @@ class Engine:
         size = sum(len(slot.content) for slot in entries)
         self._outbox_bytes[tag] = self._outbox_bytes.get(tag, 0) + size
         if self._is_congested(tag):
-            # The library sends all it has at once; a peer that is "away" it lets be.
-            self._report_learner(tag, is_up=False)
-            self._reported.discard(tag)
-            self._library.report(tag, is_up=False)
+            self._hide(tag)
 
     def _queue_acknowledgement(self, tag: str, message: dict[str, Any]) -> None:
         assert self._acknowledge is not None, "an acknowledgement answers an append"
@@ -309,13 +337,35 @@ class Engine:
         assert self.journal.last_index == before + 1 and self.journal.last_term == self.term
         return before + 1
 
+    def _hide(self, tag: str) -> None:
+        """The library sends all it has at once; a peer that is "away" it lets be."""
+        self._report_learner(tag, is_up=False)
+        self._reported.discard(tag)
+        self._library.report(tag, is_up=False)
+
+    def _greet_those_behind(self) -> None:
+        """While a snapshot is on its way its receiver hears that there is a leader."""
+        if not self.is_leader:
+            self._behind.clear()
+            return
+        now = self._clock.monotonic()
+        for tag, due in self._behind.items():
+            if now < due or tag not in self._up:
+                continue
+            self._behind[tag] = now + self._timing.heartbeat
+            self._sequence += 1
+            # Every log agrees at its very beginning, so this proves nothing and takes nothing.
+            start = {"prevLogIdx": rules.FIRST_INDEX, "prevLogTerm": 0, "entries": []}
+            greeting = {"type": "append_entries", "term": self.term, "commit_index": 0, **start}
+            self._send(tag, {**greeting, "sequence": self._sequence})
+
     def _is_congested(self, tag: str) -> bool:
         under_way = self._outbox_bytes.get(tag, 0) + self._queued_bytes(tag)
         return under_way > UNDER_WAY_BYTES_MAX
 
     def _forget_progress(self, tag: str) -> None:
         """Whoever comes under this tag next has nothing of what the one before had."""
-        for known in (self._match, self._sent_next, self._reset_floor):
+        for known in (self._match, self._sent_next, self._reset_floor, self._behind):
             known.pop(tag, None)
 
     def _forget_other_terms(self) -> None:
@@ -325,6 +375,7 @@ class Engine:
             self._match.clear()
             self._sent_next.clear()
             self._reset_floor.clear()
+            self._behind.clear()
 
     def _report_links(self) -> None:
         """Tell the library which peers are up; a node outside the configuration knows none.
@@ -337,7 +388,7 @@ class Engine:
             self._library.rebuild()
             self._reported.clear()
             self._reported_learners.clear()
-        up = {tag for tag in self._up if not self._is_congested(tag)}
+        up = {tag for tag in self._up - set(self._behind) if not self._is_congested(tag)}
         self._report_voters(up & self.others if self.is_voter else set())
         learners = up & self._library.learners() if self.is_leader else set()
         for tag in sorted(self._reported_learners - learners):

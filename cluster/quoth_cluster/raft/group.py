@@ -5,12 +5,13 @@ import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal, FateUnknown, NotProposed, NotReadable, TooLarge
-from quoth_cluster.log import Change, Member, MembershipChange, Vote
-from quoth_cluster.raft import membership
+from quoth_cluster.log import Change, Member, MembershipChange, Position, Vote
+from quoth_cluster.raft import membership, rules
 from quoth_cluster.raft.applier import Applier, StateMachine
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
 from quoth_cluster.raft.cycle import Cycle
@@ -24,8 +25,11 @@ from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import Rounds, count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.rules import RAFT_TYPES
+from quoth_cluster.raft.snapshot import Snapshots, adopt
+from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
 
+LOG_KEEP_SLOTS = 10_000  # kept behind the state, so that a node a little behind needs no snapshot
 RETRY_SECONDS = 0.1  # how long to wait for news before looking for a leader again
 
 log = logging.getLogger(__name__)
@@ -73,15 +77,20 @@ class RaftGroup:
         chance: Chance,
         contacts: Iterable[Contact] = (),
         make_links: Callable[..., Links] = Links,
+        snapshots: SnapshotStore | None = None,
+        log_keep_slots: int = LOG_KEEP_SLOTS,
     ) -> None:
         _check_state_fits_journal(machine.position.log_index, journal)
         self.identity = identity
         self.clock = clock
         self.timing = timing
         self._journal = journal
+        self._machine = machine
+        self._log_keep_slots = log_keep_slots
+        self._writer: ThreadPoolExecutor | None = None
         self._link_news = asyncio.Event()  # replaced whenever a link comes up or goes down
         self._contacts = list(contacts)
-        self._members_command_index = 0
+        self._members_command_index = machine.members_command_index
         self.links = make_links(
             identity,
             chance=chance,
@@ -93,7 +102,12 @@ class RaftGroup:
         )
         self._proposals = Proposals(identity.tag, chance=chance, refuse=self._refuse_proposal)
         self._applier = Applier(
-            journal, machine, self._proposals, clock=clock, on_membership=self._on_membership
+            journal,
+            machine,
+            self._proposals,
+            clock=clock,
+            on_membership=self._on_membership,
+            on_checkpoint=self._on_checkpoint,
         )
         self.engine = Engine(
             identity.tag,
@@ -112,11 +126,22 @@ class RaftGroup:
         self._leader_rounds = Rounds(self._confirm_leadership)
         self._reads = Rounds(self._ask_read_index)
         self._reconfiguration = Reconfiguration(self, self._cycle, self._applier, journal)
-        self._questions = Questions(self, self._calls, self._applier, self._reconfiguration)
+        self._snapshots = Snapshots(
+            self,
+            self._cycle,
+            self._calls,
+            journal,
+            snapshots or SnapshotStore(journal.folder.parent / "snapshots"),
+            chance=chance,
+        )
+        self._questions = Questions(
+            self, self._calls, self._applier, self._reconfiguration, self._snapshots
+        )
 
     async def run(self, *, disk: ThreadPoolExecutor, writer: ThreadPoolExecutor) -> None:
         """Take part until cancelled; the links must listen already. Raises what ends the node."""
         self._open_links()
+        self._writer = writer
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.links.run(), name="links")
@@ -126,6 +151,7 @@ class RaftGroup:
                 tasks.create_task(self._reads.run(), name="reads")
                 tasks.create_task(self._questions.run(), name="questions")
                 tasks.create_task(self._reconfiguration.run(), name="promotions")
+                tasks.create_task(self._snapshots.run(), name="snapshots")
         finally:
             self.engine.close()
 
@@ -215,9 +241,30 @@ class RaftGroup:
         mine = removed(self.identity.tag)
         return next((mine for trouble in said if mine in trouble), None)
 
-    def restore_members_command_index(self, command_index: int) -> None:
-        """What storage remembers of the last change of membership."""
-        self._members_command_index = max(self._members_command_index, command_index)
+    @property
+    def applied_index(self) -> int:
+        """How far the state of this node has come."""
+        return self._applier.applied.value
+
+    async def freeze_and_copy(self, store: SnapshotStore, name: str) -> Manifest:
+        """A snapshot of the state as it is now, copied into `store`."""
+        assert self._writer is not None, "the group runs"
+        frozen = await self._applier.freeze(self._writer)
+        try:
+            log_index = frozen.position.log_index
+            term = self._journal.term_at(log_index)
+            memberships = tuple(
+                pair for pair in self._journal.numbered_memberships() if pair[0] <= log_index
+            )
+            take = partial(store.take, frozen, name=name, term=term, memberships=memberships)
+            return await asyncio.get_running_loop().run_in_executor(None, take)
+        finally:
+            frozen.release()
+
+    async def install(self, manifest: Manifest, store: SnapshotStore) -> None:
+        """Replace state and log by a verified snapshot; a crash from here on is finished later."""
+        await self._cycle.run_between(partial(self._install, manifest, store))
+        self._open_links()
 
     async def confirm_leadership(self) -> int | None:
         """Join the next quorum round; the commit index then, or None."""
@@ -240,6 +287,25 @@ class RaftGroup:
             return
 
     # -- inside
+
+    async def _install(self, manifest: Manifest, store: SnapshotStore) -> None:
+        if not rules.accepts_snapshot(manifest.log_index, self.applied_index):
+            return  # the log got here first
+        assert self._writer is not None, "the group runs"
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, store.start_installing, manifest)
+        await self._applier.install(store.incoming, self._writer, term=manifest.term)
+        adopt(self._journal, manifest)
+        await loop.run_in_executor(None, store.installed)
+        self._members_command_index = self._machine.members_command_index
+        self.engine.restart_at(manifest.log_index)
+        log.info("went on from a snapshot at slot %d", manifest.log_index)
+
+    def _on_checkpoint(self, position: Position) -> None:
+        """What is applied durably is not needed in the log, but for those a little behind."""
+        needed = position.log_index - self._log_keep_slots
+        held = self._snapshots.held_index
+        self._cycle.trim_to(needed if held is None else min(needed, held))
 
     async def _propose_once(
         self, command: bytes, leader: str, term: int, *, seconds: float

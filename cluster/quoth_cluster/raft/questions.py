@@ -4,6 +4,7 @@
     read_index   the commit index, after a quorum round     (a follower reads what is current)
     applied      answers when a slot is applied here        (a save waits for replicas)
     membership   carries a change to the leader
+    snapshot     one step of a snapshot on its way            (`snapshot.py`)
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from quoth_cluster.raft.entry import MEMBERSHIP, unpack_membership
 from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.read_index import count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
+from quoth_cluster.raft.snapshot import Snapshots
 
 ANSWERING_MAX = 10_000  # questions being answered at once; more are not heard
 WAIT_SECONDS_MAX = 600.0
@@ -37,11 +39,13 @@ class Questions:
         calls: Calls,
         applier: Applier,
         reconfiguration: Reconfiguration,
+        snapshots: Snapshots,
     ) -> None:
         self._group = group
         self._calls = calls
         self._applier = applier
         self._reconfiguration = reconfiguration
+        self._snapshots = snapshots
         self._tasks: asyncio.TaskGroup | None = None
         self._answering = 0
 
@@ -64,6 +68,7 @@ class Questions:
             "read_index": self._read_index,
             "applied": self._applied,
             "membership": self._membership,
+            "snapshot": self._snapshots.on_message,
         }
         answer = answers.get(str(question))
         if answer is None or self._tasks is None or self._answering >= ANSWERING_MAX:

@@ -182,3 +182,13 @@ def _is_slot(entry: object) -> bool:
 
 def _is_consecutive(prev_index: int, entries: list[Any]) -> bool:
     return all(entry[1] == prev_index + 1 + at for at, entry in enumerate(entries))
+
+
+def accepts_snapshot(snapshot_index: int, applied_index: int) -> bool:
+    """Finding s2: no older state over newer; what was acknowledged would be taken back."""
+    return snapshot_index > applied_index
+
+
+def is_next_chunk(offset: object, have: int) -> bool:
+    """Finding s4: a chunk belongs exactly behind what is here, or two files are spliced."""
+    return type(offset) is int and offset == have

@@ -152,9 +152,11 @@ class Library:
         self._lend_time_and_chance()
         self._node.transferLeadership(Node(tag))
 
-    def rebuild(self) -> None:
-        """Start the library anew from the journal, which holds all it knows."""
+    def rebuild(self, *, commit_index: int = 0) -> None:
+        """Start the library anew from the journal, which holds all it needs."""
         self._node.destroy()
+        commit_index = max(commit_index, self._view.getRaftCommitIndex())
+        self._view = JournalView(self._journal, self._tag, commit_index=commit_index)
         self._make(set())
 
     def close(self) -> None:
@@ -241,7 +243,10 @@ class LibraryTransport(Transport):  # type: ignore[misc]
 
 
 class JournalView(JournalBase):  # type: ignore[misc]
-    """The journal in the library's words: (command, index, term), from the base on.
+    """The journal in the library's words: (command, index, term), from slot 1 on.
+
+    Slots that were dropped from the front show as nothing, of term 0: so the library never takes to
+    its own snapshots, and `engine.py` sees whom it cannot serve from the log.
 
     A change of membership that is not committed yet shows as the library's own kind, because the
     library must undo it if the slot is truncated. Once committed it is in force for good and shows
@@ -299,7 +304,7 @@ class JournalView(JournalBase):  # type: ignore[misc]
             self._fold()
 
     def deleteEntriesFrom(self, entryFrom: int) -> None:
-        first_dropped = self._journal.base_index + entryFrom
+        first_dropped = entryFrom + 1
         assert first_dropped > self._commit_index, "what is committed is never truncated"
         had_changes = self._journal.last_membership_index() >= first_dropped
         self._journal.truncate_from(first_dropped)
@@ -307,7 +312,7 @@ class JournalView(JournalBase):  # type: ignore[misc]
             self._fold()
 
     def __len__(self) -> int:
-        return self._journal.last_index - self._journal.base_index + 1
+        return self._journal.last_index
 
     def __getitem__(self, item: int | slice) -> Any:
         """Index and term are true; the content is a stand-in, but for a change still open.
@@ -315,15 +320,16 @@ class JournalView(JournalBase):  # type: ignore[misc]
         The library looks into a slot only to undo a change of membership. What it sends is read
         from the journal when it is sent.
         """
-        base = self._journal.base_index
         if isinstance(item, slice):
             start, stop, _ = item.indices(len(self))
             if stop < len(self):
                 stop = min(stop, start + REPLAY_SLOTS_MAX)  # it only applies them, as nothing
-            elif start > 0:
-                stop = self._journal.window_end(base + start) - base + 1
-            return [self._shown(base + at) for at in range(start, stop)]
-        return self._shown(base + (item if item >= 0 else len(self) + item))
+            elif start < self._journal.base_index:
+                stop = start + 1  # not here any more: one is enough to see who needs a snapshot
+            else:
+                stop = self._journal.window_end(start + 1)
+            return [self._shown(at + 1) for at in range(start, stop)]
+        return self._shown(item + 1 if item >= 0 else len(self) + item + 1)
 
     def _shown(self, log_index: int) -> tuple[bytes, int, int]:
         content = STAND_IN

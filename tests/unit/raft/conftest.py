@@ -1,20 +1,30 @@
-"""Links are tested on both event loops: a node runs on uvloop where there is one."""
+"""Three nodes for each story."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
-import uvloop
 
-LINKS = ("test_link.py", "test_tls.py")
+from quoth_cluster.log import Change, MembershipChange
+from quoth_cluster.raft.group import Contact
+from tests.unit.raft.running import PATIENCE, Running
 
 
-def pytest_asyncio_loop_factories(
-    item: pytest.Item,
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
-        "asyncio": asyncio.SelectorEventLoop
-    }
-    if item.path.name in LINKS:
-        factories["uvloop"] = uvloop.new_event_loop
-    return factories
+@pytest.fixture
+async def trio(tmp_path: Path) -> AsyncIterator[list[Running]]:
+    first = Running("A", tmp_path / "A")
+    await first.start()
+    await first.group.found(first.member)
+    nodes = [first]
+    for tag in "BC":
+        known = [Contact(other.tag, other.member.peer_address) for other in nodes]
+        node = Running(tag, tmp_path / tag, known)
+        await node.start()
+        add = MembershipChange(Change.ADD, node.promotable)
+        await first.group.change_membership(add, timeout_seconds=PATIENCE)
+        await node.group.until_promoted()
+        nodes.append(node)
+    yield nodes
+    for node in nodes:
+        if not node.task.done():
+            await node.stop()

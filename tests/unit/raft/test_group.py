@@ -1,119 +1,18 @@
 """Groups on loopback, in one process: real links, real journals, a plain state machine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.errors import MembershipRefused, NotProposed, NotReadable, TooLarge
-from quoth_cluster.log import Change, LogEntry, Member, MembershipChange, Position, Stepped, Vote
+from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft import reconfiguration
 from quoth_cluster.raft.door import Role
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
-from quoth_cluster.raft.group import Contact, RaftGroup
-from quoth_cluster.raft.journal import Journal
-from quoth_cluster.raft.link import Identity
-from quoth_cluster.raft.syncobj import Timing
-
-PATIENCE = 15.0
-
-
-class PlainMachine:
-    """Keeps commands in a list; forgets them at a restart, as memory does."""
-
-    def __init__(self) -> None:
-        self.position = Position()
-        self.commands: list[bytes] = []
-        self.count = 0
-
-    def apply(self, entries: Sequence[LogEntry]) -> list[tuple[Stepped, ...]]:
-        return [self._step(entry) for entry in entries]
-
-    def checkpoint(self) -> None:
-        return None
-
-    def _step(self, entry: LogEntry) -> tuple[Stepped, ...]:
-        if entry.membership is not None:
-            self.count += 1
-            return (Stepped(self.count, None),)
-        steps = []
-        for command in entry.commands:
-            self.count += 1
-            self.commands.append(command)
-            steps.append(Stepped(self.count, command))
-        return tuple(steps)
-
-
-class Running:
-    """One node of a group, that can be stopped and started again."""
-
-    def __init__(self, tag: str, folder: Path, contacts: Sequence[Contact] = ()) -> None:
-        self.tag = tag
-        self.folder = folder
-        self.contacts = contacts
-        self.port = 0
-        folder.mkdir()
-
-    async def start(self) -> None:
-        self.machine = PlainMachine()
-        self.journal = Journal.open(self.folder / "journal")
-        self.group = RaftGroup(
-            Identity("cluster", "main", self.tag),
-            self.journal,
-            self.machine,
-            timing=Timing(heartbeat=0.05, election_timeout_min=0.3, election_timeout_max=0.6),
-            clock=SystemClock(),
-            chance=SeededChance(ord(self.tag)),
-            contacts=self.contacts,
-        )
-        self.port = await self.group.links.listen("127.0.0.1", self.port)
-        self.threads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        disk, writer = self.threads
-        self.task = asyncio.create_task(self.group.run(disk=disk, writer=writer))
-
-    async def stop(self) -> None:
-        self.task.cancel()
-        await asyncio.wait([self.task])
-        for thread in self.threads:
-            thread.shutdown()
-        self.journal.close()
-
-    @property
-    def member(self) -> Member:
-        return Member(self.tag, f"http://127.0.0.1:1{self.tag}", f"127.0.0.1:{self.port}")
-
-    @property
-    def promotable(self) -> Member:
-        return replace(self.member, vote=Vote.PROMOTABLE)
-
-    async def propose(self, command: bytes) -> int:
-        applied = await self.group.propose(command, timeout_seconds=PATIENCE)
-        assert applied.outcome == command
-        return applied.command_index
-
-
-@pytest.fixture
-async def trio(tmp_path: Path) -> AsyncIterator[list[Running]]:
-    first = Running("A", tmp_path / "A")
-    await first.start()
-    await first.group.found(first.member)
-    nodes = [first]
-    for tag in "BC":
-        known = [Contact(other.tag, other.member.peer_address) for other in nodes]
-        node = Running(tag, tmp_path / tag, known)
-        await node.start()
-        add = MembershipChange(Change.ADD, node.promotable)
-        await first.group.change_membership(add, timeout_seconds=PATIENCE)
-        await node.group.until_promoted()
-        nodes.append(node)
-    yield nodes
-    for node in nodes:
-        if not node.task.done():
-            await node.stop()
+from quoth_cluster.raft.group import Contact
+from tests.unit.raft.running import PATIENCE, Running
 
 
 async def test_a_node_alone_leads_at_once(tmp_path: Path) -> None:

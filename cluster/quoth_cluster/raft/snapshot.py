@@ -1,0 +1,231 @@
+"""A state handed from the leader to a node that the log does not reach any more.
+
+    leader                                  the node behind
+    begin(term, manifest)               ->  what it has of it already, or: past it
+    chunk(file, offset, data, checksum) ->  what it has now
+    end                                 ->  verified, installed, durable
+
+The leader freezes its state between two entries, copies it beside its work, and sends the copy in
+numbered, checksummed chunks, one at a time. The receiver replaces its state only with files that
+are whole (findings s3, s4), only by newer state (s2), and finishes what it began after a crash
+(s5).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import google_crc32c
+
+from quoth_cluster.clock import Chance
+from quoth_cluster.errors import MalformedValue
+from quoth_cluster.raft import rules
+from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
+from quoth_cluster.raft.cycle import Cycle
+from quoth_cluster.raft.inside import Inside
+from quoth_cluster.raft.journal import Journal, Mark
+from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
+
+CHUNK_SECONDS = 10.0
+END_SECONDS = 120.0
+RETRY_SECONDS = 0.2
+
+log = logging.getLogger(__name__)
+Body = dict[str, Any]
+
+
+class Host(Inside, Protocol):
+    """What the group does for its snapshots."""
+
+    async def freeze_and_copy(self, store: SnapshotStore, name: str) -> Manifest:
+        """A manifest of the state as it is now, copied into the store."""
+
+    async def install(self, manifest: Manifest, store: SnapshotStore) -> None:
+        """Replace state and log by the verified incoming files of the store."""
+
+    @property
+    def applied_index(self) -> int:
+        """How far this node's state has come."""
+
+
+class Snapshots:
+    """Sends to those behind, receives from a leader."""
+
+    def __init__(
+        self,
+        host: Host,
+        cycle: Cycle,
+        calls: Calls,
+        journal: Journal,
+        store: SnapshotStore,
+        *,
+        chance: Chance,
+    ) -> None:
+        self._host = host
+        self._cycle = cycle
+        self._calls = calls
+        self._journal = journal
+        self._store = store
+        self._chance = chance
+        self._outgoing: Manifest | None = None
+        self._sending: set[str] = set()
+        self._taking = asyncio.Lock()
+        self._receiving = asyncio.Lock()
+        self._incoming: Manifest | None = None
+        self._have: list[int] = []  # bytes of each incoming file
+
+    @property
+    def held_index(self) -> int | None:
+        """The log behind a snapshot on its way is needed until it has arrived."""
+        return self._outgoing.log_index if self._outgoing and self._sending else None
+
+    # -- sending
+
+    async def run(self) -> None:
+        """As the leader, serve those behind; until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                for tag in self._host.engine.behind:
+                    if tag not in self._sending and self._host.links.is_up(tag):
+                        self._sending.add(tag)
+                        tasks.create_task(self._serve(tag), name=f"snapshot to {tag}")
+                await self._cycle.news(seconds=RETRY_SECONDS)
+
+    async def _serve(self, tag: str) -> None:
+        try:
+            log_index = await self._send_to(tag)
+        except (NotAsked, NoAnswer) as error:
+            log.info("the snapshot for node %s stopped: %s", tag, error)
+        else:
+            if log_index is not None:
+                engine = self._host.engine
+                arrived = log_index
+                await self._cycle.run_inside(lambda: engine.caught_up_by_snapshot(tag, arrived))
+                log.info("node %s has a snapshot up to slot %d", tag, arrived)
+        finally:
+            self._sending.discard(tag)
+
+    async def _send_to(self, tag: str) -> int | None:
+        """The slot that `tag` has come to, or None if it has to be tried again."""
+        manifest = await self._current()
+        engine = self._host.engine
+        begin = {"step": "begin", "term": engine.term, "manifest": manifest.pack()}
+        answer = await self._ask(tag, begin)
+        past = answer.get("past")
+        if isinstance(past, int):
+            return past
+        for number, file in enumerate(manifest.files):
+            offset = self._offset(answer, number)
+            while offset is not None and offset < file.size:
+                if tag not in engine.behind:
+                    return None
+                data = await self._in_thread(self._store.read, file, offset)
+                chunk = {"step": "chunk", "name": manifest.name, "file": number, "data": data}
+                checksum = google_crc32c.value(data)
+                answer = await self._ask(tag, {**chunk, "offset": offset, "checksum": checksum})
+                offset = self._offset(answer, number)
+            if offset is None:
+                log.info("node %s did not take a chunk: %s", tag, answer.get("refused"))
+                return None
+        end = {"step": "end", "name": manifest.name}
+        answer = await self._ask(tag, end, seconds=END_SECONDS)
+        if answer.get("installed") == manifest.log_index:
+            return manifest.log_index
+        log.info("node %s did not install the snapshot: %s", tag, answer.get("refused"))
+        return None
+
+    async def _current(self) -> Manifest:
+        """A snapshot from which this log goes on: the last one, or a new one."""
+        async with self._taking:
+            last = self._outgoing
+            if last is None or last.log_index < self._journal.base_index:
+                name = self._chance.uuid().hex
+                self._outgoing = await self._host.freeze_and_copy(self._store, name)
+                log.info("took a snapshot at slot %d", self._outgoing.log_index)
+            assert self._outgoing is not None
+            return self._outgoing
+
+    async def _ask(self, tag: str, body: Body, *, seconds: float = CHUNK_SECONDS) -> Body:
+        return await self._calls.ask(tag, "snapshot", body, timeout_seconds=seconds)
+
+    @staticmethod
+    def _offset(answer: Body, number: int) -> int | None:
+        have = answer.get("have")
+        if isinstance(have, list) and number < len(have) and isinstance(have[number], int):
+            return int(have[number])
+        return None
+
+    # -- receiving
+
+    async def on_message(self, message: Body) -> Body:
+        """Answer one step of a sender."""
+        steps: dict[str, Callable[[Body], Awaitable[Body]]] = {
+            "begin": self._on_begin,
+            "chunk": self._on_chunk,
+            "end": self._on_end,
+        }
+        step = steps.get(str(message.get("step")))
+        if step is None:
+            return {"refused": "an unknown step"}
+        async with self._receiving:
+            return await step(message)
+
+    async def _on_begin(self, message: Body) -> Body:
+        term, packed = message.get("term"), message.get("manifest")
+        if not isinstance(term, int) or not isinstance(packed, bytes):
+            return {"refused": "the message is malformed"}
+        if term < self._host.engine.term:
+            return {"refused": "a newer leader is known"}
+        try:
+            manifest = Manifest.unpack(packed)
+        except MalformedValue as error:
+            return {"refused": str(error)}
+        if not rules.accepts_snapshot(manifest.log_index, self._host.applied_index):
+            return {"past": self._host.applied_index}
+        self._have = await self._in_thread(self._store.begin, manifest)
+        self._incoming = manifest
+        return {"have": self._have}
+
+    async def _on_chunk(self, message: Body) -> Body:
+        manifest = self._incoming
+        if manifest is None or message.get("name") != manifest.name:
+            return {"refused": "another snapshot is expected"}
+        number, offset, data = message.get("file"), message.get("offset"), message.get("data")
+        is_named = isinstance(number, int) and 0 <= number < len(manifest.files)
+        if not is_named or not isinstance(data, bytes):
+            return {"refused": "the message is malformed"}
+        assert isinstance(number, int)
+        file = manifest.files[number]
+        fits = self._have[number] + len(data) <= file.size and len(data) > 0
+        is_sound = google_crc32c.value(data) == message.get("checksum")
+        # A chunk out of turn or damaged is answered with what is here, and so sent again (s4).
+        if rules.is_next_chunk(offset, self._have[number]) and fits and is_sound:
+            await self._in_thread(self._store.write, file, self._have[number], data)
+            self._have[number] += len(data)
+        return {"have": self._have}
+
+    async def _on_end(self, message: Body) -> Body:
+        manifest = self._incoming
+        if manifest is None or message.get("name") != manifest.name:
+            return {"refused": "another snapshot is expected"}
+        wrong = await self._in_thread(self._store.verify, manifest)
+        self._incoming = None
+        if wrong is not None:
+            return {"refused": wrong}
+        await self._host.install(manifest, self._store)
+        return {"installed": manifest.log_index}
+
+    @staticmethod
+    async def _in_thread(call: Callable[..., Any], *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(None, call, *arguments)
+
+
+def adopt(journal: Journal, manifest: Manifest) -> None:
+    """Let the log go on behind an installed snapshot; durable at return, and may be repeated."""
+    if manifest.log_index <= journal.base_index:
+        return
+    if journal.term_at(manifest.log_index) == manifest.term:
+        return  # the log holds that very slot: what comes behind it is still good
+    memberships = dict(manifest.memberships)
+    journal.reset(Mark(manifest.log_index, manifest.term), memberships)

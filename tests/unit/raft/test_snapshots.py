@@ -1,0 +1,189 @@
+"""A node that the log does not reach any more is given the state itself."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import pytest
+
+from quoth_cluster.errors import MalformedValue
+from quoth_cluster.log import Change, MembershipChange
+from quoth_cluster.raft import applier, snapshot_store
+from quoth_cluster.raft.group import Contact
+from quoth_cluster.raft.journal import Journal, Mark
+from quoth_cluster.raft.snapshot import Snapshots, adopt
+from quoth_cluster.raft.snapshot_store import Manifest, SnapshotFile, SnapshotStore
+from tests.unit.raft.running import PATIENCE, Running
+from tests.unit.raft.test_journal import slot
+
+
+@pytest.fixture
+async def short_memory(
+    trio: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[list[Running]]:
+    """Three nodes that keep next to nothing of their logs."""
+    monkeypatch.setattr(applier, "CHECKPOINT_SECONDS", 0.05)
+    for node in trio:
+        await node.stop()
+        node.segment_bytes, node.log_keep_slots = 2_000, 20
+        await node.start()
+    await trio[0].propose(b"settled")
+    yield trio
+
+
+async def write_until_trimmed(nodes: list[Running], beyond: int) -> None:
+    """Propose until every log of `nodes` begins behind `beyond`."""
+    number = 0
+    while min(node.journal.base_index for node in nodes) <= beyond:
+        number += 1
+        await nodes[0].propose(b"filling %d " % number + b"." * 100)
+        assert number < 20_000, "the log is never trimmed"
+
+
+async def settled(nodes: list[Running]) -> None:
+    for node in nodes:
+        await node.group.current(timeout_seconds=PATIENCE)
+    assert all(node.machine.commands == nodes[0].machine.commands for node in nodes)
+
+
+async def test_the_log_does_not_grow_for_ever(short_memory: list[Running]) -> None:
+    await write_until_trimmed(short_memory, 200)
+    files = len(list((short_memory[0].folder / "journal").iterdir()))
+    assert files < 30
+    for node in short_memory:
+        await node.stop()
+        await node.start()
+    await short_memory[1].propose(b"after a restart of all, with logs that begin late")
+    await settled(short_memory)
+
+
+async def test_a_node_long_away_is_given_the_state(short_memory: list[Running]) -> None:
+    *others, away = short_memory
+    last = away.group.status().applied_index
+    await away.stop()
+    await write_until_trimmed(others, last + 50)
+    await away.start()
+    await settled([*others, away])
+    assert away.journal.base_index > last, "it did not come by the log"
+    await away.propose(b"and goes on")
+    await away.stop()
+    await away.start()
+    await settled([*others, away])
+
+
+async def test_a_new_node_is_given_the_state_and_votes(
+    short_memory: list[Running], tmp_path: Path
+) -> None:
+    await write_until_trimmed(short_memory, 100)
+    contacts = [Contact(node.tag, node.member.peer_address) for node in short_memory]
+    fourth = Running("D", tmp_path / "D", contacts)
+    await fourth.start()
+    add = MembershipChange(Change.ADD, fourth.promotable)
+    await short_memory[0].group.change_membership(add, timeout_seconds=PATIENCE)
+    await fourth.group.until_promoted()
+    await settled([*short_memory, fourth])
+    assert set(fourth.group.members()) == set("ABCD")
+    assert fourth.group.status().members_command_index > 0
+    await fourth.stop()
+
+
+async def test_the_leader_goes_on_while_it_gives_its_state_away(
+    short_memory: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *others, away = short_memory
+    await away.stop()
+    await write_until_trimmed(others, 200)
+    monkeypatch.setattr(snapshot_store, "CHUNK_BYTES", 64)
+    await away.start()
+    written = 0
+    while away.journal.base_index < 200:
+        await others[0].propose(b"meanwhile %d" % written)
+        written += 1
+    assert written > 5, "many small chunks, and proposals between them"
+    await settled([*others, away])
+
+
+async def test_a_chunk_that_is_damaged_on_its_way_is_sent_again(
+    short_memory: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *others, away = short_memory
+    await away.stop()
+    await write_until_trimmed(others, 100)
+    monkeypatch.setattr(snapshot_store, "CHUNK_BYTES", 512)
+    answer, damaged = Snapshots.on_message, 0
+
+    async def hear_badly(self: Snapshots, message: dict[str, Any]) -> dict[str, Any]:
+        nonlocal damaged
+        if message["step"] == "chunk" and damaged < 5:
+            damaged += 1
+            message = {**message, "data": b"?" + message["data"][1:]}
+        return await answer(self, message)
+
+    monkeypatch.setattr(Snapshots, "on_message", hear_badly)
+    await away.start()
+    await settled([*others, away])
+    assert damaged == 5
+
+
+def manifest(*files: SnapshotFile, log_index: int = 40) -> Manifest:
+    return Manifest("name", log_index, 3, ((2, b"\x4d"),), files)
+
+
+FILE = SnapshotFile("group/data", 10, 0)
+
+
+def test_a_manifest_says_again_what_it_said() -> None:
+    assert Manifest.unpack(manifest(FILE).pack()) == manifest(FILE)
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../b", ""])
+def test_a_manifest_cannot_lead_out_of_its_folder(path: str) -> None:
+    with pytest.raises(MalformedValue):
+        Manifest.unpack(manifest(SnapshotFile(path, 1, 0)).pack())
+
+
+def test_only_whole_files_pass(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots")
+    store.open()
+    whole = SnapshotFile("group/data", 10, google_crc32c.value(b"0123456789"))
+    assert store.begin(manifest(whole)) == [0]
+    store.write(whole, 0, b"01234")
+    assert store.begin(manifest(whole)) == [5], "it goes on where it was"
+    store.write(whole, 5, b"56789")
+    assert store.verify(manifest(whole)) is None
+    store.write(whole, 9, b"x")
+    assert store.verify(manifest(whole)) is not None
+    assert store.begin(manifest(whole)) == [0], "and then it begins anew"
+
+
+def test_another_snapshot_does_not_go_on_where_the_first_was(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots")
+    store.open()
+    store.begin(manifest(FILE))
+    store.write(FILE, 0, b"01234")
+    assert store.begin(manifest(FILE, log_index=41)) == [0]
+
+
+def test_an_install_that_a_crash_interrupted_is_told_at_the_next_start(tmp_path: Path) -> None:
+    store = SnapshotStore(tmp_path / "snapshots")
+    assert store.open() is None
+    store.begin(manifest(FILE))
+    store.start_installing(manifest(FILE))
+    again = SnapshotStore(tmp_path / "snapshots")
+    assert again.open() == manifest(FILE)
+    again.installed()
+    assert SnapshotStore(tmp_path / "snapshots").open() is None
+
+
+def test_a_log_that_holds_the_slot_of_the_snapshot_keeps_what_is_behind_it(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "journal")
+    for log_index in range(2, 61):
+        journal.append(slot(log_index, term=3))
+    journal.sync()
+    adopt(journal, manifest())
+    assert (journal.base_index, journal.last_index) == (1, 60)
+    adopt(journal, Manifest("name", 50, 4, (), ()))
+    assert (journal.base, journal.last_index) == (Mark(50, 4), 50), "another history is dropped"
+    adopt(journal, Manifest("name", 50, 4, (), ()))
+    assert journal.last_index == 50, "and doing it twice is doing it once"
