@@ -23,7 +23,6 @@ from quoth_cluster.clock import Chance
 from quoth_cluster.raft.frame import (
     FRAME_BYTES_MAX,
     OPENING_BYTES_MAX,
-    length_of,
     pack_opening,
     read_frame,
 )
@@ -79,7 +78,7 @@ class Peer:
             packed = self.queue.popleft()
             self.queue_bytes -= len(packed)
             size += len(packed)
-            parts += (length_of(head, packed), head, packed)
+            parts += ((len(head) + len(packed)).to_bytes(4, "big"), head, packed)
         return b"".join(parts)
 
 
@@ -108,6 +107,7 @@ class Links:
         self._on_link = on_link
         self._refuses = refuses
         self._joined_index = joined_index
+        self._address = ""  # where this node is reached, for those whose log does not say so yet
         self._peers: dict[str, Peer] = {}
         self._incoming: dict[str, tuple[int, asyncio.StreamWriter]] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -159,6 +159,14 @@ class Links:
             peer.task.cancel()
         if peer is not None and peer.is_up:
             self._on_link(tag, False)
+
+    def advertise(self, address: str) -> None:
+        """Say where this node is reached, host:port, to those it opens a connection to."""
+        self._address = address
+
+    def callers(self) -> set[str]:
+        """Who holds a connection to this node."""
+        return set(self._incoming)
 
     def is_up(self, tag: str) -> bool:
         peer = self._peers.get(tag)
@@ -264,7 +272,7 @@ class Links:
         me = self._identity
         opening = {"v": VERSION, "cluster": me.cluster_id, "group": me.group}
         opening |= {"from": me.tag, "to": tag, "epoch": self._epoch}
-        opening |= {"joined": self._joined_index()}
+        opening |= {"joined": self._joined_index(), "address": self._address}
         writer.write(pack_opening(opening))
         answer = await read_frame(reader, OPENING_BYTES_MAX)
         newest = answer.get("epoch")
