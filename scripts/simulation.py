@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.simulator.bugs import BUGS, BY_NAME
+from tests.simulator.bugs import BUGS, BY_NAME, Bug, found_by
 from tests.simulator.world import Report, World
 
 ROOT = Path(__file__).parents[1]
@@ -125,17 +125,19 @@ def _hunt(options: argparse.Namespace) -> int:
     first = int(options.seeds.partition(":")[0])
     missed = 0
     print(f"{'planted bug':26} {'seeds':>5}  found by")
-    for bug in BUGS:
-        for number in range(1, SEEDS_FOR_A_BUG + 1):
-            report = World(first + number - 1, size=bug.nodes, bug=bug).run()
-            if report.violation is not None:
-                print(f"{bug.name:26} {number:5}  {report.violation[:90]}", flush=True)
-                break
-        else:
+    for bug in [BY_NAME[options.bug]] if options.bug else BUGS:
+        found = found_by(bug, _violation, range(first, first + SEEDS_FOR_A_BUG))
+        if found is None:
             missed += 1
             print(f"{bug.name:26} {'-':>5}  not found: {bug.story}", flush=True)
+        else:
+            print(f"{bug.name:26} {found.count:5}  {found.violation[:90]}", flush=True)
     print(f"{len(BUGS)} planted, {missed} not found")
     return 1 if missed else 0
+
+
+def _violation(seed: int, bug: Bug) -> str | None:
+    return World(seed, size=bug.nodes, bug=bug).run().violation
 
 
 def _commit() -> str:

@@ -5,7 +5,7 @@ force for one run only.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,6 +36,29 @@ class Bug:
     patches: tuple[tuple[Any, str, Any], ...]
     nodes: int = 3
     churns: bool = False  # it only shows when the membership changes
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a bug was found."""
+
+    seed: int
+    count: int  # of seeds it took
+    violation: str
+
+
+def without(bug: Bug) -> Bug:
+    """The same runs, with nothing planted in them."""
+    return replace(bug, patches=())
+
+
+def found_by(bug: Bug, run: Callable[[int, Bug], str | None], seeds: Iterable[int]) -> Found | None:
+    """The first of `seeds` that fails with the bug and not without it."""
+    for count, seed in enumerate(seeds, start=1):
+        violation = run(seed, bug)
+        if violation is not None and run(seed, without(bug)) is None:
+            return Found(seed, count, violation)
+    return None
 
 
 @contextmanager
@@ -157,17 +180,40 @@ async def _release_first(self: Cycle, disk: Any) -> None:
         self._tell_news()
 
 
-async def _apply_first(self: Cycle, disk: Any) -> None:
+async def _count_unsynced(self: Cycle, disk: Any) -> None:
+    """Appends may leave before the own sync; then the leader must not count itself yet."""
     loop = asyncio.get_running_loop()
     while True:
         await self._work_or_tick()
         self._step()
+        messages, self._engine._outbox = self._engine._outbox, []
+        late = [pair for pair in messages if pair[1]["type"] != "append_entries"]
+        for tag, message in messages:
+            if message["type"] == "append_entries":
+                self._send(tag, message)
         self._applier.committed(self._engine.commit_index)
         if self._journal.is_dirty:
-            await loop.run_in_executor(disk, self._journal.sync)
-        for tag, message in self._engine.take_messages():
+            syncing = loop.run_in_executor(disk, self._journal.sync)
+            while self._engine.is_leader and not syncing.done():
+                await asyncio.wait([syncing], timeout=0.005)
+                _take_acknowledgements(self)
+            await syncing
+        for tag, message in late:
             self._send(tag, message)
+        self._applier.committed(self._engine.commit_index)
         self._tell_news()
+
+
+def _take_acknowledgements(self: Cycle) -> None:
+    """While the disk works: only what does not touch the log."""
+    taken = [pair for pair in self._inbox if pair[1]["type"] == "next_node_idx"]
+    self._inbox = [pair for pair in self._inbox if pair[1]["type"] != "next_node_idx"]
+    for tag, message in taken:
+        self._engine.receive(tag, message)
+    matches = [self._engine.match_index(tag) for tag in self._engine.others]
+    counted = sorted([*matches, self._journal.last_index])[len(matches) // 2]
+    if self._engine.is_leader and self._journal.term_at(counted) == self._engine.term:
+        self._applier.committed(counted)
 
 
 # -- reads and answers
@@ -349,6 +395,7 @@ BUGS: tuple[Bug, ...] = (
         "stale-ack",
         "b: an acknowledgement of an earlier reign is counted",
         (rules, "is_stale", _no),
+        nodes=5,
     ),
     _bug(
         "not-sticky",
@@ -397,7 +444,11 @@ BUGS: tuple[Bug, ...] = (
         (Journal, "_make_replayed_durable", lambda self: None),
     ),
     _bug("release-first", "messages leave before the sync", (Cycle, "run", _release_first)),
-    _bug("apply-first", "a leader applies before its own sync", (Cycle, "run", _apply_first)),
+    _bug(
+        "own-unsynced-counted",
+        "a leader counts its own log before it is synced, and applies",
+        (Cycle, "run", _count_unsynced),
+    ),
     _bug(
         "all-committed-at-start",
         "d: all that is in the log after a restart counts as committed",

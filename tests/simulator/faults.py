@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from quoth_cluster.log import Change
 from tests.simulator.clients import Admins
 from tests.simulator.member import Node
+from tests.simulator.plots import believed_early, late_acks, leader_unsynced
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -42,6 +43,9 @@ class Faults:
             "disk fails": lambda: self._spoil(self._any(), is_full=False),
             "disk full": lambda: self._spoil(self._any(), is_full=True),
             "vote storm": self._vote_storm,
+            "late acks": lambda: late_acks(world),
+            "believed early": lambda: believed_early(world),
+            "leader unsynced": lambda: leader_unsynced(world),
         }
         assert set(self._mix) <= set(self._acts)
 

@@ -72,6 +72,7 @@ class Node:
         self.disk_seconds = 0.0  # how slow the disk is at the moment
         self.births = 0
         self.on_end: Callable[[Node], None] = lambda _node: None
+        self.on_turn_as_leader: Callable[[Node], None] = lambda _node: None
         self.on_removed: Callable[[Node], None] = lambda _node: None
         self.on_death: Callable[[Life], None] = lambda _life: None
         self._time = time
@@ -128,8 +129,10 @@ class Node:
         except Fatal as error:
             self._watch.fail(f"{self.tag} does not open its journal: {error}")
         self.disk.fuse = None
-        self._watch.attend(self.tag, journal)
-        self._live(journal)
+        try:
+            self._live(journal)
+        except Fatal as error:
+            self._watch.fail(f"{self.tag} does not start: {error}")
 
     def _live(self, journal: Journal) -> None:
         loop = NodeLoop(self._time, after_turn=self._after_turn, on_error=self._on_error)
@@ -145,6 +148,7 @@ class Node:
             contacts=self.contacts,
             make_links=partial(SimLinks, network=self._network, loop=loop),
         )
+        self._watch.attend(self.tag, journal, group.engine, SimClock(self._time), self._timing)
         links = group.links
         assert isinstance(links, SimLinks)
         links.listen_at(self.me.peer_address)
@@ -167,15 +171,15 @@ class Node:
                 self.stop()
                 return
 
-    def kill(self, *, power: bool = False) -> None:
-        """End the life in the middle of whatever it does."""
+    def kill(self, *, power: bool = False, fuse: int | None = None) -> None:
+        """End the life in the middle of whatever it does, after `fuse` more calls of its disk."""
         life = self.life
         assert life is not None
         self._trace("power" if power else "kill", self.tag)
         for worker in (life.disk_worker, life.writer):
             job = worker.unfinished_job()
-            if job is not None and self._dice.random() < 0.7:
-                self.disk.fuse = self._dice.randrange(5)
+            if job is not None and (fuse is not None or self._dice.random() < 0.7):
+                self.disk.fuse = self._dice.randrange(5) if fuse is None else fuse
                 with suppress(Interrupted, Fatal):
                     job()
                 self.disk.fuse = None
@@ -262,6 +266,8 @@ class Node:
             self._trace("stands", self.tag, *seen)
             if seen[1]:
                 self._watch.on_leader(self.tag, seen[0], life.journal)
+        if seen[1]:
+            self.on_turn_as_leader(self)
 
     def _on_apply(self, entry: LogEntry, state: State) -> None:
         self._trace("apply", self.tag, entry.log_index, entry.term, state.digest)

@@ -39,6 +39,9 @@ FAULTS = {  # name -> weight when it is part of the mix
     "disk fails": 3,
     "disk full": 2,
     "vote storm": 3,
+    "late acks": 4,
+    "believed early": 4,
+    "leader unsynced": 4,
 }
 
 
@@ -59,26 +62,27 @@ class Profile:
     limits: dict[tuple[Any, str], Any]
 
 
-def draw_profile(dice: random.Random, *, churns: bool = False) -> Profile:
-    """A mix from the seed; with `churns` the membership changes in any case."""
+def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
+    """A mix from the seed; `churns` says whether the membership changes, None leaves it open."""
     chosen = {name: weight for name, weight in FAULTS.items() if dice.random() < 0.5}
     limits: dict[tuple[Any, str], Any] = {
         (applier, "CHECKPOINT_SECONDS"): dice.choice([0.2, 1.0, 5.0]),
         (engine, "UNDER_WAY_BYTES_MAX"): dice.choice([1_000, 20_000, 8_000_000]),
-        (cycle, "ENTRIES_IN_FLIGHT_MAX"): dice.choice([1, 2, 2, 4]),
+        (cycle, "ENTRIES_IN_FLIGHT_MAX"): dice.choice([1, 2, 2, 4, 30]),
         (journal, "WINDOW_SLOTS_MAX"): dice.choice([2, 512, 512]),
         (journal, "CACHE_BYTES_MAX"): dice.choice([300, 16_000_000]),
         (proposals, "ENTRY_BYTES_SOFT_MAX"): dice.choice([30, 1_000_000]),
     }
+    draws_churn = dice.random() < 0.3
     return Profile(
         faults=chosen or dict(FAULTS),
         fault_seconds=dice.choice([0.15, 0.3, 0.6]),
         storm_seconds=dice.uniform(4.0, 8.0),
         timing=dice.choice([(0.1, 0.6, 1.2), (0.05, 0.2, 0.4)]),
-        clients=dice.choice([2, 3, 4]),
+        clients=dice.choice([2, 3, 4, 8]),
         keys=dice.choice([1, 2, 3]),
         think_seconds=dice.choice([0.01, 0.05, 0.2]),
-        churns=dice.random() < 0.3 or churns,
+        churns=draws_churn if churns is None else churns,
         stall_chance=dice.choice([0.0, 0.0, 0.002, 0.01]),
         segment_bytes=dice.choice([600, 3_000, 64_000_000]),
         limits=limits,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulator.bugs import BUGS, Bug
+from tests.simulator.bugs import BUGS, Bug, found_by
 from tests.simulator.history import ADD, CAS, PUT, READ, Operation, index_complaint
 from tests.simulator.history import search_complaint as search
 from tests.simulator.world import World
@@ -57,10 +57,12 @@ def test_the_same_seed_is_the_same_run_in_every_process() -> None:
     ids=lambda bug: bug.name,
 )
 def test_a_planted_bug_is_found(bug: Bug) -> None:
-    for seed in range(SEEDS_FOR_A_BUG):
-        if World(seed, size=bug.nodes, bug=bug).run().violation is not None:
-            return
-    pytest.fail(f"{bug.story}: not found within {SEEDS_FOR_A_BUG} seeds")
+    found = found_by(bug, violation, range(SEEDS_FOR_A_BUG))
+    assert found is not None, f"{bug.story}: not found within {SEEDS_FOR_A_BUG} seeds"
+
+
+def violation(seed: int, bug: Bug) -> str | None:
+    return World(seed, size=bug.nodes, bug=bug).run().violation
 
 
 def _python_path() -> str:

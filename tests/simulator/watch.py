@@ -4,15 +4,18 @@ The first slot of an index that anybody applies becomes history; from then on no
 another there, cut it off, or lead without it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgpack
 
+from quoth_cluster.clock import Clock
 from quoth_cluster.log import LogEntry, MembershipChange
+from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import Slot
 from quoth_cluster.raft.journal import Journal
-from tests.simulator.history import Operation, index_complaint, search_complaint
+from quoth_cluster.raft.syncobj import Timing
+from tests.simulator.history import NEVER, Operation, index_complaint, search_complaint
 from tests.simulator.registers import State
 from tests.simulator.virtual_time import Violation
 
@@ -52,8 +55,34 @@ class Watch:
 
     # -- logs
 
-    def attend(self, tag: str, journal: Journal) -> None:
-        """Look at every change of a journal."""
+    def attend(
+        self, tag: str, journal: Journal, engine: Engine, clock: Clock, timing: Timing
+    ) -> None:
+        """Look at every change of a journal, and at every vote."""
+        self._attend_log(tag, journal)
+        receive, set_term = engine.receive, journal.set_term
+        heard_at = -NEVER  # when this node last heard a leader of its term
+        asked: dict[str, object] = {}  # the message that is being handled
+
+        def watched_receive(peer: str, message: dict[str, Any]) -> None:
+            nonlocal heard_at, asked
+            asked = message
+            if message["type"] == "append_entries" and message["term"] >= engine.term:
+                heard_at = clock.monotonic()
+            receive(peer, message)
+            asked = {}
+
+        def watched_set_term(term: int, voted_for: str | None) -> None:
+            is_forced = asked.get("type") != "request_vote" or asked.get("forced")
+            ago = clock.monotonic() - heard_at
+            if not is_forced and voted_for is not None and ago < timing.election_timeout_min:
+                self.fail(f"{tag} votes for {voted_for}, {ago:.3f} s after it heard a leader")
+            set_term(term, voted_for)
+
+        engine.receive = watched_receive  # type: ignore[method-assign]
+        journal.set_term = watched_set_term  # type: ignore[method-assign]
+
+    def _attend_log(self, tag: str, journal: Journal) -> None:
         append, truncate = journal.append, journal.truncate_from
 
         def watched_append(slot: Slot) -> None:
@@ -89,6 +118,17 @@ class Watch:
             past = self.past[at]
             if journal.term_at(at) != past.entry.term:
                 self.fail(f"{tag} leads term {term} without committed slot {at}")
+
+    def on_matched(self, leader: Journal, tag: str, peer: Journal, matched: int) -> None:
+        """A leader counts `tag` up to slot `matched`: that must be there, durable and the same.
+
+        Unless the peer has moved on to a later term, whose leader may have cut it off.
+        """
+        if peer.current_term > leader.current_term:
+            return
+        if matched > peer.synced_index or peer.term_at(matched) != leader.term_at(matched):
+            term = leader.current_term
+            self.fail(f"the leader of term {term} counts slot {matched} at {tag}: not there")
 
     def on_apply(self, tag: str, entry: LogEntry, state: State) -> None:
         """`tag` applied `entry` and came to `state`."""
@@ -160,6 +200,3 @@ class Watch:
 def hash_of(content: bytes) -> int:
     """Equal for equal bytes, within one run."""
     return hash(content)
-
-
-Trace = Callable[..., None]

@@ -60,7 +60,7 @@ class World:
         self.size = size
         self.dice = random.Random(f"{seed}/{size}")
         self.bug = bug
-        self.profile: Profile = draw_profile(self.dice, churns=bool(bug and bug.churns))
+        self.profile: Profile = draw_profile(self.dice, churns=bug.churns if bug else None)
         self.time = Time()
         self.watch = Watch()
         self.trace_hash = 0
@@ -68,6 +68,7 @@ class World:
         self.is_calm = False
         self.removed: set[str] = set()  # tags whose removal is known to be done
         self._on_trace = on_trace
+        self._matched: dict[tuple[str, str], tuple[str, int, int]] = {}
         self.network = Network(self.time, self.dice, self.trace)
         self.nodes: dict[str, Node] = {}
         self.clients = Clients(self)
@@ -91,6 +92,7 @@ class World:
         )
         node.on_end = self._on_end
         node.on_removed = self._on_removed
+        node.on_turn_as_leader = self._on_turn_as_leader
         node.on_death = self.clients.on_death
         self.nodes[tag] = node
         return node
@@ -191,6 +193,19 @@ class World:
                 f"log {life.journal.last_index} commit {engine.commit_index} applied {applied}"
             )
         return "; ".join(parts) + f"; history {self.watch.last_index}"
+
+    def _on_turn_as_leader(self, leader: Node) -> None:
+        """What it newly counts at its peers must be true."""
+        assert leader.life is not None
+        engine = leader.life.group.engine
+        for tag in engine.others:
+            seen = (tag, engine.term, engine.match_index(tag))
+            if self._matched.get((leader.tag, tag)) == seen:
+                continue
+            self._matched[leader.tag, tag] = seen
+            peer = self.nodes[tag].life
+            if peer is not None and seen[2] > peer.journal.base_index:
+                self.watch.on_matched(leader.life.journal, tag, peer.journal, seen[2])
 
     def _on_removed(self, node: Node) -> None:
         if node.tag in self.members():
