@@ -169,6 +169,7 @@ async def _listen(config: NodeConfig, folder: NodeFolder, group: RaftGroup) -> M
         raise PortInUse(f"the peer port {wanted} cannot be used: {error.strerror}") from error
     if port != folder.record.peer_port:
         folder.save(replace(folder.record, peer_port=port))
+    group.links.advertise(config.peer_address(port))
     return Member(config.tag, config.url, config.peer_address(port))
 
 

@@ -325,6 +325,14 @@ class SimLinks:
 
     # -- what the group calls
 
+    def advertise(self, address: str) -> None:
+        """As `Links.advertise`."""
+        self._address = address
+
+    def callers(self) -> set[str]:
+        """As `Links.callers`."""
+        return set(self.incoming)
+
     async def run(self) -> None:
         self._runs = True
         for peer in list(self._peers.values()):

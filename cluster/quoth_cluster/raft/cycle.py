@@ -39,12 +39,15 @@ class Cycle:
         applier: Applier,
         *,
         send: Callable[[str, dict[str, Any]], bool],
+        on_configuration: Callable[[], None],
     ) -> None:
         self._engine = engine
         self._journal = journal
         self._proposals = proposals
         self._applier = applier
         self._send = send
+        self._on_configuration = on_configuration
+        self._moves_seen = journal.membership_moves
         self._inbox: list[tuple[str, dict[str, Any]]] = []
         self._todo: list[Callable[[], None]] = []
         self._between: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
@@ -110,6 +113,9 @@ class Cycle:
                 self._send(tag, message)
             self._applier.committed(min(self._engine.commit_index, self._journal.synced_index))
             self._tell_news()
+            if self._journal.membership_moves != self._moves_seen:
+                self._moves_seen = self._journal.membership_moves
+                self._on_configuration()
             if self._trim_index > self._journal.base_index:
                 self._journal.trim_to(min(self._trim_index, self._journal.synced_index))
             while self._between:

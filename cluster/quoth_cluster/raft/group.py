@@ -58,9 +58,9 @@ def _check_state_fits_journal(applied_index: int, journal: Journal) -> None:
         )
 
 
-def removed(tag: str) -> str:
+def removed(tag: str, joined_index: int) -> str:
     """What a node says to one that was a member and is none any more."""
-    return f"node {tag} was removed from the cluster"
+    return f"node {tag}, added at slot {joined_index}, was removed from the cluster"
 
 
 class RaftGroup:
@@ -120,7 +120,12 @@ class RaftGroup:
             queued_bytes=self.links.queued_bytes,
         )
         self._cycle = Cycle(
-            self.engine, journal, self._proposals, self._applier, send=self.links.send
+            self.engine,
+            journal,
+            self._proposals,
+            self._applier,
+            send=self.links.send,
+            on_configuration=self._open_links,
         )
         self._calls = Calls(self.links.send)
         self._leader_rounds = Rounds(self._confirm_leadership)
@@ -237,8 +242,11 @@ class RaftGroup:
 
     def removal(self) -> str | None:
         """What a peer says if this node was removed from the cluster, else None."""
+        joined_index = self._joined_index()
+        if not joined_index:
+            return None
         said = (self.links.trouble(tag) for tag in self.links.tags())
-        mine = removed(self.identity.tag)
+        mine = removed(self.identity.tag, joined_index)
         return next((mine for trouble in said if mine in trouble), None)
 
     @property
@@ -423,7 +431,9 @@ class RaftGroup:
             change = unpack_membership(content)
             if change.member.tag == tag and log_index <= applied:
                 removed_at = log_index if change.change is Change.REMOVE else 0
-        return removed(tag) if removed_at > joined_index else None
+        if removed_at <= joined_index:
+            return None
+        return removed(tag, joined_index) if joined_index else f"node {tag} is not added yet"
 
     def _joined_index(self) -> int:
         """The slot that last added this node, by its own log; 0 if it has none."""
@@ -437,14 +447,25 @@ class RaftGroup:
     def _on_membership(self, change: MembershipChange, command_index: int) -> None:
         self._members_command_index = command_index
         log.info("%s node %s", change.change, change.member.tag)
-        self._open_links()
+        self._open_links()  # to one that is removed it ends only now
 
     def _open_links(self) -> None:
-        wanted = {tag: member.peer_address for tag, member in self.members().items()}
+        """To everybody in the configuration, logged or applied, and to whoever speaks to this node.
+
+        An uncommitted removal may be undone by the very node it names.
+        """
+        numbered = self._journal.numbered_memberships()
+        applied = self._applier.applied.value
+        wanted: dict[str, str] = {}
+        for until in (applied, self._journal.last_index):
+            changes = [unpack_membership(c) for at, c in numbered if at <= until]
+            members = membership.fold(changes)
+            wanted |= {tag: member.peer_address for tag, member in members.items()}
         for contact in self._contacts if self.identity.tag not in wanted else []:
             wanted.setdefault(contact.tag, contact.peer_address)
         wanted.pop(self.identity.tag, None)
-        for tag in self.links.tags() - set(wanted):
+        removed_tags = {tag for tag in self.links.callers() if self._refuses(tag, 0)}
+        for tag in self.links.tags() - set(wanted) - (self.links.callers() - removed_tags):
             self.links.close(tag)
         for tag, address in wanted.items():
             self.links.open(tag, address)

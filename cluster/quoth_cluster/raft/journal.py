@@ -64,6 +64,7 @@ class Journal:
         self._lengths = array("Q")
         self._terms = array("Q")
         self._memberships: dict[int, bytes] = {}  # by index; those of dropped slots, too
+        self.membership_moves = 0  # grows whenever they change, by a slot more or fewer
         self._cache: OrderedDict[int, Slot] = OrderedDict()
         self._cache_bytes = 0
         self._has_new_file = False
@@ -221,6 +222,7 @@ class Journal:
         dropped = self._segments[:]
         self._forget_from(self.base.log_index + 1)
         self._memberships = dict(memberships)
+        self.membership_moves += 1
         self.base = base
         self.synced_index = base.log_index
         self._start_segment(anew=True)
@@ -269,11 +271,13 @@ class Journal:
         self._terms.append(slot.term)
         if slot.kind == MEMBERSHIP:
             self._memberships[slot.log_index] = slot.content
+            self.membership_moves += 1
 
     def _forget_from(self, log_index: int) -> None:
         at = log_index - self.base.log_index - 1
         for table in (self._numbers, self._offsets, self._lengths, self._terms):
             del table[at:]
+        self.membership_moves += self.last_membership_index() >= log_index
         for by_index in (self._memberships, self._cache):
             for stale in [index for index in by_index if index >= log_index]:
                 del by_index[stale]

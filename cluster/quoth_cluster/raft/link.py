@@ -317,6 +317,9 @@ class Links:
             if not refused:
                 tag = opening["from"]
                 self._replace(tag, opening["epoch"], writer)
+                if tag not in self._peers and opening["address"]:
+                    # The caller may lead and this log not know it yet: it must be answered.
+                    self.open(tag, opening["address"])
             await self._answer(opening, refused, writer)
             if refused:
                 return
@@ -383,8 +386,10 @@ class Links:
             return f"this is node {me.tag}"
         if self._server is None or not self._server.is_serving():
             return f"node {me.tag} is stopping"
-        joined = opening.get("joined")
-        if not isinstance(joined, int):
+        joined, address = opening.get("joined"), opening.get("address")
+        if not isinstance(joined, int) or not isinstance(address, str):
+            return "the opening is malformed"
+        if address and not address.rpartition(":")[2].isdigit():
             return "the opening is malformed"
         refused = self._refuses(tag, joined)
         if refused is None and tag in self._incoming and self._incoming[tag][0] >= epoch:

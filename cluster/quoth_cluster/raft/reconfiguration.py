@@ -152,6 +152,7 @@ class Reconfiguration:
 
     async def _reach(self, member: Member) -> None:
         links = self._group.links
+        was_open = member.tag in links.tags()
         links.open(member.tag, member.peer_address)
         clock = self._group.clock
         deadline = clock.monotonic() + LINK_SECONDS_MAX
@@ -159,7 +160,8 @@ class Reconfiguration:
             seconds = deadline - clock.monotonic()
             if seconds <= 0:
                 trouble = links.trouble(member.tag) or "no answer"
-                links.close(member.tag)
+                if not was_open:
+                    links.close(member.tag)
                 raise MembershipRefused(
                     f"node {member.tag} cannot be reached at {member.peer_address}: {trouble}"
                 )

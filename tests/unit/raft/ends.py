@@ -119,7 +119,7 @@ class Bare:
     async def introduce(self, **changes: Any) -> dict[str, Any]:
         """Send an opening from B to A; the answer."""
         opening = {"v": VERSION, "cluster": "cluster", "group": "main"}
-        opening |= {"from": "B", "to": "A", "epoch": 5_000, "joined": 7} | changes
+        opening |= {"from": "B", "to": "A", "epoch": 5_000, "joined": 7, "address": ""} | changes
         self.writer.write(pack_opening(opening))
         try:
             async with asyncio.timeout(SOON_SECONDS):

@@ -43,6 +43,7 @@ class Running:
             log_keep_slots=self.log_keep_slots,
         )
         self.port = await self.group.links.listen("127.0.0.1", self.port)
+        self.group.links.advertise(f"127.0.0.1:{self.port}")
         self.threads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         disk, writer = self.threads
         self.task = asyncio.create_task(self.group.run(disk=disk, writer=writer))
