@@ -14,11 +14,13 @@ from quoth_cluster.raft.entry import Slot, pack_membership
 from quoth_cluster.raft.group import Contact, RaftGroup
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.link import Identity
+from quoth_cluster.raft.snapshot import adopt
 from quoth_cluster.raft.syncobj import Timing
 from tests.simulator.disks import Interrupted, SimDisk
 from tests.simulator.network import Network, SimLinks
 from tests.simulator import registers
 from tests.simulator.registers import Registers, State, new_store
+from tests.simulator.snapshot_files import SimSnapshots
 from tests.simulator.virtual_time import (
     NodeLoop,
     SimChance,
@@ -61,12 +63,14 @@ class Node:
         dice: random.Random,
         timing: Timing,
         segment_bytes: int,
+        log_keep_slots: int,
         trace: Callable[..., None],
     ) -> None:
         self.tag = tag
         self.me = Member(tag, f"http://{tag}", f"{tag}:1")
         self.disk = SimDisk(dice)
         self.store = new_store()
+        self.snapshots = SimSnapshots()
         self.life: Life | None = None
         self.contacts: list[Contact] = []
         self.disk_seconds = 0.0  # how slow the disk is at the moment
@@ -81,6 +85,7 @@ class Node:
         self._dice = dice
         self._timing = timing
         self._segment_bytes = segment_bytes
+        self._log_keep_slots = log_keep_slots
         self._trace = trace
         self._seen: tuple[int, bool, str | None] = (0, False, None)
 
@@ -106,6 +111,7 @@ class Node:
         assert not self.is_up
         self.disk = SimDisk(self._dice)
         self.store = new_store()
+        self.snapshots = SimSnapshots()
         self.contacts = list(contacts)
         self._trace("wipe", self.tag)
 
@@ -118,9 +124,7 @@ class Node:
         self.disk.failures = 0
         self.disk.fuse = self._dice.randrange(12) if self._dice.random() < 0.05 else None
         try:
-            journal = Journal.open(
-                self._folder, disk=self.disk, segment_bytes=self._segment_bytes
-            )
+            journal = self._open_journal()
         except Interrupted:
             self._trace("died while opening", self.tag)
             self.disk.fuse = None
@@ -134,9 +138,20 @@ class Node:
         except Fatal as error:
             self._watch.fail(f"{self.tag} does not start: {error}")
 
+    def _open_journal(self) -> Journal:
+        """As the real node opens it: an install that a crash interrupted is finished."""
+        interrupted = self.snapshots.open()
+        if interrupted is not None:
+            self.store.install(self.snapshots.incoming.state)
+        journal = Journal.open(self._folder, disk=self.disk, segment_bytes=self._segment_bytes)
+        if interrupted is not None:
+            adopt(journal, interrupted)
+            self.snapshots.installed()
+        return journal
+
     def _live(self, journal: Journal) -> None:
         loop = NodeLoop(self._time, after_turn=self._after_turn, on_error=self._on_error)
-        machine = registers.Registers(self.store, self._on_apply)
+        machine = registers.Registers(self.store, self._on_apply, self._on_install)
         chance = SimChance(random.Random(self._dice.getrandbits(64)))
         group = RaftGroup(
             Identity(CLUSTER, GROUP, self.tag),
@@ -147,6 +162,8 @@ class Node:
             chance=chance,
             contacts=self.contacts,
             make_links=partial(SimLinks, network=self._network, loop=loop),
+            snapshots=self.snapshots,  # type: ignore[arg-type]
+            log_keep_slots=self._log_keep_slots,
         )
         self._watch.attend(self.tag, journal, group.engine, SimClock(self._time), self._timing)
         links = group.links
@@ -154,6 +171,7 @@ class Node:
         links.listen_at(self.me.peer_address)
         disk_worker = SimExecutor(self._time, loop, self._dice, self._sync_seconds)
         writer = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
+        loop.other_worker = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
         running = group.run(disk=disk_worker, writer=writer)  # type: ignore[arg-type]
         task = loop.create_task(running)
         self.life = Life(loop, journal, machine, group, links, disk_worker, writer, task)
@@ -187,6 +205,7 @@ class Node:
         if power:
             self.disk.lose_power()
             self.store.lose_power(self._dice)
+            self.snapshots.lose_power(self._dice)
 
     def stop(self) -> None:
         """End the life in good order; it takes a moment."""
@@ -272,6 +291,10 @@ class Node:
     def _on_apply(self, entry: LogEntry, state: State) -> None:
         self._trace("apply", self.tag, entry.log_index, entry.term, state.digest)
         self._watch.on_apply(self.tag, entry, state)
+
+    def _on_install(self, state: State) -> None:
+        self._trace("install", self.tag, state.position.log_index, state.digest)
+        self._watch.on_install(self.tag, state)
 
     def _on_error(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -9,7 +9,7 @@ as bytes, so nothing is shared.
 
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +32,11 @@ KNOCK_SECONDS = (0.0, 0.2, 0.6, 1.4, 3.0)  # when an opening that is not heard i
 class SortedTags(set[str]):
     """Tags whose difference comes in order, whatever their hashes are."""
 
-    def __sub__(self, other: object) -> list[str]:  # type: ignore[override]
-        return sorted(set.__sub__(self, other))  # type: ignore[operator]
+    def __sub__(self, other: object) -> "SortedTags":
+        return SortedTags(set.__sub__(self, other))  # type: ignore[operator]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(set.__iter__(self)))
 
 
 @dataclass(eq=False, slots=True)
@@ -184,14 +187,14 @@ class Network:
         epoch = peer.epoch
         opening = {"v": VERSION, "cluster": links.identity.cluster_id, "to": peer.tag}
         opening |= {"group": links.identity.group, "from": links.tag, "epoch": epoch}
-        opening |= {"joined": links.joined_index()}
+        opening |= {"joined": links.joined_index(), "address": links.address}
         refused = target.refusal(opening)
         if refused is not None:
             self.time.after(back, links.on_refused, peer, attempt, refused, loop=links.loop)
             return
         connection = Connection(links, target, epoch)
         self.connections.append(connection)
-        target.admit(links.tag, epoch, connection)
+        target.admit(links.tag, epoch, connection, links.address)
         self.time.after(back, links.on_opened, peer, attempt, connection, loop=links.loop)
 
     # -- messages
@@ -321,6 +324,7 @@ class SimLinks:
         self.joined_index = joined_index
         self._peers: dict[str, Peer] = {}
         self._runs = False
+        self.address = ""
         self._newest: dict[str, int] = {}  # the epoch that was heard last, of each peer
 
     # -- what the group calls
@@ -340,6 +344,7 @@ class SimLinks:
         await self.loop.create_future()
 
     def listen_at(self, address: str) -> None:
+        self.address = address
         self._network.listening[address] = self
 
     def open(self, tag: str, address: str) -> None:
@@ -383,6 +388,9 @@ class SimLinks:
     def tags(self) -> set[str]:
         return SortedTags(self._peers)
 
+    def callers(self) -> set[str]:
+        return SortedTags(self.incoming)
+
     def send(self, tag: str, message: dict[str, Any]) -> bool:
         peer = self._peers.get(tag)
         if peer is None or not peer.is_up or peer.connection is None or not self.loop.is_alive:
@@ -411,7 +419,7 @@ class SimLinks:
             return f"this is node {me.tag}"
         return self._refuses(opening["from"], opening["joined"])
 
-    def admit(self, tag: str, epoch: int, connection: Connection) -> None:
+    def admit(self, tag: str, epoch: int, connection: Connection, address: str) -> None:
         """As `Links._replace`: a newer epoch replaces an older, an older one is hung up on."""
         older = self.incoming.get(tag)
         if older is not None:
@@ -420,6 +428,9 @@ class SimLinks:
                 return
             self._network.close_there(older)
         self.incoming[tag] = connection
+        if tag not in self._peers and address:
+            # The caller may lead and this log not know it yet: it must be answered.
+            self.open(tag, address)
 
     def receive(self, tag: str, packed: bytes, epoch: int) -> None:
         if epoch < self._newest.get(tag, 0):

@@ -59,6 +59,7 @@ class Profile:
     churns: bool
     stall_chance: float
     segment_bytes: int
+    log_keep_slots: int
     limits: dict[tuple[Any, str], Any]
 
 
@@ -85,6 +86,7 @@ def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
         churns=draws_churn if churns is None else churns,
         stall_chance=dice.choice([0.0, 0.0, 0.002, 0.01]),
         segment_bytes=dice.choice([600, 3_000, 64_000_000]),
+        log_keep_slots=dice.choice([0, 5, 20, 10_000]),
         limits=limits,
     )
 

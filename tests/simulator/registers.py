@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgpack
 
-from quoth_cluster.log import Change, LogEntry, Member, Position, Stepped
+from quoth_cluster.log import Change, LogEntry, Member, Position, Stepped, Vote
 
 PUT, CAS, ADD = "put", "cas", "add"
 
@@ -38,6 +38,26 @@ class State:
     digest: int  # of all that was applied, in order
     registers: dict[str, Value]
     members: dict[str, Member]
+    members_command_index: int = 0
+
+    def pack(self) -> bytes:
+        """All of it, as a snapshot."""
+        position = [self.position.log_index, self.position.command_index]
+        registers = [[key, value.value, value.command_index] for key, value in self.registers.items()]
+        members = [[m.tag, m.url, m.peer_address, m.vote.value] for m in self.members.values()]
+        parts = [position, self.digest, registers, members, self.members_command_index]
+        return bytes(msgpack.packb(parts))
+
+    @staticmethod
+    def unpack(data: bytes) -> "State":
+        position, digest, registers, members, members_command_index = msgpack.unpackb(data)
+        return State(
+            Position(*position),
+            digest,
+            {key: Value(value, at) for key, value, at in registers},
+            {tag: Member(tag, url, address, Vote(vote)) for tag, url, address, vote in members},
+            members_command_index,
+        )
 
 
 EMPTY = State(Position(1, 0), 0, {}, {})
@@ -54,6 +74,25 @@ class Store:
     def lose_power(self, dice: random.Random) -> None:
         self.commits = [dice.choice(self.commits)]
 
+    def install(self, state: State) -> None:
+        """Go on with another state; durable."""
+        self.commits = [state]
+        self.position = state.position
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenState:
+    """A state as the snapshots hold it. Nothing in it changes, so nothing need be held."""
+
+    state: State
+
+    @property
+    def position(self) -> Position:
+        return self.state.position
+
+    def release(self) -> None:
+        return None
+
 
 def new_store() -> Store:
     return Store([EMPTY], Position())
@@ -62,9 +101,15 @@ def new_store() -> Store:
 class Registers:
     """One life of the state machine. Fulfils `StateMachine`."""
 
-    def __init__(self, store: Store, on_apply: Callable[[LogEntry, State], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_apply: Callable[[LogEntry, State], None],
+        on_install: Callable[[State], None],
+    ) -> None:
         self._store = store
         self._on_apply = on_apply
+        self._on_install = on_install
         self.skips_what_it_has = True  # for planted bugs
 
     @property
@@ -101,6 +146,17 @@ class Registers:
         del self._store.commits[:-1]
         self._store.position = self.state.position
 
+    @property
+    def members_command_index(self) -> int:
+        return self.state.members_command_index
+
+    def freeze(self) -> "FrozenState":
+        return FrozenState(self.state)
+
+    def install(self, copy: "FrozenState") -> None:
+        self._store.install(copy.state)
+        self._on_install(copy.state)
+
     def _replayed_from(self, entry: LogEntry) -> int:
         log_index, command_index = getattr(self, "_replayed", (0, 0))
         if log_index == entry.log_index - 1:
@@ -113,9 +169,11 @@ class Registers:
         is_known = self.skips_what_it_has and entry.log_index <= state.position.log_index
         registers = state.registers if is_known or not entry.commands else dict(state.registers)
         members, digest = state.members, state.digest
+        members_command_index = state.members_command_index
         steps = []
         if entry.membership is not None:
             command_index += 1
+            members_command_index = command_index
             steps.append(Stepped(command_index, None))
             members = dict(members)
             member = entry.membership.member
@@ -130,7 +188,7 @@ class Registers:
             steps.append(Stepped(command_index, outcome))
         if not is_known:
             position = Position(entry.log_index, command_index)
-            state = State(position, digest, registers, members)
+            state = State(position, digest, registers, members, members_command_index)
             self._on_apply(entry, state)
         return tuple(steps), command_index, state
 

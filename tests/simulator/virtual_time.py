@@ -126,6 +126,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         self._tasks: list[SimTask] = []
         self._after_turn = after_turn
         self._on_error = on_error
+        self.other_worker: SimExecutor | None = None  # who takes what names no executor
 
     def next_number(self) -> int:
         return self._time.next_number()
@@ -237,10 +238,12 @@ class NodeLoop(asyncio.AbstractEventLoop):
         return task
 
     def run_in_executor(  # type: ignore[override]
-        self, executor: "SimExecutor", func: Callable[..., object], *args: object
+        self, executor: "SimExecutor | None", func: Callable[..., object], *args: object
     ) -> asyncio.Future[Any]:
         future = self.create_future()
-        executor.enqueue(func, args, future)
+        worker = executor or self.other_worker
+        assert worker is not None
+        worker.enqueue(func, args, future)
         return future
 
     def get_debug(self) -> bool:

@@ -157,6 +157,17 @@ class Watch:
                 self.fail(f"command {uid} is in slot {at}, and {self.never[uid]}")
             self.committed_at[uid] = at
 
+    def on_install(self, tag: str, state: State) -> None:
+        """`tag` was given a state: it must be what history came to there."""
+        at = state.position.log_index
+        self.applied_most[tag] = max(at, self.applied_most.get(tag, 0))
+        past = self.past.get(at)
+        if past is None or (past.digest, past.command_index) != (
+            state.digest,
+            state.position.command_index,
+        ):
+            self.fail(f"{tag} installs {state} at slot {at}, where history came to {past}")
+
     # -- answers
 
     def on_not_proposed(self, uid: int, told: str) -> None:

@@ -88,6 +88,7 @@ class World:
             dice=self.dice,
             timing=Timing(*self.profile.timing),
             segment_bytes=self.profile.segment_bytes,
+            log_keep_slots=self.profile.log_keep_slots,
             trace=self.trace,
         )
         node.on_end = self._on_end
