@@ -11,6 +11,9 @@ from quoth_cluster.store.environment import ReadTxn, WriteTxn
 from quoth_cluster.store.schema import DATABASE, LEFT_FOLDER
 
 NAME_BYTES_MAX = 512
+SETTINGS_BYTES_MAX = 64 * 1024
+# Each takes 64 GiB of address space and two file descriptors on every node, whether used or not.
+DATABASES_MAX = 256
 _ID = re.compile(r"[A-Za-z0-9+/_=-]{1,64}")  # nothing that separates parts of a change vector
 MAIN_GROUP = "main"
 
@@ -54,6 +57,12 @@ def create(
         return Refused(Refusal.DATABASE_EXISTS, message)
     if not 0 < len(command.name.encode()) <= NAME_BYTES_MAX:
         return Refused(Refusal.INVALID, f"A database name has 1 to {NAME_BYTES_MAX} bytes.")
+    if len(command.settings) > SETTINGS_BYTES_MAX:
+        message = f"The settings of a database are at most {SETTINGS_BYTES_MAX} bytes."
+        return Refused(Refusal.INVALID, message)
+    if sum(1 for _ in txn.scan(keys.DATABASES)) >= DATABASES_MAX:
+        message = f"A cluster holds at most {DATABASES_MAX} databases: delete one first."
+        return Refused(Refusal.INVALID, message)
     ids = (command.database_id, command.topology_id, command.cluster_transaction_id)
     if not all(_ID.fullmatch(text) for text in ids):
         return Refused(Refusal.INVALID, f"The ids of a database are base64, these are not: {ids}")

@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+import resource
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
@@ -85,6 +86,7 @@ def _innermost(error: BaseException) -> BaseException:
 async def _run(
     config: NodeConfig, folder: NodeFolder, ready: Callable[[str], None], stack: AsyncExitStack
 ) -> None:
+    _allow_many_files()
     clock, chance = SystemClock(), SeededChance()
     disk = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="journal"))
     snapshots = SnapshotStore(folder.path / SNAPSHOTS_NAME)
@@ -134,6 +136,12 @@ async def _run(
         log.info("node %s is ready at %s", config.tag, config.url)
         ready(config.url)
         await asyncio.get_running_loop().create_future()
+
+
+def _allow_many_files() -> None:
+    """Databases, segments and connections each hold descriptors; take what the system grants."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _plan(

@@ -1,10 +1,11 @@
 """Databases and members of the group, and the folders that databases leave behind."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from quoth_cluster import documents
+from quoth_cluster import databases, documents
 from quoth_cluster.commands import (
     Command,
     CreateDatabase,
@@ -298,3 +299,19 @@ def test_a_full_map_stops_the_machine_and_names_the_folder(tmp_path: Path) -> No
     log = [LogEntry(log_index, 1, (batch,)) for log_index in range(2, applied.log_index + 1)]
     assert all(stepped.outcome is None for (stepped,) in machine.apply(log))
     machine.close()
+
+
+def test_databases_and_their_settings_have_a_limit(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one, the command that no node can carry out any more would stop them all for good."""
+    monkeypatch.setattr(databases, "DATABASES_MAX", 3)
+    assert isinstance(story.run(create("two")), DatabaseCreated)
+    assert isinstance(story.run(create("three")), DatabaseCreated)
+    refused = story.run(create("four"))
+    assert isinstance(refused, Refused) and "at most 3 databases" in refused.message
+    story.run(DeleteDatabases(("two",), hard=True))
+    assert isinstance(story.run(create("four")), DatabaseCreated)
+    large = replace(create("large"), settings=b"{" + b" " * databases.SETTINGS_BYTES_MAX + b"}")
+    refused = story.run(large)
+    assert isinstance(refused, Refused) and "settings" in refused.message
