@@ -69,7 +69,6 @@ class Store:
 
     commits: list[State]
     position: Position
-    applied_most: int = 0  # the highest slot ever applied here; never goes back
 
     def lose_power(self, dice: random.Random) -> None:
         self.commits = [dice.choice(self.commits)]
@@ -110,6 +109,7 @@ class Registers:
         self._store = store
         self._on_apply = on_apply
         self._on_install = on_install
+        self._replayed = store.position  # how far this life has come
         self.skips_what_it_has = True  # for planted bugs
 
     @property
@@ -138,13 +138,13 @@ class Registers:
         if state is not self.state:
             self._store.commits.append(state)
         if entries:
-            self._store.applied_most = max(self._store.applied_most, entries[-1].log_index)
-        self._replayed = (entries[-1].log_index, command_index) if entries else (0, 0)
+            self._replayed = Position(entries[-1].log_index, command_index)
         return answers
 
     def checkpoint(self) -> None:
+        # A replay may not have come to what the database holds already.
         del self._store.commits[:-1]
-        self._store.position = self.state.position
+        self._store.position = self._replayed
 
     @property
     def members_command_index(self) -> int:
@@ -155,13 +155,12 @@ class Registers:
 
     def install(self, copy: "FrozenState") -> None:
         self._store.install(copy.state)
+        self._replayed = copy.state.position
         self._on_install(copy.state)
 
     def _replayed_from(self, entry: LogEntry) -> int:
-        log_index, command_index = getattr(self, "_replayed", (0, 0))
-        if log_index == entry.log_index - 1:
-            return int(command_index)
-        return self._store.position.command_index
+        assert entry.log_index == max(self._replayed.log_index, 1) + 1, "a replay leaves nothing out"
+        return self._replayed.command_index
 
     def _step(
         self, entry: LogEntry, command_index: int, state: State

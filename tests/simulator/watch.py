@@ -124,7 +124,7 @@ class Watch:
 
         Unless the peer has moved on to a later term, whose leader may have cut it off.
         """
-        if peer.current_term > leader.current_term:
+        if peer.current_term > leader.current_term or matched < leader.base_index:
             return
         if matched > peer.synced_index or peer.term_at(matched) != leader.term_at(matched):
             term = leader.current_term
