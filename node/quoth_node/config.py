@@ -29,11 +29,14 @@ def require(holds: bool, otherwise: str) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RaftConfig:
-    """The timing of the log. Invariant: an election outlasts three heartbeats."""
+    """The timing and the keeping of the log. Invariant: an election outlasts three heartbeats."""
 
     heartbeat_ms: int = 100
     election_timeout_ms_min: int = 600
     election_timeout_ms_max: int = 1_200
+    checkpoint_ms: int = 5_000  # how much of the log a restart replays
+    log_keep_slots: int = 10_000  # what is kept for nodes a little behind; others get a snapshot
+    log_segment_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:
         for entry in fields(self):

@@ -1,6 +1,6 @@
 """How a new node comes into a cluster: it asks who is there, listens, then asks to be added.
 
-Both steps can be repeated: a node that was added and did not live to see it goes on where it was.
+All steps can be repeated: a node that was added and did not live to see it is added anew.
 """
 
 from dataclasses import dataclass
@@ -40,22 +40,34 @@ async def ask_to_join(url: str) -> JoinInfo:
     return JoinInfo(cluster_id, contacts, members)
 
 
-def check_join(info: JoinInfo, me: Member, *, known_cluster_id: str | None) -> bool:
-    """Whether `me` still has to be added. Raises NotDone if it never can be."""
+def takes_place(info: JoinInfo, me: Member, *, known_cluster_id: str | None) -> bool:
+    """Whether the cluster has a node of this name and place, whose data this one does not have.
+
+    It lost its disk, or never had the log: what it acknowledged and voted for is forgotten, so it
+    comes back as a new node. Raises NotDone if it cannot join at all.
+    """
     if known_cluster_id not in (None, info.cluster_id):
         raise NotDone(
             f"this data folder belongs to cluster {known_cluster_id}, and the node to join is of "
             f"cluster {info.cluster_id}"
         )
-    for member in info.members:
-        if member.tag == me.tag:
-            if (member.url, member.peer_address) == (me.url, me.peer_address):
-                return False
-            raise NotDone(
-                f"the cluster has a node {me.tag} already, at {member.url}: choose another tag, or "
-                f"remove that one first (quoth cluster remove {me.tag})"
-            )
-    return True
+    former = next((member for member in info.members if member.tag == me.tag), None)
+    if former is not None and former.url != me.url:
+        raise NotDone(
+            f"the cluster has a node {me.tag} already, at {former.url}: choose another tag, or "
+            f"remove that one first (quoth cluster remove {me.tag})"
+        )
+    return former is not None
+
+
+async def remove_former(url: str, me: Member) -> None:
+    """Ask the cluster to forget the node whose place this one takes. Raises NotDone."""
+    await call_node(
+        "DELETE",
+        f"{url.rstrip('/')}/admin/cluster/node",
+        parameters={"nodeTag": me.tag},
+        timeout_seconds=ADD_SECONDS_MAX,
+    )
 
 
 async def add_me(url: str, me: Member) -> None:

@@ -30,7 +30,7 @@ from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
-from quoth_node.joining import JoinInfo, add_me, ask_to_join, check_join
+from quoth_node.joining import JoinInfo, add_me, ask_to_join, remove_former, takes_place
 
 JOURNAL_NAME = "journal"
 STATE_NAME = "state"
@@ -94,7 +94,8 @@ async def _run(
     if interrupted is not None:
         log.info("a snapshot was being installed: going on with it")
         replace_state(folder.path / STATE_NAME, snapshots.incoming)
-    journal = Journal.open(folder.path / JOURNAL_NAME)
+    segment_bytes = config.raft.log_segment_bytes
+    journal = Journal.open(folder.path / JOURNAL_NAME, segment_bytes=segment_bytes)
     stack.callback(journal.close)
     if interrupted is not None:
         adopt(journal, interrupted)
@@ -113,6 +114,8 @@ async def _run(
         contacts=start.contacts,
         make_links=partial(Links, tls=config.tls),
         snapshots=snapshots,
+        log_keep_slots=config.raft.log_keep_slots,
+        checkpoint_seconds=config.raft.checkpoint_ms / 1_000,
     )
     me = await _listen(config, folder, group)
     _check_addresses(group, me)
@@ -211,8 +214,13 @@ async def _become_member(start: Start, group: RaftGroup, me: Member, *, asks: bo
             await group.elect_now()  # alone: there is nobody to wait for
         return
     info = await _ask_until_answered(start.join_url, seconds=JOIN_SECONDS_MAX)
-    if check_join(info, me, known_cluster_id=start.cluster_id) and asks:
-        await add_me(start.join_url, me)
+    comes_back = takes_place(info, me, known_cluster_id=start.cluster_id)
+    if not asks:
+        return
+    if comes_back:
+        log.info("node %s comes back without its data, as a new node", me.tag)
+        await remove_former(start.join_url, me)
+    await add_me(start.join_url, me)
 
 
 async def _ask_until_answered(url: str, *, seconds: float) -> JoinInfo:

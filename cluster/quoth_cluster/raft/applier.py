@@ -59,6 +59,7 @@ class Applier:
         clock: Clock,
         on_membership: Callable[[MembershipChange, int], None],
         on_checkpoint: Callable[[Position], None],
+        checkpoint_seconds: float | None = None,
     ) -> None:
         position = machine.position
         applied_index = max(position.log_index, BASE_INDEX)
@@ -71,6 +72,7 @@ class Applier:
         self._clock = clock
         self._on_membership = on_membership
         self._on_checkpoint = on_checkpoint
+        self._checkpoint_seconds = checkpoint_seconds or CHECKPOINT_SECONDS
         self._applying = asyncio.Lock()  # held while the state machine is at work
         self._committed = applied_index
         self._wake = asyncio.Event()
@@ -94,7 +96,7 @@ class Applier:
                 async with self._applying:
                     if self.applied.value < self._committed:
                         await self._apply_window(loop, writer)
-                    if self._clock.monotonic() - saved_at > CHECKPOINT_SECONDS:
+                    if self._clock.monotonic() - saved_at > self._checkpoint_seconds:
                         await loop.run_in_executor(writer, self._machine.checkpoint)
                         saved_at, saved_index = self._clock.monotonic(), self.applied.value
                         self._on_checkpoint(self._machine.position)

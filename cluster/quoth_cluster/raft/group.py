@@ -79,6 +79,7 @@ class RaftGroup:
         make_links: Callable[..., Links] = Links,
         snapshots: SnapshotStore | None = None,
         log_keep_slots: int = LOG_KEEP_SLOTS,
+        checkpoint_seconds: float | None = None,
     ) -> None:
         _check_state_fits_journal(machine.position.log_index, journal)
         self.identity = identity
@@ -108,6 +109,7 @@ class RaftGroup:
             clock=clock,
             on_membership=self._on_membership,
             on_checkpoint=self._on_checkpoint,
+            checkpoint_seconds=checkpoint_seconds,
         )
         self.engine = Engine(
             identity.tag,
