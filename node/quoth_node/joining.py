@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quoth_cluster.log import Member
-from quoth_cluster.raft.group import Contact
+from quoth_cluster.raft.neighbours import Contact
 from quoth_node.admin import call_node
 from quoth_node.errors import NotDone
 

@@ -18,9 +18,10 @@ from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.errors import Fatal, NotReadable
 from quoth_cluster.log import Member
 from quoth_cluster.machine import Machine
-from quoth_cluster.raft.group import Contact, RaftGroup
+from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.link import Identity, Links
+from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.snapshot import adopt
 from quoth_cluster.raft.snapshot_store import SnapshotStore
 from quoth_cluster.raft.syncobj import Timing

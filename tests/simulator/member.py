@@ -6,19 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from quoth_cluster.errors import ClusterError, Fatal
 from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
 from quoth_cluster.raft.entry import Slot, pack_membership
-from quoth_cluster.raft.group import Contact, RaftGroup
+from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.link import Identity
+from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.snapshot import adopt
 from quoth_cluster.raft.syncobj import Timing
-from tests.simulator.disks import Interrupted, SimDisk
-from tests.simulator.network import Network, SimLinks
 from tests.simulator import registers
+from tests.simulator.disks import Interrupted, SimDisk
+from tests.simulator.links import SimLinks
+from tests.simulator.network import Network
 from tests.simulator.registers import Registers, State, new_store
 from tests.simulator.snapshot_files import SimSnapshots
 from tests.simulator.virtual_time import (
@@ -156,17 +158,17 @@ class Node:
         group = RaftGroup(
             Identity(CLUSTER, GROUP, self.tag),
             journal,
-            machine,
+            cast(Any, machine),  # its snapshots are values, not files
             timing=self._timing,
             clock=SimClock(self._time),
             chance=chance,
             contacts=self.contacts,
-            make_links=partial(SimLinks, network=self._network, loop=loop),
+            make_links=cast(Any, partial(SimLinks, network=self._network, loop=loop)),
             snapshots=self.snapshots,  # type: ignore[arg-type]
             log_keep_slots=self._log_keep_slots,
         )
         self._watch.attend(self.tag, journal, group.engine, SimClock(self._time), self._timing)
-        links = group.links
+        links: object = group.links
         assert isinstance(links, SimLinks)
         links.listen_at(self.me.peer_address)
         disk_worker = SimExecutor(self._time, loop, self._dice, self._sync_seconds)

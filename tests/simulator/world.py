@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quoth_cluster.log import Change
-from quoth_cluster.raft.group import Contact
+from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.syncobj import Timing
 from tests.simulator.bugs import Bug, planted
 from tests.simulator.clients import Clients

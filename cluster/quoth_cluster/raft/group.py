@@ -4,13 +4,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal, FateUnknown, NotProposed, NotReadable, TooLarge
-from quoth_cluster.log import Change, Member, MembershipChange, Position, Vote
+from quoth_cluster.log import Member, MembershipChange, Position, Vote
 from quoth_cluster.raft import membership, rules
 from quoth_cluster.raft.applier import Applier, StateMachine
 from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
@@ -20,6 +19,7 @@ from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal, unpack_membership
 from quoth_cluster.raft.journal import BASE_INDEX, Journal
 from quoth_cluster.raft.link import Identity, Links
+from quoth_cluster.raft.neighbours import Contact, Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import Rounds, count_yes
@@ -35,14 +35,6 @@ RETRY_SECONDS = 0.1  # how long to wait for news before looking for a leader aga
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """A peer to talk to before this node is a member, and so before the log names it."""
-
-    tag: str
-    peer_address: str
-
-
 def _check_state_fits_journal(applied_index: int, journal: Journal) -> None:
     """The log reaches from the state on. Raises Fatal."""
     wiping = "Wipe this node's folder and let it join again."
@@ -56,11 +48,6 @@ def _check_state_fits_journal(applied_index: int, journal: Journal) -> None:
             f"{journal.folder} begins behind slot {journal.base_index}, and the state ends at slot "
             f"{applied_index}: the state was lost or replaced. {wiping}"
         )
-
-
-def removed(tag: str, joined_index: int) -> str:
-    """What a node says to one that was a member and is none any more."""
-    return f"node {tag}, added at slot {joined_index}, was removed from the cluster"
 
 
 class RaftGroup:
@@ -90,7 +77,9 @@ class RaftGroup:
         self._log_keep_slots = log_keep_slots
         self._writer: ThreadPoolExecutor | None = None
         self._link_news = asyncio.Event()  # replaced whenever a link comes up or goes down
-        self._contacts = list(contacts)
+        self._neighbours = Neighbours(
+            identity.tag, journal, contacts, applied_index=lambda: self.applied_index
+        )
         self._members_command_index = machine.members_command_index
         self.links = make_links(
             identity,
@@ -98,8 +87,8 @@ class RaftGroup:
             epoch=clock.now_micros(),
             on_message=self._on_message,
             on_link=self._on_link,
-            refuses=self._refuses,
-            joined_index=self._joined_index,
+            refuses=self._neighbours.refuses,
+            joined_index=self._neighbours.joined_index,
         )
         self._proposals = Proposals(identity.tag, chance=chance, refuse=self._refuse_proposal)
         self._applier = Applier(
@@ -115,7 +104,7 @@ class RaftGroup:
             identity.tag,
             journal,
             applied_index=machine.position.log_index,
-            contacts=[contact.tag for contact in self._contacts],
+            contacts=[contact.tag for contact in self._neighbours.contacts],
             timing=timing,
             clock=clock,
             chance=chance,
@@ -130,17 +119,16 @@ class RaftGroup:
             on_configuration=self._open_links,
         )
         self._calls = Calls(self.links.send)
+        store = snapshots or SnapshotStore(journal.folder.parent / "snapshots")
+        self._make_parts(store, chance)
+
+    def _make_parts(self, store: SnapshotStore, chance: Chance) -> None:
+        """What works behind the door, once links, engine and cycle are there."""
+        journal = self._journal
         self._leader_rounds = Rounds(self._confirm_leadership)
         self._reads = Rounds(self._ask_read_index)
         self._reconfiguration = Reconfiguration(self, self._cycle, self._applier, journal)
-        self._snapshots = Snapshots(
-            self,
-            self._cycle,
-            self._calls,
-            journal,
-            snapshots or SnapshotStore(journal.folder.parent / "snapshots"),
-            chance=chance,
-        )
+        self._snapshots = Snapshots(self, self._cycle, self._calls, journal, store, chance=chance)
         self._questions = Questions(
             self, self._calls, self._applier, self._reconfiguration, self._snapshots
         )
@@ -244,12 +232,7 @@ class RaftGroup:
 
     def removal(self) -> str | None:
         """What a peer says if this node was removed from the cluster, else None."""
-        joined_index = self._joined_index()
-        if not joined_index:
-            return None
-        said = (self.links.trouble(tag) for tag in self.links.tags())
-        mine = removed(self.identity.tag, joined_index)
-        return next((mine for trouble in said if mine in trouble), None)
+        return self._neighbours.removal(self.links)
 
     @property
     def applied_index(self) -> int:
@@ -421,56 +404,13 @@ class RaftGroup:
         self._link_news = asyncio.Event()
         self._cycle.wake()
 
-    def _refuses(self, tag: str, joined_index: int) -> str | None:
-        """Why `tag`, which was last added at `joined_index` by its own log, is not heard.
-
-        Only what is applied counts: an uncommitted removal may be truncated by the very node it
-        names. And a node that was added again, which this one has not heard of yet, knows better.
-        """
-        applied = self._applier.applied.value
-        removed_at = 0
-        for log_index, content in self._journal.numbered_memberships():
-            change = unpack_membership(content)
-            if change.member.tag == tag and log_index <= applied:
-                removed_at = log_index if change.change is Change.REMOVE else 0
-        if removed_at <= joined_index:
-            return None
-        return removed(tag, joined_index) if joined_index else f"node {tag} is not added yet"
-
-    def _joined_index(self) -> int:
-        """The slot that last added this node, by its own log; 0 if it has none."""
-        joined = 0
-        for log_index, content in self._journal.numbered_memberships():
-            change = unpack_membership(content)
-            if change.member.tag == self.identity.tag and change.change is Change.ADD:
-                joined = log_index
-        return joined
-
     def _on_membership(self, change: MembershipChange, command_index: int) -> None:
         self._members_command_index = command_index
         log.info("%s node %s", change.change, change.member.tag)
         self._open_links()  # to one that is removed it ends only now
 
     def _open_links(self) -> None:
-        """To everybody in the configuration, logged or applied, and to whoever speaks to this node.
-
-        An uncommitted removal may be undone by the very node it names.
-        """
-        numbered = self._journal.numbered_memberships()
-        applied = self._applier.applied.value
-        wanted: dict[str, str] = {}
-        for until in (applied, self._journal.last_index):
-            changes = [unpack_membership(c) for at, c in numbered if at <= until]
-            members = membership.fold(changes)
-            wanted |= {tag: member.peer_address for tag, member in members.items()}
-        for contact in self._contacts if self.identity.tag not in wanted else []:
-            wanted.setdefault(contact.tag, contact.peer_address)
-        wanted.pop(self.identity.tag, None)
-        removed_tags = {tag for tag in self.links.callers() if self._refuses(tag, 0)}
-        for tag in self.links.tags() - set(wanted) - (self.links.callers() - removed_tags):
-            self.links.close(tag)
-        for tag, address in wanted.items():
-            self.links.open(tag, address)
+        self._neighbours.open_links(self.links)
 
     def _role(self) -> Role:
         if not self.engine.is_member:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from quoth_cluster.log import Change, MembershipChange
-from quoth_cluster.raft.group import Contact
+from quoth_cluster.raft.neighbours import Contact
 from tests.unit.raft.running import PATIENCE, Running
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.log import Member, Vote
-from quoth_cluster.raft.group import LOG_KEEP_SLOTS, Contact, RaftGroup
+from quoth_cluster.raft.group import LOG_KEEP_SLOTS, RaftGroup
 from quoth_cluster.raft.journal import SEGMENT_BYTES, Journal
 from quoth_cluster.raft.link import Identity
+from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.syncobj import Timing
 from tests.unit.raft.plain_machine import PlainMachine
 

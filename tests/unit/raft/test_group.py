@@ -11,7 +11,7 @@ from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft import reconfiguration
 from quoth_cluster.raft.door import Role
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
-from quoth_cluster.raft.group import Contact
+from quoth_cluster.raft.neighbours import Contact
 from tests.unit.raft.running import PATIENCE, Running
 
 

@@ -10,8 +10,8 @@ import pytest
 from quoth_cluster.errors import MalformedValue
 from quoth_cluster.log import Change, MembershipChange
 from quoth_cluster.raft import applier, snapshot_store
-from quoth_cluster.raft.group import Contact
 from quoth_cluster.raft.journal import Journal, Mark
+from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.snapshot import Snapshots, adopt
 from quoth_cluster.raft.snapshot_store import Manifest, SnapshotFile, SnapshotStore
 from tests.unit.raft.running import PATIENCE, Running
