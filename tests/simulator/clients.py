@@ -1,4 +1,4 @@
-"""Virtual clients: they write, read, wait for replicas, change the membership, and keep a record."""
+"""Virtual clients: they write, read, wait for replicas, change the membership; all is noted."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -122,16 +122,11 @@ class Clients:
         self._world.watch.operations.append(operation)
         client.operation, client.life = operation, life
         work = self._read if verb == READ else self._write
-        start = partial(self._start, client, life, partial(work, client, life, operation, patience))
+        start = partial(self._start, life, partial(work, client, life, operation, patience))
         time.after(self._world.dice.uniform(0.0, 0.002), start, loop=life.loop)
         time.after(patience + 0.5, self._give_up, client, operation)
 
-    def _start(
-        self,
-        client: Client,
-        life: Life,
-        work: Callable[[], Coroutine[Any, Any, None]],
-    ) -> None:
+    def _start(self, life: Life, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         life.loop.create_task(work()).add_done_callback(self._seen_done)
 
     def _seen_done(self, task: asyncio.Task[None]) -> None:
@@ -204,7 +199,7 @@ class Clients:
         elif roll < 0.2 and (nodes := world.up()):
             other = world.dice.choice(nodes).life
             assert other is not None
-            start = partial(self._start, None, other, partial(self._own, other, command_index))
+            start = partial(self._start, other, partial(self._own, other, command_index))
             world.time.after(0.001, start, loop=other.loop)
 
     async def _own(self, life: Life, command_index: int) -> None:
@@ -213,7 +208,9 @@ class Clients:
             if there < command_index:
                 self._world.watch.fail(f"command {command_index} was waited for; {there} is there")
 
-    async def _read(self, client: Client, life: Life, operation: Operation, patience: float) -> None:
+    async def _read(
+        self, client: Client, life: Life, operation: Operation, patience: float
+    ) -> None:
         try:
             await life.group.current(timeout_seconds=patience)
         except NotReadable:

@@ -171,8 +171,8 @@ class Faults:
         source, target = self._two()
         leader = self._world.leader()
         if leader is not None and self._dice.random() < 0.5:
-            pair = [leader.tag, self._dice.choice([t for t in self._world.nodes if t != leader.tag])]
-            source, target = self._dice.sample(pair, 2)
+            others = [tag for tag in self._world.nodes if tag != leader.tag]
+            source, target = self._dice.sample([leader.tag, self._dice.choice(others)], 2)
         self._world.network.cut(source, target)
         self._heal_later()
 

@@ -17,31 +17,42 @@ WAITS_MAX = 300
 def late_acks(world: "World") -> None:
     """Acknowledgements of one reign arrive in a later one of the same leader (finding b).
 
-    The leader and one follower go on alone, then hear nothing of each other; the others elect
-    another leader, which then falls asleep, and the old one may win again.
+    The leader and one follower go on alone for a moment, then the follower falls asleep, its last
+    acknowledgements still on their way. The others elect another leader, which falls asleep in its
+    turn; the old one wins again, by votes of those who cannot stand against it.
     """
     leader = world.leader()
-    if leader is None:
+    if leader is None or len(world.up()) < 5:
         return
-    dice, network = world.dice, world.network
-    others = [tag for tag in world.nodes if tag != leader.tag]
-    friend = dice.choice(others)
-    longest = world.profile.timing[2]
-    network.stall(friend, leader.tag, 4.5 * longest)
-    world.time.after(0.15, network.stall, leader.tag, friend, 4.5 * longest)
+    network, longest = world.network, world.profile.timing[2]
+    others = [node for node in world.up() if node is not leader]
+    friend = world.dice.choice(others)
+    others.remove(friend)
+    network.stall(friend.tag, leader.tag, 4.5 * longest)
     for other in others:
-        if other != friend:
-            network.cut(leader.tag, other)
-            network.cut(other, leader.tag)
+        network.cut(leader.tag, other.tag)
+        network.cut(other.tag, leader.tag)
+    world.time.after(0.15, _put_to_sleep, world, friend, 4.5 * longest + 0.3)
     world.time.after(1.5 * longest, network.heal)
-    world.time.after(2.0 * longest, _put_to_sleep, world, leader.tag, 1.8 * longest)
+    world.time.after(2.0 * longest, _put_new_leader_to_sleep, world, leader, others)
 
 
-def _put_to_sleep(world: "World", but: str, seconds: float) -> None:
+def _put_new_leader_to_sleep(world: "World", old: Node, others: list[Node]) -> None:
     leader = world.leader()
-    if leader is not None and leader.tag != but:
-        leader.pause()
-        world.time.after(seconds, leader.resume)
+    if leader not in others or world.is_calm:
+        return
+    _put_to_sleep(world, leader, 2.5 * world.profile.timing[2])
+    awake = [node for node in others if node is not leader]
+    for one in awake:
+        for other in awake:
+            if one is not other:
+                world.network.cut(one.tag, other.tag)
+
+
+def _put_to_sleep(world: "World", node: Node, seconds: float) -> None:
+    if not world.is_calm:
+        node.pause()
+        world.time.after(seconds, node.resume)
 
 
 def believed_early(world: "World") -> None:

@@ -43,7 +43,7 @@ class State:
     def pack(self) -> bytes:
         """All of it, as a snapshot."""
         position = [self.position.log_index, self.position.command_index]
-        registers = [[key, value.value, value.command_index] for key, value in self.registers.items()]
+        registers = [[key, held.value, held.command_index] for key, held in self.registers.items()]
         members = [[m.tag, m.url, m.peer_address, m.vote.value] for m in self.members.values()]
         parts = [position, self.digest, registers, members, self.members_command_index]
         return bytes(msgpack.packb(parts))
@@ -117,10 +117,6 @@ class Registers:
         return self._store.position
 
     @property
-    def members_command_index(self) -> int:
-        return 0  # no story asks when the members last changed
-
-    @property
     def state(self) -> State:
         """What a reader sees: the last commit."""
         return self._store.commits[-1]
@@ -159,7 +155,8 @@ class Registers:
         self._on_install(copy.state)
 
     def _replayed_from(self, entry: LogEntry) -> int:
-        assert entry.log_index == max(self._replayed.log_index, 1) + 1, "a replay leaves nothing out"
+        expected = max(self._replayed.log_index, 1) + 1
+        assert entry.log_index == expected, "a replay leaves nothing out"
         return self._replayed.command_index
 
     def _step(

@@ -10,7 +10,7 @@ import random
 from asyncio import events as asyncio_events
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 READY_MAX = 100_000  # callbacks of one moment; more are a loop that never rests
@@ -49,7 +49,7 @@ class SimTask(asyncio.Task[Any]):
 
     def __init__(self, coro: Coroutine[Any, Any, Any], *, loop: "NodeLoop") -> None:
         self.number = loop.next_number()
-        super().__init__(coro, loop=loop)  # type: ignore[arg-type]
+        super().__init__(coro, loop=cast(Any, loop))
 
     def __hash__(self) -> int:
         return self.number
@@ -108,7 +108,7 @@ class Time:
         self.now = max(self.now, moment)
 
 
-class NodeLoop(asyncio.AbstractEventLoop):
+class NodeLoop:
     """What asyncio needs of a loop, for one life of one node."""
 
     def __init__(
@@ -144,7 +144,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         self.run_ready()
 
     def run_ready(self) -> None:
-        asyncio_events._set_running_loop(self)
+        asyncio_events._set_running_loop(cast(Any, self))
         try:
             ready = self._ready
             count = 0
@@ -173,7 +173,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         """Never run again. What is left of the tasks is unwound, deaf and dumb."""
         self.is_alive = False
         self._late.clear()
-        asyncio_events._set_running_loop(self)
+        asyncio_events._set_running_loop(cast(Any, self))
         try:
             for _ in range(100):
                 waiting = [task for task in self._tasks if not task.done()]
@@ -200,14 +200,14 @@ class NodeLoop(asyncio.AbstractEventLoop):
     def time(self) -> float:
         return self._time.now
 
-    def call_soon(  # type: ignore[override]
+    def call_soon(
         self, callback: Callable[..., object], *args: object, context: object = None
     ) -> Handle:
         handle = Handle(self._time.now, callback, args, self)
         self._ready.append(handle)
         return handle
 
-    def call_later(  # type: ignore[override]
+    def call_later(
         self,
         delay: float,
         callback: Callable[..., object],
@@ -216,7 +216,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
     ) -> Handle:
         return self._time.at(self._time.now + delay, callback, *args, loop=self)
 
-    def call_at(  # type: ignore[override]
+    def call_at(
         self,
         when: float,
         callback: Callable[..., object],
@@ -226,9 +226,9 @@ class NodeLoop(asyncio.AbstractEventLoop):
         return self._time.at(when, callback, *args, loop=self)
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=cast(Any, self))
 
-    def create_task(  # type: ignore[override]
+    def create_task(
         self, coro: Coroutine[Any, Any, Any], *, name: str | None = None, context: object = None
     ) -> SimTask:
         task = SimTask(coro, loop=self)
@@ -237,7 +237,7 @@ class NodeLoop(asyncio.AbstractEventLoop):
         self._tasks.append(task)
         return task
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(
         self, executor: "SimExecutor | None", func: Callable[..., object], *args: object
     ) -> asyncio.Future[Any]:
         future = self.create_future()

@@ -79,7 +79,7 @@ class Watch:
                 self.fail(f"{tag} votes for {voted_for}, {ago:.3f} s after it heard a leader")
             set_term(term, voted_for)
 
-        engine.receive = watched_receive  # type: ignore[method-assign]
+        engine.receive = watched_receive  # type: ignore[method-assign, assignment]
         journal.set_term = watched_set_term  # type: ignore[method-assign]
 
     def _attend_log(self, tag: str, journal: Journal) -> None:
