@@ -205,6 +205,9 @@ class Engine:
         trimmed = rules.skip_what_matches(message, self.journal, commit_index=self.commit_index)
         self._heard_at = self._clock.monotonic()
         self._acknowledge = (message["sequence"], trimmed.acknowledge_index)
+        if trimmed.truncate_from is not None:
+            # Not left to the library: it sees no more than a window of the log at a time.
+            self._library.truncate_from(trimmed.truncate_from)
         self._library.deliver(tag, trimmed.message)
         self._acknowledge = None
         assert trimmed.acknowledge_index is None or (

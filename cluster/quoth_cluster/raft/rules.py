@@ -50,6 +50,7 @@ class Trimmed:
 
     message: dict[str, Any]
     acknowledge_index: int | None  # proven equal to the leader's log up to here; None: not at all
+    truncate_from: int | None = None  # from here on this log is of another history
 
 
 def skip_what_matches(message: Message, log: LogView, *, commit_index: int) -> Trimmed:
@@ -87,7 +88,8 @@ def skip_what_matches(message: Message, log: LogView, *, commit_index: int) -> T
         entries=fresh,
         commit_index=clamp_commit(message["commit_index"], proven),
     )
-    return Trimmed(trimmed, proven)
+    conflict = fresh[0][1] if fresh and fresh[0][1] <= log.last_index else None
+    return Trimmed(trimmed, proven, conflict)
 
 
 def clamp_commit(leader_commit_index: int, proven_index: int) -> int:

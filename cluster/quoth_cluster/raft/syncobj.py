@@ -152,6 +152,10 @@ class Library:
         self._lend_time_and_chance()
         self._node.transferLeadership(Node(tag))
 
+    def truncate_from(self, log_index: int) -> None:
+        """Drop the slots from `log_index` on, of which none is committed."""
+        self._view.deleteEntriesFrom(log_index - 1)
+
     def rebuild(self, *, commit_index: int = 0) -> None:
         """Start the library anew from the journal, which holds all it needs."""
         self._node.destroy()

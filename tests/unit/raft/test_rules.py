@@ -59,7 +59,7 @@ def test_c_only_a_true_conflict_cuts() -> None:
     trimmed = rules.skip_what_matches(append((1, 0), [1, 1, 3]), log, commit_index=3)
     assert [entry[1:] for entry in trimmed.message["entries"]] == [[4, 3]]
     assert (trimmed.message["prevLogIdx"], trimmed.message["prevLogTerm"]) == (3, 1)
-    assert trimmed.acknowledge_index == 4
+    assert trimmed.acknowledge_index == 4 and trimmed.truncate_from == 4
 
 
 def test_c_a_conflict_with_what_is_committed_stops_the_node() -> None:
