@@ -121,7 +121,7 @@ class Applier:
             self.commands.advance(position.command_index)
             self.applied.advance(position.log_index)
             self.applied_term = max(self.applied_term, term)
-            self._proposals.on_term_applied(term)
+            self._proposals.on_snapshot(term)
 
     async def _apply_window(
         self, loop: asyncio.AbstractEventLoop, writer: ThreadPoolExecutor

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from quoth_cluster.clock import Chance
-from quoth_cluster.errors import Busy, NotProposed
+from quoth_cluster.errors import Busy, FateUnknown, NotProposed
 from quoth_cluster.raft.door import Applied
 from quoth_cluster.raft.entry import ENTRY_BYTES_SOFT_MAX, Proposal
 
@@ -94,6 +94,18 @@ class Proposals:
         for proposal_id, pending in list(self._pending.items()):
             if pending.term < term:
                 self.on_refused(proposal_id, "its leader was deposed before it took the command")
+
+    def on_snapshot(self, term: int) -> None:
+        """A snapshot whose last entry is of `term` took the place of entries that did not come by.
+
+        Any proposal of that term or an earlier one may be among them.
+        """
+        for proposal_id, pending in list(self._pending.items()):
+            if pending.term <= term:
+                del self._pending[proposal_id]
+                if not pending.future.done():
+                    why = "the entry that may hold the command came within a snapshot"
+                    pending.future.set_exception(FateUnknown(why))
 
     def on_refused(self, proposal_id: bytes, why: str) -> None:
         """The leader did not take it."""
