@@ -21,6 +21,7 @@ from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
 from tests.simulator import links, mutations, network, registers
+from tests.simulator.snapshot_files import SimSnapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +237,9 @@ BUGS: tuple[Bug, ...] = (
         (rules, "accepts_snapshot", mutations.yes),
     ),
     _bug(
-        "any-chunk",
-        "s4: a chunk is taken out of turn",
-        (rules, "is_next_chunk", mutations.yes),
+        "snapshot-unverified",
+        "s3, s4: what has arrived is taken for whole",
+        (SimSnapshots, "verify", mutations.nothing_wrong),
     ),
     _bug(
         "log-not-adopted",

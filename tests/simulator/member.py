@@ -79,6 +79,7 @@ class Node:
         self.births = 0
         self.on_end: Callable[[Node], None] = lambda _node: None
         self.on_turn_as_leader: Callable[[Node], None] = lambda _node: None
+        self.on_installed: Callable[[Node], None] = lambda _node: None
         self.on_removed: Callable[[Node], None] = lambda _node: None
         self.on_death: Callable[[Life], None] = lambda _life: None
         self._time = time
@@ -297,6 +298,7 @@ class Node:
     def _on_install(self, state: State) -> None:
         self._trace("install", self.tag, state.position.log_index, state.digest)
         self._watch.on_install(self.tag, state)
+        self.on_installed(self)
 
     def _on_error(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -42,6 +42,7 @@ FAULTS = {  # name -> weight when it is part of the mix
     "late acks": 4,
     "believed early": 4,
     "leader unsynced": 4,
+    "left behind": 5,
 }
 
 
@@ -74,6 +75,11 @@ def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
         (journal, "CACHE_BYTES_MAX"): dice.choice([300, 16_000_000]),
         (proposals, "ENTRY_BYTES_SOFT_MAX"): dice.choice([30, 1_000_000]),
     }
+    segment_bytes = dice.choice([600, 3_000, 64_000_000])
+    log_keep_slots = dice.choice([0, 5, 20, 10_000])
+    if "left behind" in chosen:  # then the log must let go of its front soon
+        limits[applier, "CHECKPOINT_SECONDS"] = 0.2
+        segment_bytes, log_keep_slots = 600, dice.choice([0, 3])
     draws_churn = dice.random() < 0.3
     return Profile(
         faults=chosen or dict(FAULTS),
@@ -85,8 +91,8 @@ def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
         think_seconds=dice.choice([0.01, 0.05, 0.2]),
         churns=draws_churn if churns is None else churns,
         stall_chance=dice.choice([0.0, 0.0, 0.002, 0.01]),
-        segment_bytes=dice.choice([600, 3_000, 64_000_000]),
-        log_keep_slots=dice.choice([0, 5, 20, 10_000]),
+        segment_bytes=segment_bytes,
+        log_keep_slots=log_keep_slots,
         limits=limits,
     )
 

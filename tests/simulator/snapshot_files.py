@@ -10,7 +10,7 @@ import google_crc32c
 from quoth_cluster.raft.snapshot_store import Manifest, SnapshotFile
 from tests.simulator.registers import FrozenState, State
 
-CHUNK_BYTES = 150
+CHUNK_BYTES = 40
 
 
 class SimSnapshots:
@@ -35,7 +35,9 @@ class SimSnapshots:
     def lose_power(self, dice: random.Random) -> None:
         self._outgoing = b""
         if not self._is_verified:
-            self._arrived = self._arrived[: dice.randrange(len(self._arrived) + 1)]
+            at = dice.randrange(len(self._arrived) + 1)
+            lost = bytes(dice.randrange(len(self._arrived) - at + 1))
+            self._arrived = self._arrived[:at] + lost
 
     # -- giving
 

@@ -9,6 +9,7 @@ import random
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from quoth_cluster.log import Change
 from quoth_cluster.raft.neighbours import Contact
@@ -18,6 +19,7 @@ from tests.simulator.clients import Clients
 from tests.simulator.faults import Faults
 from tests.simulator.member import Node
 from tests.simulator.network import Network
+from tests.simulator.plots import after_install
 from tests.simulator.profile import Profile, draw_profile, in_small
 from tests.simulator.virtual_time import Time, Violation
 from tests.simulator.watch import Watch
@@ -93,6 +95,7 @@ class World:
         )
         node.on_end = self._on_end
         node.on_removed = self._on_removed
+        node.on_installed = partial(after_install, self)
         node.on_turn_as_leader = self._on_turn_as_leader
         node.on_death = self.clients.on_death
         self.nodes[tag] = node
