@@ -64,6 +64,7 @@ class SimLinks:
         on_link: Callable[[str, bool], None],
         refuses: Callable[[str, int], str | None],
         joined_index: Callable[[], int],
+        on_progress: Callable[[str], None] | None = None,  # frames arrive whole here
     ) -> None:
         self.identity = identity
         self.tag = identity.tag
