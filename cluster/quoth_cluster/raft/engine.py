@@ -38,6 +38,7 @@ class Engine:
         self.journal = journal
         self._timing = timing
         self._clock = clock
+        self._chance = chance
         self._queued_bytes = queued_bytes  # how much waits on the link to a peer
         self._outbox: list[tuple[str, dict[str, Any]]] = []
         self._outbox_bytes: dict[str, int] = {}
@@ -47,6 +48,10 @@ class Engine:
         self._behind: dict[str, float] = {}  # who needs a snapshot, and when it is next greeted
         self._heard_at: float | None = None  # when a leader of the current term last spoke
         self._is_forced = False  # the next election was asked for by the leader
+        self._stands = False  # for election; only then the library knows whom it could win
+        self._deadline = self._next_deadline()  # when this node asks whether it may stand
+        self._pre_votes: set[str] = set()
+        self._pre_round = 0
         self._acknowledge: tuple[int, int | None] | None = None  # (sequence, proven index)
         self._terms_seen = -1  # the term that the next four belong to
         self._votes: set[str] = set()
@@ -122,12 +127,15 @@ class Engine:
             "response_vote": self._on_vote,
             "timeout_now": self._on_timeout_now,
             "term_notice": self._on_term_notice,
+            "pre_vote": self._on_pre_vote,
+            "pre_vote_granted": self._on_pre_vote_granted,
         }
         handlers[message["type"]](tag, message)
         self._report_links()
 
     def tick(self) -> None:
         """Let time pass: elections, heartbeats, and the commit index move here."""
+        self._watch_the_leader()
         self._report_links()
         self._library.tick()
         self._forget_other_terms()
@@ -181,11 +189,21 @@ class Engine:
     def set_link(self, tag: str, *, is_up: bool) -> None:
         """Note whether messages to `tag` can leave."""
         (self._up.add if is_up else self._up.discard)(tag)
+        if not is_up and tag == self.leader and not self.is_leader:
+            # Its process is gone, or the way to it; whoever still hears it will say so.
+            self._heard_at = None
+            soon = self._chance.uniform(0.0, self._timing.election_timeout_min / 2)
+            self._deadline = min(self._deadline, self._clock.monotonic() + soon)
         self._report_links()
 
     def elect_now(self) -> None:
         """Stand for election at the next tick; for a node alone, which need not wait for others."""
         self._library.deliver(self.leader, {"type": "timeout_now", "term": self.term})
+
+    def on_progress(self, tag: str) -> None:
+        """A long message of `tag` is on its way: a leader that sends is a leader that lives."""
+        if tag == self.leader and not self.is_leader and self._heard_at is not None:
+            self._hear_leader()
 
     def hand_over(self, tag: str) -> None:
         """Ask `tag`, if it is caught up, to stand for election at once."""
@@ -203,7 +221,7 @@ class Engine:
         if message["term"] == self.term and self.is_leader:
             raise Fatal(f"{tag} leads term {self.term}, and so does this node")
         trimmed = rules.skip_what_matches(message, self.journal, commit_index=self.commit_index)
-        self._heard_at = self._clock.monotonic()
+        self._hear_leader()
         self._acknowledge = (message["sequence"], trimmed.acknowledge_index)
         if trimmed.truncate_from is not None:
             # Not left to the library: it sees no more than a window of the log at a time.
@@ -271,13 +289,86 @@ class Engine:
     def _on_timeout_now(self, tag: str, message: dict[str, Any]) -> None:
         if tag == self.leader and message["term"] == self.term and self.is_voter:
             self._is_forced = True
-            self._library.deliver(tag, message)
+            self._stand()
 
     def _on_term_notice(self, tag: str, message: dict[str, Any]) -> None:
         if message["sender_term"] > self.term:
             notice = rules.ungrantable_vote_request(message["sender_term"])
             self._library.deliver(tag, notice)
             assert not self.is_leader, "a higher term ends a reign"
+
+    # -- elections: asked for before they are called (Raft dissertation, 9.6)
+
+    def _watch_the_leader(self) -> None:
+        """Ask the others whether they would vote, before a term is spent on it.
+
+        The library would call an election by itself if it knew any peer; a follower's knows none.
+        A node that was cut off, or one whose leader others still hear, disturbs nobody.
+        """
+        if self.is_leader:
+            self._stands = False
+            self._deadline = self._next_deadline()
+            return
+        if not self.is_voter or not self.others or self._clock.monotonic() < self._deadline:
+            return
+        self._stands = False
+        self._deadline = self._next_deadline()
+        self._pre_round += 1
+        self._pre_votes = {self.tag}
+        last = {"last_log_index": self.journal.last_index, "last_log_term": self.journal.last_term}
+        for tag in sorted(self.others & self._up):
+            asked = {"type": "pre_vote", "term": self.term + 1, "round": self._pre_round}
+            self._send(tag, {**asked, **last})
+
+    def _on_pre_vote(self, tag: str, message: dict[str, Any]) -> None:
+        if message["term"] <= self.term:
+            self._send(tag, {"type": "term_notice"})
+            return
+        heard_at = self._clock.monotonic() if self.is_leader else self._heard_at
+        heard_ago = None if heard_at is None else self._clock.monotonic() - heard_at
+        is_loyal = rules.ignores_vote_request(
+            heard_seconds_ago=heard_ago,
+            election_timeout_min_seconds=self._timing.election_timeout_min,
+            is_forced=False,
+        )
+        is_behind = not rules.is_up_to_date(
+            message["last_log_term"],
+            message["last_log_index"],
+            own_term=self.journal.last_term,
+            own_index=self.journal.last_index,
+        )
+        if self.is_member and not is_loyal and not is_behind:
+            granted = {"type": "pre_vote_granted", "term": message["term"]}
+            self._send(tag, {**granted, "round": message["round"]})
+
+    def _on_pre_vote_granted(self, tag: str, message: dict[str, Any]) -> None:
+        is_current = message["round"] == self._pre_round and message["term"] == self.term + 1
+        if not is_current or self.is_leader or self._stands or tag not in self.others:
+            return
+        self._pre_votes.add(tag)
+        if rules.is_majority(len(self._pre_votes & {self.tag, *self.others}), len(self.others)):
+            self._stand()
+
+    def _stand(self) -> None:
+        """Have the library call an election at its next tick."""
+        if not self.is_voter:
+            return
+        self._stands = True
+        self._pre_votes.clear()
+        # It stands for as long as it must wait at least; then it asks again.
+        self._deadline = self._clock.monotonic() + self._timing.election_timeout_min
+        self._report_links()
+        self._library.deliver(self.leader, {"type": "timeout_now", "term": self.term})
+
+    def _hear_leader(self) -> None:
+        self._heard_at = self._clock.monotonic()
+        self._stands = False
+        self._deadline = self._next_deadline()
+
+    def _next_deadline(self) -> float:
+        timing = self._timing
+        patience = self._chance.uniform(timing.election_timeout_min, timing.election_timeout_max)
+        return self._clock.monotonic() + patience
 
     # -- messages out
 
@@ -392,7 +483,8 @@ class Engine:
             self._reported.clear()
             self._reported_learners.clear()
         up = {tag for tag in self._up - set(self._behind) if not self._is_congested(tag)}
-        self._report_voters(up & self.others if self.is_voter else set())
+        knows_peers = self.is_voter and (self.is_leader or self._stands)
+        self._report_voters(up & self.others if knows_peers else set())
         learners = up & self._library.learners() if self.is_leader else set()
         for tag in sorted(self._reported_learners - learners):
             self._report_learner(tag, is_up=False)

@@ -8,6 +8,7 @@ a connection one day; one that differs from its opening is refused before its me
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -16,6 +17,7 @@ from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
 
 FRAME_BYTES_MAX = COMMAND_BYTES_MAX + 4 * 1024 * 1024
 OPENING_BYTES_MAX = 4096
+PIECE_BYTES = 256 * 1024
 
 
 def length_of(*parts: bytes) -> bytes:
@@ -30,13 +32,20 @@ def pack_opening(content: dict[str, Any]) -> bytes:
 
 
 async def read_frame(
-    reader: asyncio.StreamReader, bytes_max: int, head: bytes = b""
+    reader: asyncio.StreamReader,
+    bytes_max: int,
+    head: bytes = b"",
+    *,
+    on_progress: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """The next frame. Raises EOFError at the end, ValueError for what is not a frame."""
+    """The next frame; `on_progress` hears of each piece of a long one.
+
+    Raises EOFError at the end, ValueError for what is not a frame.
+    """
     length = int.from_bytes(await reader.readexactly(4), "big")
     if length > len(head) + bytes_max:
         raise ValueError(f"a frame of {length} bytes; {bytes_max} are allowed")
-    packed = await reader.readexactly(length)
+    packed = await _read_exactly(reader, length, on_progress)
     if not packed.startswith(head):
         raise ValueError("a frame of another cluster, group or sender")
     try:
@@ -46,3 +55,15 @@ async def read_frame(
     if not isinstance(message, dict):
         raise ValueError("a frame is a map")
     return message
+
+
+async def _read_exactly(
+    reader: asyncio.StreamReader, length: int, on_progress: Callable[[], None] | None
+) -> bytes | bytearray:
+    if length <= PIECE_BYTES or on_progress is None:
+        return await reader.readexactly(length)
+    packed = bytearray()
+    while len(packed) < length:
+        packed += await reader.readexactly(min(PIECE_BYTES, length - len(packed)))
+        on_progress()
+    return packed

@@ -89,6 +89,7 @@ class RaftGroup:
             on_link=self._on_link,
             refuses=self._neighbours.refuses,
             joined_index=self._neighbours.joined_index,
+            on_progress=self._on_progress,
         )
         self._proposals = Proposals(identity.tag, chance=chance, refuse=self._refuse_proposal)
         self._applier = Applier(
@@ -403,6 +404,9 @@ class RaftGroup:
         self._link_news.set()
         self._link_news = asyncio.Event()
         self._cycle.wake()
+
+    def _on_progress(self, tag: str) -> None:
+        self.engine.on_progress(tag)
 
     def _on_membership(self, change: MembershipChange, command_index: int) -> None:
         self._members_command_index = command_index

@@ -15,6 +15,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import msgpack
@@ -95,6 +96,7 @@ class Links:
         on_link: Callable[[str, bool], None],
         refuses: Callable[[str, int], str | None],
         joined_index: Callable[[], int],
+        on_progress: Callable[[str], None],
         tls: LinkTls | None = None,
     ) -> None:
         """Raises BadCertificate."""
@@ -107,6 +109,7 @@ class Links:
         self._on_link = on_link
         self._refuses = refuses
         self._joined_index = joined_index
+        self._on_progress = on_progress  # a long frame of a peer is on its way
         self._address = ""  # where this node is reached, for those whose log does not say so yet
         self._peers: dict[str, Peer] = {}
         self._incoming: dict[str, tuple[int, asyncio.StreamWriter]] = {}
@@ -325,7 +328,9 @@ class Links:
                 return
             head = replace(self._identity, tag=tag).head()
             while True:
-                message = await read_frame(reader, FRAME_BYTES_MAX, head)
+                message = await read_frame(
+                    reader, FRAME_BYTES_MAX, head, on_progress=partial(self._on_progress, tag)
+                )
                 if not self._hears(tag, writer):
                     return  # a newer connection speaks for this peer
                 await self._on_message(tag, message)

@@ -23,6 +23,8 @@ RAFT_TYPES = frozenset(
         "response_vote",
         "timeout_now",
         "term_notice",
+        "pre_vote",
+        "pre_vote_granted",
     }
 )
 
@@ -144,6 +146,18 @@ def ignores_vote_request(
     return heard_seconds_ago < election_timeout_min_seconds
 
 
+def is_up_to_date(
+    last_log_term: int, last_log_index: int, *, own_term: int, own_index: int
+) -> bool:
+    """Whether a candidate's log holds at least what this one does (Raft, 5.4.1)."""
+    return (last_log_term, last_log_index) >= (own_term, own_index)
+
+
+def is_majority(count: int, others: int) -> bool:
+    """Whether `count` of this node and `others` are a quorum."""
+    return count > (others + 1) / 2
+
+
 def is_well_formed(message: object) -> bool:
     """Findings g and t1: only messages of known shape and slots of known kind reach the engine."""
     if not isinstance(message, dict) or message.get("type") not in RAFT_TYPES:
@@ -171,6 +185,8 @@ _NUMBERS = {
     "response_vote": ("term",),
     "timeout_now": ("term",),
     "term_notice": (),
+    "pre_vote": ("term", "last_log_index", "last_log_term", "round"),
+    "pre_vote_granted": ("term", "round"),
 }
 
 

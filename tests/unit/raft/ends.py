@@ -44,6 +44,7 @@ class End:
             on_link=lambda other, is_up: self.changes.append((other, is_up)),
             refuses=lambda other, _: f"node {other} was removed" if other in removed else None,
             joined_index=lambda: 2,
+            on_progress=lambda _: None,
             tls=tls,
         )
 

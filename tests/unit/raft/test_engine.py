@@ -93,6 +93,46 @@ def test_a_candidate_that_is_behind_hears_the_term(journal: Journal) -> None:
     assert (answer["type"], answer["sender_term"]) == ("term_notice", 9)
 
 
+class StillClock(SystemClock):
+    """Time that moves by hand."""
+
+    now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_node_that_was_cut_off_spends_no_term_while_the_others_have_a_leader(
+    journal: Journal,
+) -> None:
+    engine, clock = engine_of(journal), StillClock()
+    engine._clock = clock
+    engine._library._clock = clock
+    engine.receive("B", append(1, (4, 0), []))
+    answers(engine)
+    for _ in range(50):
+        clock.now += 0.5
+        engine.tick()
+    assert engine.term == 1, "it asks, and nobody grants it"
+    asked = [message["type"] for message in answers(engine)]
+    assert asked and set(asked) == {"pre_vote"}
+
+
+def test_while_a_leader_is_heard_nobody_is_told_to_stand(journal: Journal) -> None:
+    engine = engine_of(journal)
+    request = {"type": "pre_vote", "term": 2, "sender_term": 1, "round": 1}
+    request |= {"last_log_index": 99, "last_log_term": 1}
+    engine.receive("B", append(1, (4, 0), []))
+    answers(engine)
+    engine.receive("B", request)
+    assert answers(engine) == []
+    engine.set_link("B", is_up=False)  # the leader's process is gone
+    engine.set_link("B", is_up=True)
+    engine.receive("B", request)
+    (granted,) = answers(engine)
+    assert granted["type"] == "pre_vote_granted" and engine.term == 1
+
+
 def test_a_node_that_lost_its_log_does_not_vote(tmp_path: Path) -> None:
     engine = Engine(
         "A",
