@@ -25,6 +25,7 @@ VERSION = 1
 MAGIC = "quoth-journal"
 HEADER, SLOT, TERM, TRUNCATE = 0, 1, 2, 3
 SUFFIX = ".log"
+NEVER = 2**62  # the base of a segment that the log cannot begin with
 BASE_INDEX, BASE_TERM = 1, 0  # where every log begins; slot 1 is the same nothing everywhere
 SEGMENT_BYTES = 64 * 1024 * 1024
 CACHE_BYTES_MAX = 16 * 1024 * 1024
@@ -141,6 +142,8 @@ class Journal:
             return
         self._record([TRUNCATE, log_index])
         self._forget_from(log_index)
+        if self._unmake_beginnings(log_index):
+            self._start_segment()
 
     def set_term(self, term: int, voted_for: str | None) -> None:
         """Note the term and the vote; a vote or a request may leave after `sync`."""
@@ -205,11 +208,14 @@ class Journal:
         The caller knows that those slots are in a durable snapshot or applied durably everywhere.
         """
         assert log_index <= self.synced_index and not self.is_dirty
-        dropped: list[Segment] = []
-        while len(self._segments) > 1 and self._base_of[self._segments[1].number] <= log_index:
-            dropped.append(self._segments.pop(0))
-        if not dropped:
+        count = max(
+            at
+            for at, segment in enumerate(self._segments)
+            if at == 0 or self._base_of[segment.number] <= log_index
+        )
+        if count == 0:
             return
+        dropped, self._segments = self._segments[:count], self._segments[count:]
         first = self._base_of[self._segments[0].number]
         base = Mark(first, self.term_at(first))
         self._drop_front(first - self.base.log_index)
@@ -263,6 +269,16 @@ class Journal:
         base = [self.last_index, self.last_term]
         term = [self.current_term, self.voted_for]
         segment.append([HEADER, VERSION, MAGIC, *base, *term, end_before, anew, memberships])
+
+    def _unmake_beginnings(self, log_index: int) -> bool:
+        """After a truncation below where the newest segments begin: whether there was one.
+
+        Such a segment counts back in its middle, so the log can never begin with it.
+        """
+        unmade = [number for number, base in self._base_of.items() if log_index <= base < NEVER]
+        for number in unmade:
+            self._base_of[number] = NEVER
+        return bool(unmade)
 
     def _remember(self, slot: Slot, number: int, offset: int, length: int) -> None:
         self._numbers.append(number)
@@ -387,5 +403,6 @@ class Journal:
                 self.voted_for = None if voted_for is None else str(voted_for)
             case [3, int(log_index)] if self.base.log_index < log_index <= self.last_index:
                 self._forget_from(log_index)
+                self._unmake_beginnings(log_index)
             case _:
                 raise CorruptFile(f"{segment.path}: record at offset {offset} does not fit here")

@@ -1,6 +1,7 @@
 """The journal keeps what it was told to keep, and says so when it cannot."""
 
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -327,3 +328,47 @@ def test_damage_at_the_end_of_an_older_file_stops_the_node(path: Path) -> None:
     older.write_bytes(older.read_bytes()[:-3])
     with pytest.raises(CorruptFile):
         reopened(path)
+
+
+def test_a_segment_in_which_the_log_counts_back_is_never_its_beginning(path: Path) -> None:
+    """Its first record says 60, and later in it the log goes back to 54."""
+    journal = in_segments(path)
+    newest = sorted(path.iterdir())[-1]
+    journal.truncate_from(40)
+    for log_index in range(40, 80):
+        journal.append(slot(log_index, term=2))
+        journal.sync()
+    expected = contents(journal)
+    journal.trim_to(62)
+    assert not newest.exists(), "it goes together with those before it"
+    kept = [pair for pair in expected if pair[0] > journal.base_index]
+    assert contents(journal) == kept and journal.base_index <= 62
+    journal.close()
+    assert contents(reopened(path)) == kept
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whatever_happens_to_a_log_it_opens_as_it_was(path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    journal, term, committed = reopened(path), 1, 1
+    for _ in range(150):
+        match dice.choice(["append", "append", "append", "truncate", "trim", "term", "reopen"]):
+            case "append":
+                for _ in range(dice.randrange(1, 6)):
+                    journal.append(slot(journal.last_index + 1, term=term))
+            case "truncate" if journal.last_index > committed:
+                journal.truncate_from(dice.randrange(committed, journal.last_index) + 1)
+            case "trim":
+                journal.sync()
+                committed = dice.randrange(committed, journal.last_index + 1)
+                journal.trim_to(committed)
+            case "term":
+                term += 1
+                journal.set_term(term, dice.choice([None, "A", "B"]))
+            case "reopen":
+                journal.sync()
+                expected = contents(journal), journal.base, journal.current_term, journal.voted_for
+                journal.close()
+                journal = reopened(path)
+                found = contents(journal), journal.base, journal.current_term, journal.voted_for
+                assert found == expected, f"seed {seed}"
