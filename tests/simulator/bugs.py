@@ -33,6 +33,7 @@ class Bug:
     patches: tuple[tuple[Any, str, Any], ...]
     nodes: int = 3
     churns: bool = False  # it only shows when the membership changes
+    plot: str = ""  # the one fault that shows it, if chance alone takes too long
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,9 @@ def _bug(
     *patches: tuple[Any, str, Any],
     nodes: int = 3,
     churns: bool = False,
+    plot: str = "",
 ) -> Bug:
-    return Bug(name, story, patches, nodes, churns)
+    return Bug(name, story, patches, nodes, churns, plot)
 
 
 BUGS: tuple[Bug, ...] = (
@@ -98,6 +100,7 @@ BUGS: tuple[Bug, ...] = (
         "b: an acknowledgement of an earlier reign is counted",
         (rules, "is_stale", mutations.no),
         nodes=5,
+        plot="late acks",
     ),
     _bug(
         "not-sticky",
@@ -235,11 +238,13 @@ BUGS: tuple[Bug, ...] = (
         "older-snapshot",
         "s2: a snapshot replaces newer state",
         (rules, "accepts_snapshot", mutations.yes),
+        plot="left behind",
     ),
     _bug(
         "snapshot-unverified",
         "s3, s4: what has arrived is taken for whole",
         (SimSnapshots, "verify", mutations.nothing_wrong),
+        plot="left behind",
     ),
     _bug(
         "log-not-adopted",

@@ -7,7 +7,7 @@ import random
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -93,6 +93,24 @@ def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
         stall_chance=dice.choice([0.0, 0.0, 0.002, 0.01]),
         segment_bytes=segment_bytes,
         log_keep_slots=log_keep_slots,
+        limits=limits,
+    )
+
+
+def with_plot(profile: Profile, plot: str) -> Profile:
+    """The same seed with one plot only, again and again, in quick time and with busy clients."""
+    limits = {**profile.limits, (applier, "CHECKPOINT_SECONDS"): 0.2}
+    return replace(
+        profile,
+        faults={plot: 1},
+        fault_seconds=2.5,
+        storm_seconds=8.0,
+        timing=(0.05, 0.2, 0.4),
+        clients=8,
+        think_seconds=0.01,
+        stall_chance=0.0,
+        segment_bytes=600,
+        log_keep_slots=0,
         limits=limits,
     )
 

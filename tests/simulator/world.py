@@ -20,7 +20,7 @@ from tests.simulator.faults import Faults
 from tests.simulator.member import Node
 from tests.simulator.network import Network
 from tests.simulator.plots import after_install
-from tests.simulator.profile import Profile, draw_profile, in_small
+from tests.simulator.profile import Profile, draw_profile, in_small, with_plot
 from tests.simulator.virtual_time import Time, Violation
 from tests.simulator.watch import Watch
 
@@ -63,6 +63,8 @@ class World:
         self.dice = random.Random(f"{seed}/{size}")
         self.bug = bug
         self.profile: Profile = draw_profile(self.dice, churns=bug.churns if bug else None)
+        if bug is not None and bug.plot:
+            self.profile = with_plot(self.profile, bug.plot)
         self.time = Time()
         self.watch = Watch()
         self.trace_hash = 0
