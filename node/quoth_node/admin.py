@@ -94,6 +94,19 @@ async def add_node(cluster_url: str, tag: str, node_url: str) -> None:
     )
 
 
+async def move_node(cluster_url: str, tag: str, *, to: str) -> None:
+    """`promote` a watcher, which votes once it has caught up, or `demote` a member to a watcher.
+
+    Raises NotDone if the cluster refuses.
+    """
+    await call_node(
+        "POST",
+        f"{cluster_url.rstrip('/')}/admin/cluster/{to}",
+        parameters={"nodeTag": tag},
+        timeout_seconds=CHANGE_SECONDS_MAX,
+    )
+
+
 async def remove_node(cluster_url: str, tag: str) -> None:
     """Remove a member, through the log.
 

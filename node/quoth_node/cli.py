@@ -18,7 +18,7 @@ from typing import Annotated
 
 import typer
 
-from quoth_node.admin import add_node, ask_cluster, remove_node
+from quoth_node.admin import add_node, ask_cluster, move_node, remove_node
 from quoth_node.child import LINE_PREFIX
 from quoth_node.config import NodeConfig, check_tag, check_url
 from quoth_node.errors import BadConfig, CommandLineError, PortInUse
@@ -193,6 +193,42 @@ def cluster_remove(
     check_url(url)
     asyncio.run(remove_node(url, node))
     print(f"{node} is not a member any more")
+
+
+@cluster.command("promote")
+def cluster_promote(
+    node: Annotated[str, typer.Argument(metavar="TAG", help="A watcher.")],
+    url: Url = URL_DEFAULT,
+) -> None:
+    """Let a watcher become a member: it votes once it has caught up.
+
+    Example:
+
+        quoth cluster promote D --url http://127.0.0.1:8080
+    """
+    _move(node, url, to="promote")
+    print(f"{node} becomes a member")
+
+
+@cluster.command("demote")
+def cluster_demote(
+    node: Annotated[str, typer.Argument(metavar="TAG", help="A member.")],
+    url: Url = URL_DEFAULT,
+) -> None:
+    """Make a watcher of a member: it receives everything and does not vote; a leader hands over.
+
+    Example:
+
+        quoth cluster demote C --url http://127.0.0.1:8080
+    """
+    _move(node, url, to="demote")
+    print(f"{node} is a watcher")
+
+
+def _move(node: str, url: str, *, to: str) -> None:
+    check_tag(node)
+    check_url(url)
+    asyncio.run(move_node(url, node, to=to))
 
 
 @node.command("start")

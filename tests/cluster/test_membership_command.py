@@ -142,6 +142,24 @@ def _led(url: str, removed: str) -> dict[str, Any] | None:
     return shown if shown["Leader"] not in (None, removed) else None
 
 
+def test_a_member_becomes_a_watcher_and_a_member_again(cluster: LocalCluster) -> None:
+    url, tag = cluster.urls[0], next(t for t in cluster.tags if t != cluster.leader())
+    demoted = run("cluster", "demote", tag, "--url", url)
+    assert (demoted.returncode, demoted.stdout) == (0, f"{tag} is a watcher\n"), demoted.stderr
+    topology = requests.get(f"{url}/cluster/topology", timeout=30).json()["Topology"]
+    assert list(topology["Watchers"]) == [tag] and tag not in topology["Members"]
+    again = run("cluster", "demote", tag, "--url", url)
+    assert again.returncode == 1 and "a watcher already" in again.stderr
+    promoted = run("cluster", "promote", tag, "--url", url)
+    assert promoted.returncode == 0, promoted.stderr
+    wait_for(lambda: _is_member(url, tag) or None, SOON_SECONDS, f"{tag} does not vote again")
+
+
+def _is_member(url: str, tag: str) -> bool:
+    topology = requests.get(f"{url}/cluster/topology", timeout=30).json()["Topology"]
+    return tag in topology["Members"]
+
+
 def test_words_that_name_no_node_are_refused() -> None:
     for arguments in (("remove", "nobody"), ("add", "D"), ("add", "D=nowhere")):
         finished = run("cluster", *arguments)
