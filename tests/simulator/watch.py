@@ -60,7 +60,7 @@ class Watch:
     ) -> None:
         """Look at every change of a journal, and at every vote."""
         self._attend_log(tag, journal)
-        receive, set_term = engine.receive, journal.set_term
+        receive, set_term, set_link = engine.receive, journal.set_term, engine.set_link
         heard_at = -NEVER  # when this node last heard a leader of its term
         asked: dict[str, object] = {}  # the message that is being handled
 
@@ -79,6 +79,13 @@ class Watch:
                 self.fail(f"{tag} votes for {voted_for}, {ago:.3f} s after it heard a leader")
             set_term(term, voted_for)
 
+        def watched_set_link(peer: str, *, is_up: bool) -> None:
+            nonlocal heard_at
+            if not is_up and peer == engine.leader:
+                heard_at = -NEVER  # the way to it is gone: it counts as silent at once
+            set_link(peer, is_up=is_up)
+
+        engine.set_link = watched_set_link  # type: ignore[method-assign]
         engine.receive = watched_receive  # type: ignore[method-assign, assignment]
         journal.set_term = watched_set_term  # type: ignore[method-assign]
 
