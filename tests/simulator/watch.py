@@ -85,7 +85,7 @@ class Watch:
                 heard_at = -NEVER  # the way to it is gone: it counts as silent at once
             set_link(peer, is_up=is_up)
 
-        engine.set_link = watched_set_link  # type: ignore[method-assign]
+        engine.set_link = watched_set_link  # type: ignore[method-assign, assignment]
         engine.receive = watched_receive  # type: ignore[method-assign, assignment]
         journal.set_term = watched_set_term  # type: ignore[method-assign]
 
