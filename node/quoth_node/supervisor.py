@@ -22,6 +22,7 @@ from quoth_node.settings import read_settings
 START_SECONDS_MAX = 60.0  # from the start of a node to its `ready`
 ASK_AGAIN_SECONDS = 0.05
 RESTART_SECONDS_MIN, RESTART_SECONDS_MAX = 0.5, 30.0
+REMOVED = "was removed from the cluster"  # in the last words of a node that is no member any more
 STEADY_SECONDS = 60.0  # a node that ran this long restarts without a penalty
 
 
@@ -47,6 +48,7 @@ class Supervisor:
         last = port_of(self._plan.tags[-1], config.first_port)
         require(last <= PORT_MAX, f"the last node would need port {last}")
         self._nodes = {tag: self._node(tag) for tag in self._plan.tags}
+        self._left_out: set[str] = set()  # did not start, and the others can do without
         self._announced = False  # until then, a node that ends is a failed start
 
     async def run(self) -> int:
@@ -64,7 +66,7 @@ class Supervisor:
                     await self._start(tasks, (tag,))
                 await self._all_answer()
                 self._announced = True
-                print("ready", *(node.url for node in self._nodes.values()), flush=True)
+                print("ready", *(node.url for node in self._taking_part), flush=True)
         except* CannotStart as group:
             failures.extend(group.exceptions)
         if failures:
@@ -106,9 +108,16 @@ class Supervisor:
         while True:
             started = clock()
             exit_code = await node.run(self._arguments(node.tag))
+            reason = node.last_words() or f"ended with {describe(exit_code)}"
             if not self._announced:
-                reason = node.last_words() or f"ended with {describe(exit_code)}"
-                raise CannotStart(f"node {node.tag}: {reason}")
+                if exit_code == CannotStart.exit_code or not self._can_do_without(node.tag):
+                    raise CannotStart(f"node {node.tag}: {reason}")
+                say(f"node {node.tag} does not start, the others go on without it: {reason}")
+                self._left_out.add(node.tag)
+                node.ready.set()
+            if REMOVED in reason:
+                say(f"node {node.tag} is no member any more; its data is in {node.log_path.parent}")
+                return
             if clock() - started > STEADY_SECONDS:
                 pause = RESTART_SECONDS_MIN
             ended = f"node {node.tag} ended with {describe(exit_code)}"
@@ -137,6 +146,15 @@ class Supervisor:
             arguments += ["--config", str(config.settings)]
         return [*arguments, *(["--insecure"] if config.insecure else [])]
 
+    def _can_do_without(self, tag: str) -> bool:
+        """Whether this is a cluster that stands, and others of it are left."""
+        others = set(self._plan.together) - self._left_out - {tag}
+        return tag in self._plan.together and bool(others)
+
+    @property
+    def _taking_part(self) -> list[NodeProcess]:
+        return [node for tag, node in self._nodes.items() if tag not in self._left_out]
+
     async def _all_answer(self) -> None:
         """Return when every node answers and all name the same leader."""
         try:
@@ -148,10 +166,11 @@ class Supervisor:
             raise CannotStart("the nodes answer, but do not agree on a leader") from error
 
     async def _agreed(self) -> bool:
-        answers = await ask_each(node.url for node in self._nodes.values())
+        nodes = self._taking_part
+        answers = await ask_each(node.url for node in nodes)
         leaders = set()
-        for tag, answer in zip(self._nodes, answers, strict=True):
-            if isinstance(answer, str) or tag not in answer.members:
+        for node, answer in zip(nodes, answers, strict=True):
+            if isinstance(answer, str) or node.tag not in answer.members:
                 return False
             leaders.add(answer.leader)
         return len(leaders) == 1 and None not in leaders

@@ -1,6 +1,7 @@
 """`quoth cluster start` keeps its contract: other programs rely on its words exactly."""
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -214,3 +215,29 @@ def test_settings_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
         )
         assert finished.returncode == 2
         assert said in one_line(finished)
+
+
+def test_a_cluster_starts_again_without_a_node_that_was_removed(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster") as cluster:
+        url = cluster.urls[0]
+        gone = next(tag for tag in cluster.tags if tag != cluster.leader())
+        removed = subprocess.run(
+            quoth("cluster", "remove", gone, "--url", url),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert removed.returncode == 0, removed.stderr
+        expected = [cluster.url(tag) for tag in cluster.tags if tag != gone]
+        port = cluster.port
+    with LocalCluster(tmp_path / "cluster", port=port) as again:
+        assert again.urls == expected
+
+
+def test_a_cluster_starts_again_with_a_node_that_lost_its_folder(tmp_path: Path) -> None:
+    with LocalCluster(tmp_path / "cluster") as cluster:
+        urls, port = cluster.urls, cluster.port
+        lost = next(tag for tag in cluster.tags if tag != cluster.leader())
+    shutil.rmtree(tmp_path / "cluster" / lost)
+    with LocalCluster(tmp_path / "cluster", port=port) as again:
+        assert sorted(again.urls) == sorted(urls)

@@ -8,6 +8,7 @@ opened. A bad record that a later one vouches for, because it was durable when t
 written, is damage: the node stops.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from quoth_cluster.raft.disk import DiskFile
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
 
 PREFIX = Struct("<IIQ")
+log = logging.getLogger(__name__)
 BODY_BYTES_MAX = COMMAND_BYTES_MAX + 4096
 Body = list[object]
 
@@ -95,6 +97,7 @@ class Segment:
                 "was written after it was durable. Restore the file, or wipe this node's folder "
                 "and let it join again."
             )
+        log.warning("%s: cut off %d bytes that were never synced", self.path, size - self.end)
         self.file.truncate(self.end)
         self.file.sync()
         self.durable_end = self.end

@@ -3,6 +3,8 @@
 import asyncio
 import heapq
 
+GONE_MIN = 64
+
 
 class Watermark:
     """Wake and pull: the producer moves the number, each waiter learns when its own is reached."""
@@ -10,6 +12,7 @@ class Watermark:
     def __init__(self, value: int = 0) -> None:
         self.value = value
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._gone = 0  # how many of those gave up, about
         self._ticket = 0  # orders waiters of one number; futures do not compare
 
     def advance(self, value: int) -> None:
@@ -28,7 +31,19 @@ class Watermark:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ticket += 1
         heapq.heappush(self._waiting, (value, self._ticket, future))
-        await future
+        try:
+            await future
+        finally:
+            if future.cancelled():
+                self._forget_one()
+
+    def _forget_one(self) -> None:
+        """Somebody gave up; once many have, let go of what waits for them."""
+        self._gone += 1
+        if self._gone > max(GONE_MIN, len(self._waiting) // 2):
+            self._waiting = [waiting for waiting in self._waiting if not waiting[2].done()]
+            heapq.heapify(self._waiting)
+            self._gone = 0
 
     async def reached_within(self, value: int, *, seconds: float) -> bool:
         """Whether the number is at least `value` within the time."""
