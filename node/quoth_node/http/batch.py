@@ -42,8 +42,9 @@ async def bulk_docs(exchange: Exchange) -> web.Response:
     without_guards = exchange.query.boolean("disableAtomicDocumentWrites")
     if exchange.request.content_type == "multipart/form-data":
         raise NotSupported("Batches with attachments are not supported yet")
-    batch = bodies.read_batch(
-        await exchange.body(), new_id=lambda: str(exchange.services.chance.uuid())
+    new_id = exchange.services.chance.uuid
+    batch = await exchange.parsed(
+        lambda body: bodies.read_batch(body, new_id=lambda: str(new_id()))
     )
     agreed: Agreed[BatchSaved] | Agreed[TransactionSaved]
     if batch.cluster_wide:

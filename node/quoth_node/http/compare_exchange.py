@@ -52,7 +52,7 @@ async def page(exchange: Exchange) -> web.Response:
 async def put_value(exchange: Exchange) -> web.Response:
     """`PUT /cmpxchg`: set a value iff its index is the expected one."""
     key, index = read_key_and_index(exchange)
-    value = bodies.compare_exchange_value(bodies.parse(await exchange.body()), "The body")
+    value = await exchange.parsed(bodies.read_value)
     return await change(exchange, PutCompareExchange(key=key, expected_index=index, value=value))
 
 

@@ -23,7 +23,7 @@ REPLICATION_FACTOR_MAX = 1_000
 async def create_database(exchange: Exchange) -> web.Response:
     """`PUT /admin/databases`: create one, on every node."""
     query, services = exchange.query, exchange.services
-    wanted = bodies.read_database(await exchange.body())
+    wanted = await exchange.parsed(bodies.read_database)
     name = check_database_name(query.one("name") or wanted.name or "")
     if wanted.name is not None and wanted.name.lower() != name.lower():
         raise BadRequest(f"The URL names '{name}', the body '{shortened(wanted.name)}'")
@@ -90,7 +90,7 @@ async def list_databases(exchange: Exchange) -> web.Response:
 
 async def delete_databases(exchange: Exchange) -> web.Response:
     """`DELETE /admin/databases`: delete those that exist."""
-    names, hard = bodies.read_database_names(await exchange.body())
+    names, hard = await exchange.parsed(bodies.read_database_names)
     command = DeleteDatabases(
         names=tuple(check_database_name(name) for name in names),
         hard=hard,

@@ -67,7 +67,7 @@ async def get_documents(exchange: Exchange) -> web.Response:
 
 async def post_documents(exchange: Exchange) -> web.Response:
     """`POST /docs`: a load whose ids are too long for a URL."""
-    ids = bodies.read_ids(await exchange.body())
+    ids = await exchange.parsed(bodies.read_ids)
     if not ids:
         raise BadRequest("Ids is empty: there is nothing to load")
     return await load_documents(exchange, ids)
@@ -269,12 +269,9 @@ async def head_document(exchange: Exchange) -> web.Response:
 async def put_document(exchange: Exchange) -> web.Response:
     """`PUT /docs`: store one document."""
     document_id = exchange.query.required("id")
-    document = bodies.an_object(bodies.parse(await exchange.body()), "The body")
-    command = bodies.put_document(
-        document_id,
-        document,
-        "The body",
-        expected_change_vector=exchange.header(hdrs.IF_MATCH),
+    expected = exchange.header(hdrs.IF_MATCH)
+    command = await exchange.parsed(
+        lambda body: bodies.read_document(document_id, body, expected_change_vector=expected)
     )
     saved = await save(exchange, command)
     match saved.outcome.results:

@@ -31,6 +31,18 @@ class BadRequest(HttpError):
     """The request makes no sense as it stands."""
 
 
+class OverLimit(HttpError):
+    """More than one request may hold or one reply may carry; nothing was done."""
+
+
+class EncodingNotSupported(HttpError):
+    """The body is encoded in a way nobody decodes here."""
+
+
+class NotHttp(HttpError):
+    """What came is no HTTP request; the connection ends, for nobody knows where the next begins."""
+
+
 class BadArgument(HttpError):
     """A query-string value is not what it should be."""
 
@@ -106,6 +118,9 @@ UNEXPECTED = Told(500, f"{OFFICIAL}RavenException")
 
 STATUS: Mapping[type[Exception] | Refusal, Told] = {
     BadRequest: Told(400, f"{OFFICIAL}BadRequestException"),
+    OverLimit: Told(400, f"{OFFICIAL}BadRequestException"),
+    NotHttp: Told(400, f"{OFFICIAL}BadRequestException"),
+    EncodingNotSupported: Told(415, "System.NotSupportedException"),
     BadArgument: Told(400, "System.ArgumentException"),
     BadBody: Told(400, "System.IO.InvalidDataException"),
     UnknownCommandType: Told(400, "Raven.Server.Exceptions.InvalidCommandTypeException"),

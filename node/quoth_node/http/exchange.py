@@ -4,7 +4,9 @@ Reads wait until this node holds all that was acknowledged before they came, the
 snapshot. Writes go to the log and come back when they are applied here.
 """
 
+import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -29,6 +31,7 @@ from quoth_node.http.services import Services
 
 T = TypeVar("T")
 REQUEST_ID_CHARACTERS_MAX = 128
+READ_HERE_BYTES_MAX = 1_048_576
 LOCAL = "local"
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
@@ -51,6 +54,7 @@ class Exchange:
     target: str  # path and query as they were sent
     query: Query
     database_name: str | None
+    heavy: asyncio.Lock  # one at a time of what keeps a processor busy: the event loop needs it
 
     @property
     def own_url(self) -> str:
@@ -80,6 +84,17 @@ class Exchange:
         if not value.isascii() and not is_text(value):
             raise BadRequest(f"The header {name} is not UTF-8")
         return unquoted(value)
+
+    async def parsed(self, read: Callable[[bytearray], T]) -> T:
+        """What `read` makes of the body; a long one is read beside the event loop.
+
+        Raises what `read` raises, BodyTooLarge, BadBody, EncodingNotSupported.
+        """
+        body = await self.body()
+        if len(body) <= READ_HERE_BYTES_MAX:
+            return read(body)
+        async with self.heavy:
+            return await asyncio.to_thread(read, body)
 
     async def body(self) -> bytearray:
         """The whole body, inflated; never more of it in memory than the limit and one chunk.

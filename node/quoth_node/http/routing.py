@@ -4,6 +4,7 @@ One dictionary instead of the framework's router: paths and parameter names are 
 odd URLs of official clients must not be normalized away, and every error leaves as the same JSON.
 """
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from itertools import chain
@@ -67,6 +68,7 @@ class Routing:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._heavy = asyncio.Lock()
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one request. Only a lost connection leaves as an exception."""
@@ -102,7 +104,8 @@ class Routing:
         query.check(route.parameters, tags=route.tags)
         if name is not None:
             name = check_database_name(decode(name))
-        return Exchange(self._services, request, target, query, name), route
+        exchange = Exchange(self._services, request, target, query, name, self._heavy)
+        return exchange, route
 
     def _mark_old_topology(self, exchange: Exchange, response: web.StreamResponse) -> None:
         """Tell a client that its topology is old. The presence of the header is what counts."""

@@ -19,18 +19,18 @@ from quoth_node.http.errors import (
     HttpError,
     KeyTooBig,
     NotSupported,
+    OverLimit,
     UnknownCommandType,
 )
 from quoth_node.http.wire.bodies import (
     check_document_id,
-    check_numbers,
-    parse,
     put_document,
     read_batch,
     read_database,
     read_database_names,
     read_ids,
 )
+from quoth_node.http.wire.parsing import check_numbers, parse
 
 PUT = {"Id": "users/1", "ChangeVector": None, "Document": {"name": "x"}, "Type": "PUT"}
 DELETE = {"Id": "users/1", "ChangeVector": None, "Type": "DELETE"}
@@ -234,6 +234,11 @@ WRONG: Mapping[str, tuple[bytes, type[HttpError], str]] = {
         "18446744073709551616 does not fit into 64 bits",
     ),
     "a number far over 64 bits": (b'{"n":-%b}' % (b"9" * 300), BadBody, "64 bits"),
+    "too many commands": (
+        batch_of(*[DELETE] * 10_001),
+        OverLimit,
+        "10001 commands are over the limit of 10000: send fewer at a time",
+    ),
     "nesting that cannot be read": (b"[" * 100_000, BadBody, "not JSON"),
     "nesting that cannot be kept": (
         b'{"Commands":[{"Type":"PUT","Document":{"n":' + b"[" * 600 + b"]" * 600 + b"}}]}",

@@ -1,7 +1,6 @@
 """JSON bodies -> values and commands. Every wrong field is named, with what was expected of it."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +14,20 @@ from quoth_cluster.commands import (
     PutCompareExchange,
     PutDocument,
 )
-from quoth_node.http.errors import BadBody, BadRequest, KeyTooBig, NotSupported, UnknownCommandType
-from quoth_node.http.query import INT64_MAX, INT64_MIN, shortened
-
-UINT64_MAX = 2**64 - 1
-# A whole number that may be over 64 bits, wherever it stands: also within a string.
-LONG_NUMBER = re.compile(rb"(?<![0-9.eE+-])(-?[0-9]{19,}+)(?![.eE])")
-# The same, strings passed over. Possessive, so that a long string costs no memory of its own.
-STRING_OR_LONG_NUMBER = re.compile(
-    rb'"(?:[^"\\]++|\\.)*+"|(?<![0-9.eE+-])(-?[0-9]{19,}+)(?![.eE])', re.DOTALL
+from quoth_node.http.errors import (
+    BadBody,
+    BadRequest,
+    KeyTooBig,
+    NotSupported,
+    OverLimit,
+    UnknownCommandType,
 )
+from quoth_node.http.query import INT64_MAX, INT64_MIN, shortened
+from quoth_node.http.wire.parsing import parse
 
+COMMANDS_MAX = 10_000
+IDS_MAX = 10_000
+DATABASE_NAMES_MAX = 10_000
 EMPTY_COLLECTION = "@empty"
 # Made by the server; clients send them back with what they loaded.
 SERVER_METADATA = frozenset(
@@ -87,40 +89,6 @@ class DatabaseWanted:
     settings: bytes
 
 
-def parse(body: bytes | bytearray) -> object:
-    """The JSON value in `body`.
-
-    Raises BadBody, also where a number or the nesting could not be kept as it is.
-    """
-    if not body:
-        raise BadBody("The body is empty: JSON was expected")
-    try:
-        value: object = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadBody(f"The body is not JSON: {error}") from error
-    check_numbers(body)
-    return value
-
-
-def check_numbers(body: bytes | bytearray) -> None:
-    """Raise BadBody for a whole number that 64 bits cannot hold: parsing made a float of it.
-
-    Telling numbers from strings is slow, so it waits until there is something to tell.
-    """
-    if all(map(fits, LONG_NUMBER.finditer(body))):
-        return
-    for match in STRING_OR_LONG_NUMBER.finditer(body):
-        if match.lastindex and not fits(match):
-            raise BadBody(
-                f"The whole number {shortened(match[1].decode())} does not fit into 64 bits; "
-                "send it as a string"
-            )
-
-
-def fits(match: re.Match[bytes]) -> bool:
-    return match.end() - match.start() <= 20 and INT64_MIN <= int(match[1]) <= UINT64_MAX
-
-
 def dump(value: object) -> bytes:
     """The bytes of a parsed value; raises BadBody if it is nested too deep to be kept."""
     try:
@@ -138,6 +106,7 @@ def read_batch(body: bytes | bytearray, *, new_id: Callable[[], str]) -> Batch:
         raise expected("Commands", "an array", commands)
     if not commands:
         raise BadRequest("The batch holds no commands")
+    check_count(commands, COMMANDS_MAX, "commands")
     documents: list[DocumentCommand] = []
     values: list[CompareExchangeCommand] = []
     for number, command in enumerate(commands):
@@ -189,6 +158,16 @@ def loaded_change_vector(document: dict[str, Any]) -> str | None:
     metadata = document.get("@metadata")
     value = metadata.get("@change-vector") if isinstance(metadata, dict) else None
     return value if isinstance(value, str) and value else None
+
+
+def read_document(
+    document_id: str, body: bytes | bytearray, *, expected_change_vector: str | None
+) -> PutDocument:
+    """The document of `PUT /docs`."""
+    document = an_object(parse(body), "The body")
+    return put_document(
+        document_id, document, "The body", expected_change_vector=expected_change_vector
+    )
 
 
 def put_document(
@@ -245,6 +224,11 @@ def read_compare_exchange(
     return PutCompareExchange(key=key, expected_index=index, value=value)
 
 
+def read_value(body: bytes | bytearray) -> bytes:
+    """The value of `PUT /cmpxchg`."""
+    return compare_exchange_value(parse(body), "The body")
+
+
 def compare_exchange_value(value: object, where: str) -> bytes:
     """The bytes of a compare-exchange value: an object with the property `Object`."""
     fields = an_object(value, where)
@@ -258,6 +242,7 @@ def read_ids(body: bytes | bytearray) -> list[str]:
     ids = an_object(parse(body), "The body").get("Ids")
     if not isinstance(ids, list):
         raise expected("Ids", "an array of strings", ids)
+    check_count(ids, IDS_MAX, "ids")
     for number, document_id in enumerate(ids):
         if not isinstance(document_id, str):
             raise expected(f"Ids[{number}]", "a string", document_id)
@@ -286,9 +271,16 @@ def read_database_names(body: bytes | bytearray) -> tuple[tuple[str, ...], bool]
         raise expected("DatabaseNames", "an array of strings", names)
     if not names:
         raise BadRequest("DatabaseNames is empty: there is nothing to delete")
+    check_count(names, DATABASE_NAMES_MAX, "names")
     if fields.get("FromNodes"):
         raise NotSupported("FromNodes: a database is on every node, and deleted from all of them")
     return tuple(names), boolean(fields, "HardDelete", "The body")
+
+
+def check_count(items: Sized, limit: int, kind: str) -> None:
+    """Raise OverLimit for more `items` than one request may have."""
+    if len(items) > limit:
+        raise OverLimit(f"{len(items)} {kind} are over the limit of {limit}: send fewer at a time")
 
 
 def check_document_id(document_id: str, where: str = "id") -> None:
