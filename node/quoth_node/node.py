@@ -19,7 +19,7 @@ from quoth_cluster.errors import Fatal, NotReadable
 from quoth_cluster.log import Member
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.group import RaftGroup
-from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.journal import BASE_INDEX, Journal
 from quoth_cluster.raft.link import Identity, Links
 from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.snapshot import adopt
@@ -40,6 +40,7 @@ GROUP = "main"
 READY_ROUND_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0
 JOIN_SECONDS_MAX = 20.0
+FIRST_JOIN_SECONDS_MAX = 5.0  # a wrong address is told soon
 JOIN_AGAIN_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,8 @@ async def _run(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
         tasks.create_task(_watch_for_removal(group), name="removal")
-        await _become_member(start, group, me, asks=config.asks_to_join)
+        is_fresh = journal.last_index == BASE_INDEX  # nothing of an earlier life is known
+        await _become_member(start, group, me, asks=config.asks_to_join, is_fresh=is_fresh)
         await group.until_promoted()
         await _until_current(group)
         log.info("node %s is ready at %s", config.tag, config.url)
@@ -164,7 +166,7 @@ async def _plan(
         folder.save(replace(record, cluster_id=cluster_id))
         return Start(cluster_id, founds=True)
     # Who has asked before may be starting again at the same moment as the one it asks.
-    patience = JOIN_SECONDS_MAX if record.cluster_id is not None else 0.0
+    patience = JOIN_SECONDS_MAX if record.cluster_id is not None else FIRST_JOIN_SECONDS_MAX
     info = await _ask_until_answered(join_url, seconds=patience)
     contacts = tuple(contact for contact in info.contacts if contact.tag != config.tag)
     if record.cluster_id not in (None, info.cluster_id):
@@ -206,7 +208,9 @@ async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitSt
         raise PortInUse(f"port {config.http_port} cannot be used: {error.strerror}") from error
 
 
-async def _become_member(start: Start, group: RaftGroup, me: Member, *, asks: bool) -> None:
+async def _become_member(
+    start: Start, group: RaftGroup, me: Member, *, asks: bool, is_fresh: bool
+) -> None:
     if start.founds:
         await group.found(me)
         return
@@ -218,6 +222,8 @@ async def _become_member(start: Start, group: RaftGroup, me: Member, *, asks: bo
     comes_back = takes_place(info, me, known_cluster_id=start.cluster_id)
     if not asks:
         return
+    if comes_back and not is_fresh:
+        return  # it was added before it was stopped, and has begun to receive the log
     if comes_back:
         log.info("node %s comes back without its data, as a new node", me.tag)
         await remove_former(start.join_url, me)

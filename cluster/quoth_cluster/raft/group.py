@@ -260,6 +260,10 @@ class RaftGroup:
         await self._cycle.run_between(partial(self._install, manifest, store))
         self._open_links()
 
+    def moved_at(self, tag: str) -> int:
+        """The last slot of the log that says anything of `tag`."""
+        return self._neighbours.moved_at(tag)
+
     async def confirm_leadership(self) -> int | None:
         """Join the next quorum round; the commit index then, or None."""
         return await self._leader_rounds.join()

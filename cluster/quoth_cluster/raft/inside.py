@@ -21,6 +21,9 @@ class Inside(Protocol):
     def members(self) -> dict[str, Member]:
         """The configuration, from the log; committed or not."""
 
+    def moved_at(self, tag: str) -> int:
+        """The last slot of the log that says anything of `tag`."""
+
     async def confirm_leadership(self) -> int | None:
         """Join the next quorum round; the commit index then, or None."""
 

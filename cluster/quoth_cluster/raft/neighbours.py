@@ -65,9 +65,13 @@ class Neighbours:
         return joined
 
     def removal(self, links: Links) -> str | None:
-        """What a peer says if this node was removed from the cluster, else None."""
+        """What a peer says if this node was removed from the cluster, else None.
+
+        A peer that is behind may know of the removal and not that the node was added again since;
+        then others hear it. One that is no part of the cluster is heard by nobody.
+        """
         joined_index = self.joined_index()
-        if not joined_index:
+        if not joined_index or any(links.is_up(tag) for tag in links.tags()):
             return None
         mine = removed(self._tag, joined_index)
         return next((mine for tag in sorted(links.tags()) if mine in links.trouble(tag)), None)
@@ -82,11 +86,15 @@ class Neighbours:
         for contact in self.contacts if self._tag not in wanted else []:
             wanted.setdefault(contact.tag, contact.peer_address)
         wanted.pop(self._tag, None)
-        callers = {tag for tag in links.callers() if not self.refuses(tag, 0)}
+        callers = {tag for tag in sorted(links.callers()) if not self.refuses(tag, 0)}
         for tag in sorted(links.tags() - set(wanted) - callers):
             links.close(tag)
-        for tag, address in wanted.items():
+        for tag, address in sorted(wanted.items()):
             links.open(tag, address)
+
+    def moved_at(self, tag: str) -> int:
+        """The last slot that says anything of `tag`."""
+        return max((at for at, change in self._changes() if change.member.tag == tag), default=0)
 
     def _changes(self) -> list[tuple[int, MembershipChange]]:
         numbered = self._journal.numbered_memberships()

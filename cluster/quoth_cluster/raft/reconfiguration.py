@@ -129,7 +129,10 @@ class Reconfiguration:
             return None
         enough = engine.commit_index - CAUGHT_UP_SLOTS
         for tag, member in sorted(self._group.members().items()):
-            if member.vote is Vote.PROMOTABLE and engine.match_index(tag) >= max(enough, 2):
+            # It must hold the very slot that added it: a node that does not know that it is one of
+            # the cluster does not vote, and as a member its vote may be the one that is needed.
+            needed = max(enough, self._group.moved_at(tag))
+            if member.vote is Vote.PROMOTABLE and engine.match_index(tag) >= needed:
                 return member
         return None
 
