@@ -4,7 +4,7 @@ A request is read into values (`query`, `wire.bodies`), becomes a command for th
 read, and leaves as bytes (`wire`). No file here changes state, and none but `wire` knows JSON.
 """
 
-from quoth_node.http.app import make_app, make_runner
+from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
 
-__all__ = ["HttpConfig", "Services", "make_app", "make_runner"]
+__all__ = ["HttpConfig", "Services", "make_runner"]

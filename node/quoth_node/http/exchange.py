@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.web_protocol import RequestPayloadError
 
 from quoth_cluster.commands import Command, encode
@@ -26,12 +26,14 @@ from quoth_node.http.errors import (
     DatabaseMissing,
     NodeIsPassive,
 )
+from quoth_node.http.inflating import encoding_of, inflated
 from quoth_node.http.query import Query
 from quoth_node.http.services import Services
 
 T = TypeVar("T")
 REQUEST_ID_CHARACTERS_MAX = 128
 READ_HERE_BYTES_MAX = 1_048_576
+INFLATE_HERE_BYTES_MAX = 1_024  # at most some 1_000 times as much comes of it
 LOCAL = "local"
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
@@ -50,7 +52,7 @@ class Exchange:
     """One request, read as far as every route needs it."""
 
     services: Services
-    request: web.Request
+    request: web.BaseRequest
     target: str  # path and query as they were sent
     query: Query
     database_name: str | None
@@ -99,12 +101,23 @@ class Exchange:
     async def body(self) -> bytearray:
         """The whole body, inflated; never more of it in memory than the limit and one chunk.
 
-        Raises BodyTooLarge, BadBody.
+        Raises BodyTooLarge, BadBody, EncodingNotSupported.
         """
         limit = self.services.config.body_bytes_max
+        encoding = encoding_of(self.request.headers.getall(hdrs.CONTENT_ENCODING, []))
+        whole = await self._sent_body(limit)
+        if encoding is None or not whole:
+            return whole
+        if len(whole) <= INFLATE_HERE_BYTES_MAX:
+            return inflated(whole, encoding, limit)
+        async with self.heavy:
+            return await asyncio.to_thread(inflated, whole, encoding, limit)
+
+    async def _sent_body(self, limit: int) -> bytearray:
         too_large = f"The body is over the limit of {limit} bytes"
         if (self.request.content_length or 0) > limit:
             raise BodyTooLarge(too_large)
+        await self._expect()
         whole = bytearray()
         try:
             while chunk := await self.request.content.readany():
@@ -116,6 +129,16 @@ class Exchange:
                 "The body could not be read: it is cut short or not encoded as it says"
             ) from error
         return whole
+
+    async def _expect(self) -> None:
+        """Ask for the body, if the client waits to be asked."""
+        expect = self.request.headers.get(hdrs.EXPECT, "")
+        if expect.lower() != "100-continue" or self.request.version < HttpVersion11:
+            return
+        writer = self.request.writer
+        await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # Headers of the answer come yet.
+        writer.output_size = 0
 
     def check_membership(self) -> None:
         """Raise NodeIsPassive unless this node belongs to a cluster."""

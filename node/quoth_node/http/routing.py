@@ -70,7 +70,7 @@ class Routing:
         self._services = services
         self._heavy = asyncio.Lock()
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Only a lost connection leaves as an exception."""
         target = request.raw_path
         try:
@@ -85,7 +85,7 @@ class Routing:
         except Exception as error:
             return self._tell(error, request.method, target)
 
-    def _open(self, request: web.Request, target: str) -> tuple[Exchange, Route]:
+    def _open(self, request: web.BaseRequest, target: str) -> tuple[Exchange, Route]:
         """The request as it reads, and its route.
 
         Raises UrlTooLong, RouteNotFound, BadRequest.
@@ -93,7 +93,7 @@ class Routing:
         limit = self._services.config.url_bytes_max
         if len(target) > limit:
             raise UrlTooLong(f"The URL is over the limit of {limit} bytes")
-        if not target.startswith("/"):  # the absolute form, as proxies send it
+        if not target.startswith("/") and "://" in target:  # the absolute form, of proxies
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, raw_query = target.partition("?")
         name, key = split_database(path)

@@ -223,21 +223,93 @@ async def test_what_nobody_foresaw_leaves_no_traceback(
     assert (await node.get(ONE)).status == 404
 
 
+POST = b"POST /databases/db/bulk_docs HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /build/version HTTP/1.1\r\nHost: x\r\n"
 RAW = {
-    "an absolute target": (b"GET http://x:1/build/version HTTP/1.1", 200),
-    "a target that is none": (b"OPTIONS * HTTP/1.1", 404),
-    "bytes that are no text": (b"GET /databases/db/docs?id=\xff\xfe HTTP/1.1", 400),
-    "a space": (b"GET /databases/db/docs?id=a b HTTP/1.1", 400),
-    "a method nobody knows": (b"NONSENSE /topology HTTP/1.1", 400),
-    "no HTTP": (b"\x16\x03\x01", 400),
+    "a target that is none": (b"OPTIONS * HTTP/1.1\r\nHost: x", b"path: OPTIONS *"),
+    "a tunnel": (b"CONNECT x:80 HTTP/1.1\r\nHost: x", b"path: CONNECT x:80"),
+    "an absolute target without a path": (b"GET http://x:1 HTTP/1.1\r\nHost: x", b"path: GET /"),
+    "bytes that are no text": (b"GET /topology?name=\xff\xfe HTTP/1.1\r\nHost: x", b""),
+    "text that is not percent-encoded": (b"GET /topology?name=\xc3\xa9 HTTP/1.1\r\nHost: x", b""),
+    "a space": (b"GET /topology?name=a b HTTP/1.1\r\nHost: x", b""),
+    "a method nobody knows": (b"BREW /topology HTTP/1.1\r\nHost: x", b""),
+    "no HTTP": (b"\x16\x03\x01", b""),
+    "a long header": (GET + b"A: " + b"a" * 20_000, b""),
+    "a very long URL": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x", b""),
+    "a header without a colon": (GET + b"foo", b""),
+    "many headers": (GET + b"A: 1\r\n" * 5_000, b""),
+    "two lengths": (POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n{}123", b""),
+    "a length and chunks": (POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked", b""),
+    "a bad chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n{}\r\n0", b""),
 }
 
 
-@pytest.mark.parametrize(("line", "status"), RAW.values(), ids=RAW.keys())
-async def test_raw_request_lines(node: Node, line: bytes, status: int) -> None:
-    answered = await raw(node, line + b"\r\nHost: x\r\n")
-    assert answered[:13] in (b"HTTP/1.1 %d " % status, b"HTTP/1.0 %d " % status)
-    assert b"Traceback" not in answered
+@pytest.mark.parametrize(("head", "message"), RAW.values(), ids=RAW.keys())
+async def test_what_is_no_request_is_told_as_every_error(
+    node: Node, head: bytes, message: bytes
+) -> None:
+    answered = await raw(node, head + b"\r\n")
+    top, _, body = answered.partition(b"\r\n\r\n")
+    assert top[:13] in (b"HTTP/1.1 400 ", b"HTTP/1.0 400 ")
+    assert b"Raven-Server-Version: 7.2.0.72" in top
+    assert b"Content-Type: application/json; charset=utf-8" in top
+    told = json.loads(body)
+    assert all(isinstance(told[key], str) for key in ("Url", "Type", "Message", "Error"))
+    assert message in body and b"Traceback" not in body
+
+
+async def test_an_absolute_target_is_served(node: Node) -> None:
+    answered = await raw(node, b"GET http://x:1/build/version HTTP/1.1\r\nHost: x\r\n")
+    assert answered.startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "foo", "gzip, br", "\u00e9"])
+async def test_a_body_encoded_in_another_way(node: Node, encoding: str) -> None:
+    answer = await node.ask("POST", BULK, b"hello", headers={"Content-Encoding": encoding})
+    assert answer.error[:2] == (415, "NotSupportedException")
+    assert "send gzip, or none" in answer.error[2]
+    assert (await node.bulk(put("users/1"))).status == 201
+
+
+WHOLE = json.dumps({"Commands": [put("users/1")]}).encode()
+BARE = zlib.compressobj(wbits=-15)
+ENCODED = {
+    "named identity": ("identity", WHOLE, 201),
+    "gzip in two members": ("gzip", gzip.compress(WHOLE[:9]) + gzip.compress(WHOLE[9:]), 201),
+    "gzip, in capitals": ("GZIP", gzip.compress(WHOLE), 201),
+    "a bare deflate stream": ("deflate", BARE.compress(WHOLE) + BARE.flush(), 201),
+    "gzip cut short": ("gzip", gzip.compress(WHOLE)[:-10], 400),
+    "gzip of nothing but a head": ("gzip", gzip.compress(WHOLE)[:10], 400),
+    "gzip and something": ("gzip", gzip.compress(WHOLE) + b"junk", 400),
+    "deflate and something": ("deflate", zlib.compress(WHOLE) + b"junk", 400),
+    "no deflate": ("deflate", b"{}", 400),
+    "a changed byte": ("gzip", gzip.compress(WHOLE)[:-1] + b"\xff", 400),
+    "an empty body": ("gzip", b"", 400),
+}
+
+
+@pytest.mark.parametrize(("encoding", "body", "status"), ENCODED.values(), ids=ENCODED.keys())
+async def test_compressed_bodies(node: Node, encoding: str, body: bytes, status: int) -> None:
+    answer = await node.ask("POST", BULK, body, headers={"Content-Encoding": encoding})
+    assert answer.status == status
+    assert status == 201 or answer.error[:2] == (400, "InvalidDataException")
+    assert (await node.get(ONE)).status == (200 if status == 201 else 404)
+
+
+async def test_a_long_body_is_read_as_a_short_one(node: Node) -> None:
+    body = b'{"Commands":[' + b" " * 5_000 + WHOLE[len(b'{"Commands": [') :]
+    stored = zlib.compressobj(level=0, wbits=31)
+    packed = stored.compress(body) + stored.flush()
+    answer = await node.ask("POST", BULK, packed, headers={"Content-Encoding": "gzip"})
+    assert answer.status == 201
+
+
+async def test_a_client_that_waits_to_be_asked(node: Node) -> None:
+    expect = b"Expect: 100-continue\r\nContent-Length: %d\r\n"
+    answered = await raw(node, POST + expect % len(WHOLE), WHOLE)
+    assert answered.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 ")
+    refused = await raw(node, POST + expect % 10**9)
+    assert refused.startswith(b"HTTP/1.1 413 "), "it is told before it has sent anything"
 
 
 HEADERS = {
@@ -263,11 +335,11 @@ async def test_a_host_that_is_none_is_not_echoed(node: Node) -> None:
     assert b'"Url":"http://127.0.0.1:8080"' in answered
 
 
-async def raw(node: Node, head: bytes) -> bytes:
+async def raw(node: Node, head: bytes, body: bytes = b"") -> bytes:
     """Everything that comes back for these bytes."""
     port = int(node.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(head + b"Connection: close\r\n\r\n")
+    writer.write(head + b"Connection: close\r\n\r\n" + body)
     answered = await reader.read()
     writer.close()
     return answered

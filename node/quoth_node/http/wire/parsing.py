@@ -24,7 +24,7 @@ PARTS_MAX = {
 }
 FEWEST_PARTS_MAX = min(limit for _, limit in PARTS_MAX.values())
 
-DIGITS_AS_ZERO = bytes(ord("0") if chr(byte).isdigit() and byte < 128 else 32 for byte in range(256))
+DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 LONG_RUN = b"0" * 19
 # A whole number that may be over 64 bits, wherever it stands: also within a string.
 LONG_NUMBER = re.compile(rb"(?<![0-9.eE+-])(-?[0-9]{19,}+)(?![.eE])")
