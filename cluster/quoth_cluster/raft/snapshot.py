@@ -27,8 +27,8 @@ from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 
-CHUNK_SECONDS = 10.0
-END_SECONDS = 120.0
+CHUNK_SECONDS = 2.0  # an answer may be lost with its link; asking again costs one small message
+END_SECONDS = 5.0  # then it is asked anew, and hears "past it" once the install is done
 RETRY_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
