@@ -64,7 +64,7 @@ class Server(web.Server):
             keepalive_timeout=self._keepalive_timeout,
             max_line_size=self._max_line_size,
             max_field_size=HEADER_BYTES_MAX,
-            # Inflating is ours: aiohttp does it on the event loop, and fails without a word of JSON.
+            # Inflating is ours: aiohttp does it on the event loop, and has no JSON for errors.
             auto_decompress=False,
             access_log=None,  # type: ignore[arg-type]  # the documented way to have none
         )

@@ -1,6 +1,7 @@
 """Compare-exchange values: key, value and index, agreed by the cluster."""
 
 import asyncio
+from collections import Counter
 from itertools import islice
 
 from aiohttp import web
@@ -10,8 +11,9 @@ from quoth_cluster.commands import (
     DeleteCompareExchange,
     PutCompareExchange,
 )
-from quoth_cluster.compare_exchange import CompareExchangeValue, get, starting_with
+from quoth_cluster.compare_exchange import get, starting_with
 from quoth_cluster.outcomes import CompareExchangeAnswer
+from quoth_node.http.budget import Budget
 from quoth_node.http.documents import read_page
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.reply import reply
@@ -27,11 +29,19 @@ async def get_values(exchange: Exchange) -> web.Response:
     for key in keys:
         bodies.check_key(key)
     database = await exchange.current_database()
+    budget = Budget(exchange.services.config.reply_bytes_max, "ask for fewer keys at a time")
+    items: dict[str, bytes] = {}
     with database.read() as txn:
-        found = [(key, get(txn, key)) for key in keys]
-    if len(keys) == 1 and found[0][1] is None:
-        return reply(status=404)
-    return reply(replies.compare_exchange_values(found))
+        for key in dict.fromkeys(keys):
+            found = get(txn, key)
+            if len(keys) == 1 and found is None:
+                return reply(status=404)
+            items[key] = budget.take(replies.compare_exchange_item(key, found))
+    # A key that is named again is answered again, but takes no second reading.
+    again = Counter(keys)
+    for key, item in items.items():
+        budget.spend(len(item) * (again[key] - 1))
+    return reply(replies.compare_exchange_values([items[key] for key in keys]))
 
 
 async def page(exchange: Exchange) -> web.Response:
@@ -41,12 +51,15 @@ async def page(exchange: Exchange) -> web.Response:
     start, size = read_page(exchange)
     database = await exchange.current_database()
 
-    def read() -> list[tuple[str, CompareExchangeValue | None]]:
+    budget = Budget(exchange.services.config.reply_bytes_max, "ask with a smaller pageSize")
+
+    def read() -> bytes:
         with database.read() as txn:
             values = islice(starting_with(txn, prefix), start, start + size)
-            return [(value.key, value) for value in values]
+            items = (replies.compare_exchange_item(value.key, value) for value in values)
+            return replies.compare_exchange_values(map(budget.take, items))
 
-    return reply(replies.compare_exchange_values(await asyncio.to_thread(read)))
+    return reply(await asyncio.to_thread(read))
 
 
 async def put_value(exchange: Exchange) -> web.Response:

@@ -1,27 +1,17 @@
 """Documents one by one and in pages: load, look, store, delete.
 
-A load by ids is the hot path: one snapshot, and stored bytes spliced into the answer. Pages may be
-large, so they are read in a worker thread.
+A load by a few ids is the hot path: one snapshot, and stored bytes spliced into the answer. What
+may be large is read in a worker thread.
 """
 
 import asyncio
-import base64
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-import orjson
 from aiohttp import hdrs, web
 
-from quoth_cluster.commands import (
-    ATOMIC_GUARD_PREFIX,
-    DeleteDocument,
-    PutDocument,
-    SaveBatch,
-)
-from quoth_cluster.compare_exchange import CompareExchangeValue
-from quoth_cluster.compare_exchange import get as get_value
+from quoth_cluster.commands import DeleteDocument, PutDocument, SaveBatch
 from quoth_cluster.documents import (
     StoredDocument,
     last_etag,
@@ -32,15 +22,17 @@ from quoth_cluster.documents import (
 from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import BatchSaved, DocumentPut
 from quoth_cluster.store.environment import ReadTxn
+from quoth_node.http.budget import Budget
 from quoth_node.http.errors import BadRequest
 from quoth_node.http.exchange import Agreed, Exchange
-from quoth_node.http.includes import ids_at, parse_path
+from quoth_node.http.loading import Wanted, load_all
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
 from quoth_node.http.wildcard import Wildcards
 from quoth_node.http.wire import bodies, records, replies
 
 PAGE_SIZE_MAX = 2**31 - 1
+LOADED_HERE_MAX = 32  # more are loaded beside the event loop
 LOAD_PARAMETERS = knows("id", "include", "metadataOnly", "cmpxchg", "txMode")
 
 
@@ -48,6 +40,7 @@ async def get_documents(exchange: Exchange) -> web.Response:
     """`GET /docs`: by ids, by prefix, or the newest."""
     query = exchange.query
     if ids := query.every("id"):
+        bodies.check_count(ids, bodies.IDS_MAX, "ids")
         return await load_documents(exchange, ids)
     prefix = query.one("startsWith")
     if prefix is None:
@@ -73,110 +66,38 @@ async def post_documents(exchange: Exchange) -> web.Response:
     return await load_documents(exchange, ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """Documents of one snapshot, with what they include."""
-
-    results: list[StoredDocument | None]
-    includes: list[StoredDocument]
-    values: list[tuple[str, CompareExchangeValue | None]]
-    guards: list[CompareExchangeValue]
-
-
 async def load_documents(exchange: Exchange, ids: list[str]) -> web.Response:
     """Documents by id, in the order asked for."""
     query = exchange.query
-    metadata_only = query.boolean("metadataOnly")
-    paths, keys = query.every("include"), query.every("cmpxchg")
     tx_mode = query.one("txMode")
     if tx_mode not in (None, "", "SingleNode", "ClusterWide"):
         raise BadRequest("txMode is 'SingleNode' or 'ClusterWide'")
-    cluster_wide = tx_mode == "ClusterWide"
     for document_id in ids:
         bodies.check_document_id(document_id)
+    wanted = Wanted(
+        ids=ids,
+        paths=query.every("include"),
+        keys=query.every("cmpxchg"),
+        metadata_only=query.boolean("metadataOnly"),
+        cluster_wide=tx_mode == "ClusterWide",
+    )
+    known = exchange.header(hdrs.IF_NONE_MATCH)
     database = await exchange.current_database()
-    with database.read() as txn:
-        loaded = load_all(txn, ids, paths=paths, keys=keys, cluster_wide=cluster_wide)
-    if len(ids) == 1 and loaded.results[0] is None and not cluster_wide:
-        return reply(status=404)
-    etag = etag_of(loaded, plain=len(ids) == 1 and not paths and not keys)
-    if etag is not None and etag == exchange.header(hdrs.IF_NONE_MATCH):
-        return reply(status=304)
-    values = None
-    if keys or loaded.guards:
-        values = replies.compare_exchange_includes(
-            loaded.values,
-            loaded.guards,
-            cluster_transaction_id=database.record.cluster_transaction_id,
-        )
-    # In a cluster transaction a missing document is left out: what the client takes from it is
-    # the guard, if there is one.
-    results = [r for r in loaded.results if r is not None] if cluster_wide else loaded.results
-    body = replies.documents(
-        results,
-        metadata_only=metadata_only,
-        includes=loaded.includes,
-        compare_exchange_includes=values,
-    )
-    return reply(body, etag=etag)
+    budget = Budget(exchange.services.config.reply_bytes_max, "ask for fewer documents at a time")
 
+    def read() -> web.Response:
+        with database.read() as txn:
+            loaded = load_all(txn, wanted, database.record.cluster_transaction_id, budget)
+        if len(ids) == 1 and loaded.results[0] is None and not wanted.cluster_wide:
+            return reply(status=404)
+        etag = loaded.etag()
+        if etag is not None and etag == known:
+            return reply(status=304)
+        return reply(loaded.to_json(), etag=etag)
 
-def load_all(
-    txn: ReadTxn, ids: list[str], *, paths: list[str], keys: list[str], cluster_wide: bool
-) -> Loaded:
-    """The documents and all they include, from one snapshot."""
-    results = [load(txn, document_id) if document_id else None for document_id in ids]
-    found = [document for document in results if document is not None]
-    parsed = [orjson.loads(document.body) for document in found] if paths or keys else []
-    guards = []
-    if cluster_wide:
-        missing = (i for i, result in zip(ids, results, strict=True) if result is None and i)
-        read = (get_value(txn, ATOMIC_GUARD_PREFIX + name) for name in missing)
-        guards = [guard for guard in read if guard is not None]
-    return Loaded(
-        results=results,
-        includes=list(included(txn, found, named_by(parsed, paths))),
-        values=[(key, get_value(txn, key)) for key in named_by(parsed, keys)],
-        guards=guards,
-    )
-
-
-def named_by(parsed: list[object], paths: list[str]) -> list[str]:
-    """The ids or keys that `paths` find in documents, each once; what can be none is left out."""
-    named: dict[str, None] = {}
-    for path in map(parse_path, paths):
-        for value in parsed:
-            named.update(dict.fromkeys(ids_at(value, path)))
-    return [name for name in named if bodies.is_name(name)]
-
-
-def included(
-    txn: ReadTxn, results: Iterable[StoredDocument], ids: Iterable[str]
-) -> Iterator[StoredDocument]:
-    """The documents of `ids` that exist and are not among the results, each once."""
-    seen = {document.document_id.lower() for document in results}
-    for document_id in ids:
-        document = load(txn, document_id)
-        if document is not None and document.document_id.lower() not in seen:
-            seen.add(document.document_id.lower())
-            yield document
-
-
-def etag_of(loaded: Loaded, *, plain: bool) -> str | None:
-    """What changes whenever this answer does; None if nothing is known to.
-
-    For one document it is the change vector itself: clients compare and quote it.
-    """
-    if loaded.values or loaded.guards:
-        return None
-    first = loaded.results[0]
-    if plain:
-        return first.change_vector if first is not None else None
-    digest = hashlib.sha256()
-    for document in (*loaded.results, None, *loaded.includes):
-        named = f"{document.document_id}\n{document.change_vector}\0" if document else "\0"
-        digest.update(named.encode())
-    return f"Hash-{base64.b64encode(digest.digest()).decode()}"
+    if len(ids) <= LOADED_HERE_MAX and not wanted.paths and not wanted.keys:
+        return read()
+    return await asyncio.to_thread(read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +147,7 @@ async def page(exchange: Exchange, wanted: NewestPage | PrefixPage) -> web.Respo
     metadata_only = exchange.query.boolean("metadataOnly")
     known = exchange.header(hdrs.IF_NONE_MATCH)
     database = await exchange.current_database()
-    limit = exchange.services.config.reply_bytes_max
+    budget = Budget(exchange.services.config.reply_bytes_max, "ask with a smaller pageSize")
     tag = exchange.services.node_tag
 
     def read() -> tuple[str, bytes | None]:
@@ -234,22 +155,11 @@ async def page(exchange: Exchange, wanted: NewestPage | PrefixPage) -> web.Respo
             etag = records.database_change_vector(tag, last_etag(txn), database.record)
             if etag == known:
                 return etag, None
-            return etag, replies.documents(
-                bounded(wanted.read(txn), limit), metadata_only=metadata_only
-            )
+            found = (replies.one(document, metadata_only) for document in wanted.read(txn))
+            return etag, replies.documents(map(budget.take, found))
 
     etag, body = await asyncio.to_thread(read)
     return reply(status=304) if body is None else reply(body, etag=etag)
-
-
-def bounded(found: Iterable[StoredDocument], limit: int) -> Iterator[StoredDocument]:
-    """`found`, or BadRequest once it takes more bytes than a reply may have."""
-    total = 0
-    for document in found:
-        total += len(document.body)
-        if total > limit:
-            raise BadRequest(f"This page is over the limit of {limit} bytes: ask with a pageSize")
-        yield document
 
 
 async def head_document(exchange: Exchange) -> web.Response:

@@ -1,14 +1,19 @@
 """Identities: number series that the cluster agrees on, `orders|` -> `orders/17`."""
 
+import asyncio
+
 from aiohttp import web
 
 from quoth_cluster.commands import NextIdentity, SeedIdentity
-from quoth_cluster.identities import every
+from quoth_cluster.identities import count, every
 from quoth_cluster.outcomes import IdentityValue
+from quoth_node.http.budget import Budget
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
 from quoth_node.http.wire import bodies, replies
+
+IDENTITY_BYTES_LEAST = 128  # what one takes in memory while it is listed, or a bit more
 
 
 async def next_identity(exchange: Exchange) -> web.Response:
@@ -40,9 +45,14 @@ async def seed_identity(exchange: Exchange) -> web.Response:
 async def get_identities(exchange: Exchange) -> web.Response:
     """`GET /debug/identities`: the latest number of each."""
     database = await exchange.current_database()
-    with database.read() as txn:
-        latest = every(txn)
-    return reply(replies.identities(latest))
+    budget = Budget(exchange.services.config.reply_bytes_max, "there are too many to list")
+
+    def read() -> bytes:
+        with database.read() as txn:
+            budget.spend(count(txn) * IDENTITY_BYTES_LEAST)  # before they are all in memory
+            return replies.identities(every(txn))
+
+    return reply(budget.checked(await asyncio.to_thread(read)))
 
 
 def read_name(exchange: Exchange) -> str:

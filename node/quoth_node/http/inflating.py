@@ -27,7 +27,7 @@ def encoding_of(headers: Sequence[str]) -> str | None:
             return DEFLATE
         case _:
             raise EncodingNotSupported(
-                f"The Content-Encoding {ascii(named[:100])} is not supported: send gzip, or none"
+                f"The Content-Encoding {named[:100]!a} is not supported: send gzip, or none"
             )
 
 

@@ -22,7 +22,7 @@ MANY = {
 @pytest.mark.parametrize("body", MANY.values(), ids=MANY.keys())
 def test_what_would_take_long_is_refused_at_once(body: bytes) -> None:
     began = time.process_time()
-    with pytest.raises(OverLimit, match=r"The body holds over [12]000000 .*: send it in parts"):
+    with pytest.raises(OverLimit, match=r"The body holds over [0-9]+0000 .*: send it in parts"):
         parse(body)
     assert time.process_time() - began < 1.0
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import orjson
 
 from quoth_node.http.errors import BadBody, OverLimit
-from quoth_node.http.query import INT64_MAX, INT64_MIN, shortened
+from quoth_node.http.query import INT64_MIN, shortened
 
 UINT64_MAX = 2**64 - 1
 SLICE_BYTES = 32_768
@@ -18,8 +18,8 @@ SLICE_BYTES = 32_768
 # What takes time is the number of values. Objects and arrays take the most.
 PARTS_MAX = {
     b":": ("properties", 1_000_000),
-    b"{": ("objects", 1_000_000),
-    b"[": ("arrays", 1_000_000),
+    b"{": ("objects", 250_000),
+    b"[": ("arrays", 250_000),
     b",": ("values", 2_000_000),
 }
 FEWEST_PARTS_MAX = min(limit for _, limit in PARTS_MAX.values())

@@ -1,6 +1,6 @@
 """Outcomes, documents and errors -> JSON bodies. Stored bytes are spliced in, never decoded."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -65,20 +65,25 @@ def printable(text: str) -> str:
 
 
 def documents(
-    results: Iterable[StoredDocument | None],
+    results: Iterable[bytes],
     *,
-    metadata_only: bool,
-    includes: Iterable[StoredDocument] | None = None,
+    includes: Mapping[str, bytes] | None = None,
     compare_exchange_includes: bytes | None = None,
 ) -> bytes:
-    """Documents in order, null for a missing one; `includes` by id unless it is None."""
-    parts = [b'{"Results":[', b",".join(one(result, metadata_only) for result in results), b"]"]
+    """Documents in order; `includes` by id unless it is None."""
+    # Joined once: an answer may be long, and every join is a copy of it.
+    parts = [b'{"Results":[']
+    for result in results:
+        parts += [result, b","]
+    if len(parts) > 1:
+        parts.pop()
+    parts.append(b"]")
     if includes is not None:
-        members = (
-            orjson.dumps(included.document_id) + b":" + one(included, metadata_only)
-            for included in includes
-        )
-        parts += [b',"Includes":{', b",".join(members), b"}"]
+        comma = b',"Includes":{'
+        for name, json in includes.items():
+            parts += [comma, orjson.dumps(name), b":", json]
+            comma = b","
+        parts.append(b"}" if includes else comma + b"}")
     if compare_exchange_includes is not None:
         parts += [b',"CompareExchangeValueIncludes":', compare_exchange_includes]
     parts.append(b"}")
@@ -86,6 +91,7 @@ def documents(
 
 
 def one(document: StoredDocument | None, metadata_only: bool) -> bytes:
+    """A document as it stands in an answer; null for a missing one."""
     if document is None:
         return NULL
     return document.metadata_json() if metadata_only else document.to_json()
@@ -177,27 +183,24 @@ def compare_exchange_answer(answer: CompareExchangeAnswer) -> bytes:
     return b'{"Index":%d,"Value":%b,"Successful":%b}' % (answer.index, value, successful)
 
 
-def compare_exchange_values(values: Sequence[tuple[str, CompareExchangeValue | None]]) -> bytes:
-    """Values by the keys that were asked for; null and -1 for a missing one."""
-    return b'{"Results":[' + b",".join(compare_exchange_item(*value) for value in values) + b"]}"
+def compare_exchange_values(items: Iterable[bytes]) -> bytes:
+    return b'{"Results":[' + b",".join(items) + b"]}"
 
 
 def compare_exchange_item(key: str, found: CompareExchangeValue | None, more: bytes = b"") -> bytes:
+    """A value by the key that was asked for; null and -1 for a missing one."""
     value, index = (found.value, found.index) if found else (NULL, -1)
     name = orjson.dumps(found.key if found else key)
     return b'{"Key":%b,"Value":%b,"Index":%d%b}' % (name, value, index, more)
 
 
-def compare_exchange_includes(
-    values: Iterable[tuple[str, CompareExchangeValue | None]],
-    guards: Iterable[CompareExchangeValue] = (),
-    *,
-    cluster_transaction_id: str = "",
-) -> bytes:
-    """Included values by key; an atomic guard tells the change vector that proves it."""
-    parts = [orjson.dumps(key) + b":" + compare_exchange_item(key, found) for key, found in values]
-    for guard in guards:
-        vector = orjson.dumps(f"TRXN:{guard.index}-{cluster_transaction_id}")
-        item = compare_exchange_item(guard.key, guard, b',"ChangeVector":' + vector)
-        parts.append(orjson.dumps(guard.key) + b":" + item)
-    return b"{" + b",".join(parts) + b"}"
+def guard_item(guard: CompareExchangeValue, cluster_transaction_id: str) -> bytes:
+    """An atomic guard, with the change vector that proves it."""
+    vector = orjson.dumps(f"TRXN:{guard.index}-{cluster_transaction_id}")
+    return compare_exchange_item(guard.key, guard, b',"ChangeVector":' + vector)
+
+
+def compare_exchange_includes(items: Mapping[str, bytes]) -> bytes:
+    """Included values by key."""
+    members = (orjson.dumps(key) + b":" + item for key, item in items.items())
+    return b"{" + b",".join(members) + b"}"
