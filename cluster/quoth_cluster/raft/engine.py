@@ -12,6 +12,7 @@ from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import Fatal
 from quoth_cluster.log import Change, MembershipChange
 from quoth_cluster.raft import rules
+from quoth_cluster.raft.elections import Elections
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, COMMANDS, MEMBERSHIP, pack_membership
 from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.syncobj import Library, Timing
@@ -38,7 +39,6 @@ class Engine:
         self.journal = journal
         self._timing = timing
         self._clock = clock
-        self._chance = chance
         self._queued_bytes = queued_bytes  # how much waits on the link to a peer
         self._outbox: list[tuple[str, dict[str, Any]]] = []
         self._outbox_bytes: dict[str, int] = {}
@@ -46,12 +46,8 @@ class Engine:
         self._reported: set[str] = set()  # ... that the library knows of
         self._reported_learners: set[str] = set()
         self._behind: dict[str, float] = {}  # who needs a snapshot, and when it is next greeted
-        self._heard_at: float | None = None  # when a leader of the current term last spoke
         self._is_forced = False  # the next election was asked for by the leader
-        self._stands = False  # for election; only then the library knows whom it could win
-        self._deadline = self._next_deadline()  # when this node asks whether it may stand
-        self._pre_votes: set[str] = set()
-        self._pre_round = 0
+        self._elections = Elections(tag, journal, timing=timing, clock=clock, chance=chance)
         self._acknowledge: tuple[int, int | None] | None = None  # (sequence, proven index)
         self._terms_seen = -1  # the term that the next four belong to
         self._votes: set[str] = set()
@@ -105,7 +101,7 @@ class Engine:
 
     @property
     def behind(self) -> list[str]:
-        """Who needs slots that this leader's log does not hold any more."""
+        """Who needs slots that this leader's log has let go of."""
         return sorted(self._behind) if self.is_leader else []
 
     def match_index(self, tag: str) -> int:
@@ -190,10 +186,7 @@ class Engine:
         """Note whether messages to `tag` can leave."""
         (self._up.add if is_up else self._up.discard)(tag)
         if not is_up and tag == self.leader and not self.is_leader:
-            # Its process is gone, or the way to it; whoever still hears it will say so.
-            self._heard_at = None
-            soon = self._chance.uniform(0.0, self._timing.election_timeout_min / 2)
-            self._deadline = min(self._deadline, self._clock.monotonic() + soon)
+            self._elections.lose_leader()
         self._report_links()
 
     def elect_now(self) -> None:
@@ -201,9 +194,9 @@ class Engine:
         self._library.deliver(self.leader, {"type": "timeout_now", "term": self.term})
 
     def on_progress(self, tag: str) -> None:
-        """A long message of `tag` is on its way: a leader that sends is a leader that lives."""
-        if tag == self.leader and not self.is_leader and self._heard_at is not None:
-            self._hear_leader()
+        """A long message of `tag` is on its way."""
+        if tag == self.leader and not self.is_leader:
+            self._elections.hear_progress()
 
     def hand_over(self, tag: str) -> None:
         """Ask `tag`, if it is caught up, to stand for election at once."""
@@ -221,7 +214,7 @@ class Engine:
         if message["term"] == self.term and self.is_leader:
             raise Fatal(f"{tag} leads term {self.term}, and so does this node")
         trimmed = rules.skip_what_matches(message, self.journal, commit_index=self.commit_index)
-        self._hear_leader()
+        self._elections.hear_leader()
         self._acknowledge = (message["sequence"], trimmed.acknowledge_index)
         if trimmed.truncate_from is not None:
             # Not left to the library: it sees no more than a window of the log at a time.
@@ -268,14 +261,7 @@ class Engine:
             return
         if not self.is_member:
             return  # a node that lost its disk does not know any more what it acknowledged
-        now, heard_at = self._clock.monotonic(), self._heard_at
-        if self.is_leader and not message.get("forced"):
-            heard_at = now  # this node is the leader that is heard
-        if rules.ignores_vote_request(
-            heard_seconds_ago=None if heard_at is None else now - heard_at,
-            election_timeout_min_seconds=self._timing.election_timeout_min,
-            is_forced=bool(message.get("forced")),
-        ):
+        if self._elections.is_loyal(leads=self.is_leader) and not message.get("forced"):
             return
         self._library.deliver(tag, message)
 
@@ -297,78 +283,37 @@ class Engine:
             self._library.deliver(tag, notice)
             assert not self.is_leader, "a higher term ends a reign"
 
-    # -- elections: asked for before they are called (Raft dissertation, 9.6)
+    # -- elections: asked for before they are called
 
     def _watch_the_leader(self) -> None:
-        """Ask the others whether they would vote, before a term is spent on it.
-
-        The library would call an election by itself if it knew any peer; a follower's knows none.
-        A node that was cut off, or one whose leader others still hear, disturbs nobody.
-        """
+        """The library would call an election if it knew a peer; a follower's knows none."""
         if self.is_leader:
-            self._stands = False
-            self._deadline = self._next_deadline()
+            self._elections.lead()
             return
-        if not self.is_voter or not self.others or self._clock.monotonic() < self._deadline:
+        if not self.is_voter or not self.others:
             return
-        self._stands = False
-        self._deadline = self._next_deadline()
-        self._pre_round += 1
-        self._pre_votes = {self.tag}
-        last = {"last_log_index": self.journal.last_index, "last_log_term": self.journal.last_term}
-        for tag in sorted(self.others & self._up):
-            asked = {"type": "pre_vote", "term": self.term + 1, "round": self._pre_round}
-            self._send(tag, {**asked, **last})
+        if (question := self._elections.ask(self.term)) is not None:
+            for tag in sorted(self.others & self._up):
+                self._send(tag, question)
 
     def _on_pre_vote(self, tag: str, message: dict[str, Any]) -> None:
         if message["term"] <= self.term:
             self._send(tag, {"type": "term_notice"})
-            return
-        heard_at = self._clock.monotonic() if self.is_leader else self._heard_at
-        heard_ago = None if heard_at is None else self._clock.monotonic() - heard_at
-        is_loyal = rules.ignores_vote_request(
-            heard_seconds_ago=heard_ago,
-            election_timeout_min_seconds=self._timing.election_timeout_min,
-            is_forced=False,
-        )
-        is_behind = not rules.is_up_to_date(
-            message["last_log_term"],
-            message["last_log_index"],
-            own_term=self.journal.last_term,
-            own_index=self.journal.last_index,
-        )
-        if self.is_member and not is_loyal and not is_behind:
+        elif self.is_member and self._elections.grants(message, leads=self.is_leader):
             granted = {"type": "pre_vote_granted", "term": message["term"]}
             self._send(tag, {**granted, "round": message["round"]})
 
     def _on_pre_vote_granted(self, tag: str, message: dict[str, Any]) -> None:
-        is_current = message["round"] == self._pre_round and message["term"] == self.term + 1
-        if not is_current or self.is_leader or self._stands or tag not in self.others:
-            return
-        self._pre_votes.add(tag)
-        if rules.is_majority(len(self._pre_votes & {self.tag, *self.others}), len(self.others)):
+        won = self._elections.is_won(tag, message, term=self.term, others=self.others)
+        if won and not self.is_leader:
             self._stand()
 
     def _stand(self) -> None:
         """Have the library call an election at its next tick."""
-        if not self.is_voter:
-            return
-        self._stands = True
-        self._pre_votes.clear()
-        # It stands for as long as it must wait at least; then it asks again.
-        self._deadline = self._clock.monotonic() + self._timing.election_timeout_min
-        self._report_links()
-        self._library.deliver(self.leader, {"type": "timeout_now", "term": self.term})
-
-    def _hear_leader(self) -> None:
-        self._heard_at = self._clock.monotonic()
-        self._stands = False
-        self._deadline = self._next_deadline()
-
-    def _next_deadline(self) -> float:
-        timing = self._timing
-        patience = self._chance.uniform(timing.election_timeout_min, timing.election_timeout_max)
-        return self._clock.monotonic() + patience
+        if self.is_voter:
+            self._elections.stand()
+            self._report_links()
+            self._library.deliver(self.leader, {"type": "timeout_now", "term": self.term})
 
     # -- messages out
 
@@ -483,7 +428,7 @@ class Engine:
             self._reported.clear()
             self._reported_learners.clear()
         up = {tag for tag in self._up - set(self._behind) if not self._is_congested(tag)}
-        knows_peers = self.is_voter and (self.is_leader or self._stands)
+        knows_peers = self.is_voter and (self.is_leader or self._elections.stands)
         self._report_voters(up & self.others if knows_peers else set())
         learners = up & self._library.learners() if self.is_leader else set()
         for tag in sorted(self._reported_learners - learners):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quoth_cluster.clock import SeededChance, SystemClock
+from quoth_cluster.clock import Clock, SeededChance, SystemClock
 from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMANDS, Slot, pack_membership
@@ -30,14 +30,14 @@ def journal(tmp_path: Path) -> Journal:
     return journal
 
 
-def engine_of(journal: Journal) -> Engine:
+def engine_of(journal: Journal, clock: Clock | None = None) -> Engine:
     engine = Engine(
         "A",
         journal,
         applied_index=4,
         contacts=(),
         timing=Timing(),
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         chance=SeededChance(1),
         queued_bytes=lambda _tag: 0,
     )
@@ -105,9 +105,8 @@ class StillClock(SystemClock):
 def test_a_node_that_was_cut_off_spends_no_term_while_the_others_have_a_leader(
     journal: Journal,
 ) -> None:
-    engine, clock = engine_of(journal), StillClock()
-    engine._clock = clock
-    engine._library._clock = clock
+    clock = StillClock()
+    engine = engine_of(journal, clock)
     engine.receive("B", append(1, (4, 0), []))
     answers(engine)
     for _ in range(50):
