@@ -49,7 +49,7 @@ def put(url: str, document_id: str, number: int) -> int:
     answer = requests.put(
         f"{url}/databases/shop/docs", params={"id": document_id}, json={"n": number}, timeout=30
     )
-    return answer.status_code
+    return int(answer.status_code)
 
 
 def get(url: str, document_id: str) -> object:
