@@ -341,26 +341,34 @@ class Journal:
 
     def _replay(self) -> None:
         names = [name for name in self._disk.names(self.folder) if name.endswith(SUFFIX)]
-        for name in names:
-            path = self.folder / name
-            segment = Segment(path, self._disk.open(path), int(name.removesuffix(SUFFIX)))
-            self._replay_segment(segment, is_last=name == names[-1])
+        segments = [self._segment(name) for name in names]
+        for at, segment in enumerate(segments):
+            before = self._segments[-1] if self._segments else None
+            records = segment.replay()
+            first = next(records, None)
+            if first is None:
+                self._drop_unwritten(segments[at:])
+                return
+            self._replay_header(segment, first[2], before)
+            self._segments.append(segment)
+            for offset, length, body in records:
+                self._replay_record(segment, body, offset=offset, length=length)
 
-    def _replay_segment(self, segment: Segment, *, is_last: bool) -> None:
-        before = self._segments[-1] if self._segments else None
-        records = segment.replay()
-        first = next(records, None)
-        if first is None:
-            # Made, and power was lost before its first record was durable: nothing rests on it.
-            if not is_last:
-                raise CorruptFile(f"{segment.path}: record at offset 0 is damaged")
+    def _segment(self, name: str) -> Segment:
+        path = self.folder / name
+        return Segment(path, self._disk.open(path), int(name.removesuffix(SUFFIX)))
+
+    def _drop_unwritten(self, segments: list[Segment]) -> None:
+        """Files that were made, and power was lost before a record in them was durable.
+
+        They are written in order, so nothing is in one behind the first that is empty.
+        """
+        for segment in segments[1:]:
+            if next(segment.replay(), None) is not None:
+                raise CorruptFile(f"{segments[0].path}: record at offset 0 is damaged")
+        for segment in reversed(segments):
             segment.file.close()
             self._disk.remove(segment.path)
-            return
-        self._replay_header(segment, first[2], before)
-        self._segments.append(segment)
-        for offset, length, body in records:
-            self._replay_record(segment, body, offset=offset, length=length)
 
     def _replay_header(self, segment: Segment, body: Body, before: Segment | None) -> None:
         if len(body) < 3 or body[2] != MAGIC:

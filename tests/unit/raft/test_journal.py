@@ -315,6 +315,24 @@ def test_a_torn_new_file_is_no_file(path: Path) -> None:
     assert reopened(path).last_index == 79
 
 
+def test_two_new_files_that_power_never_reached_are_no_files(path: Path) -> None:
+    journal = in_segments(path)
+    expected = contents(journal)
+    journal.close()
+    number = len(list(path.iterdir()))
+    (path / f"{number + 1:010}.log").write_bytes(b"")
+    (path / f"{number + 2:010}.log").write_bytes(bytes(30))
+    assert contents(reopened(path)) == expected
+    assert len(list(path.iterdir())) == number
+
+
+def test_an_empty_file_before_a_written_one_stops_the_node(path: Path) -> None:
+    in_segments(path).close()
+    sorted(path.iterdir())[-2].write_bytes(b"")
+    with pytest.raises(CorruptFile, match="offset 0 is damaged"):
+        reopened(path)
+
+
 def test_a_missing_file_in_the_middle_stops_the_node(path: Path) -> None:
     in_segments(path).close()
     sorted(path.iterdir())[2].unlink()
