@@ -16,6 +16,7 @@ from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.neighbours import Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.reconfiguration import Reconfiguration
@@ -231,7 +232,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "removed-still-heard",
         "a removed node is not refused",
-        (RaftGroup, "_refuses", mutations.refuse_nobody),
+        (Neighbours, "refuses", mutations.refuse_nobody),
         churns=True,
     ),
     _bug(
@@ -259,7 +260,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "trimmed-too-far",
         "s5: the log is trimmed to what is applied, though it is not stored yet",
-        (RaftGroup, "_on_checkpoint", mutations.trim_all),
+        (Applier, "_apply_window", mutations.trim_applied),
     ),
     _bug(
         "applied-twice",

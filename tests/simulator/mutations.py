@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import patch
 
 from quoth_cluster.errors import FateUnknown, MembershipRefused, NotReadable
+from quoth_cluster.log import Position
 from quoth_cluster.raft import membership, rules, syncobj
 from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.cycle import Cycle
@@ -15,6 +16,7 @@ from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import Proposal
 from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.neighbours import Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import count_yes
@@ -265,8 +267,12 @@ _next_batch = Proposals.next_batch
 # -- snapshots
 
 
-def trim_all(self: RaftGroup, position: Any) -> None:
-    self._cycle.trim_to(self._applier.applied.value)
+async def trim_applied(self: Applier, loop: Any, writer: Any) -> None:
+    await _apply_window(self, loop, writer)
+    self._on_checkpoint(Position(self.applied.value, self.commands.value))
+
+
+_apply_window = Applier._apply_window
 
 
 def nothing_wrong(self: Any, manifest: Any) -> None:
@@ -301,7 +307,7 @@ def resolve(self: Reconfiguration, change: Any) -> Any:
     return None if is_mine else whole
 
 
-def refuse_nobody(self: RaftGroup, *_: object) -> str | None:
+def refuse_nobody(self: Neighbours, *_: object) -> str | None:
     return None
 
 

@@ -54,6 +54,7 @@ class Network:
         self.late_bytes_chance = 0.5  # a break that the receiver notices late
         self.connections: list[Connection] = []
         self.messages = 0
+        self.on_admitted: Callable[[SimLinks, SimLinks], None] = lambda _source, _target: None
 
     # -- faults
 
@@ -72,6 +73,22 @@ class Network:
                     connection.last_due, self.time.now + self.dice.uniform(0.0, 0.4)
                 )
                 self._plan_delivery(connection, self.time.now + self.dice.uniform(0.0, 0.4))
+
+    def mend(self, source: str, target: str) -> None:
+        """One path is open again."""
+        self.cuts.discard((source, target))
+        self.release(source, target)
+
+    def release(self, source: str, target: str) -> None:
+        """What stands still or waits on one path arrives now, in order."""
+        now = self.time.now
+        for connection in self.connections:
+            if connection.path != (source, target):
+                continue
+            connection.last_due = now
+            if connection.under_way:
+                connection.under_way = deque((now, packed) for _, packed in connection.under_way)
+                self._plan_delivery(connection, now)
 
     def calm_down(self) -> None:
         self.stall_chance = 0.0
@@ -173,6 +190,7 @@ class Network:
         if refused is not None:
             self.time.after(back, links.on_refused, peer, attempt, refused, loop=links.loop)
             return
+        self.on_admitted(links, target)
         connection = Connection(links, target, epoch)
         self.connections.append(connection)
         target.admit(links.tag, epoch, connection, links.address)

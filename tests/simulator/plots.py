@@ -3,6 +3,8 @@
 Each is what some bug needs to show itself; which one, its docstring says.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.simulator.member import Node
@@ -17,36 +19,95 @@ WAITS_MAX = 300
 def late_acks(world: "World") -> None:
     """Acknowledgements of one reign arrive in a later one of the same leader (finding b).
 
-    The leader and one follower go on alone for a moment, then the follower falls asleep, its last
-    acknowledgements still on their way. The others elect another leader, which falls asleep in its
-    turn; the old one wins again, by votes of those who cannot stand against it.
+    The leader and one follower, its friend, go on without the others; what the friend acknowledges
+    stays on its way. The others elect a rival, whom only the friend hears: it takes back what it
+    acknowledged. Then rival and friend fall asleep, and the old leader wins again. Who counts now
+    what arrives at last, counts what is not there.
     """
     leader = world.leader()
-    if leader is None or len(world.up()) < 5:
+    if leader is None or len(world.up()) < 5 or any(_is_asleep(node) for node in world.up()):
         return
-    network, longest = world.network, world.profile.timing[2]
     others = [node for node in world.up() if node is not leader]
     friend = world.dice.choice(others)
     others.remove(friend)
-    network.stall(friend.tag, leader.tag, 4.5 * longest)
-    for other in others:
-        network.cut(leader.tag, other.tag)
-        network.cut(other.tag, leader.tag)
-    world.time.after(0.15, _put_to_sleep, world, friend, 4.5 * longest + 0.3)
-    world.time.after(1.5 * longest, network.heal)
-    world.time.after(2.0 * longest, _put_new_leader_to_sleep, world, leader, others)
+    world.network.stall(friend.tag, leader.tag, world.profile.storm_seconds)
+    _cut_off(world, leader, others)
+    world.time.after(0.15, _friend_is_left, world, leader, friend, others)
 
 
-def _put_new_leader_to_sleep(world: "World", old: Node, others: list[Node]) -> None:
-    leader = world.leader()
-    if leader not in others or world.is_calm:
+def _friend_is_left(world: "World", leader: Node, friend: Node, others: list[Node]) -> None:
+    if world.is_calm or friend.life is None:
         return
-    _put_to_sleep(world, leader, 2.5 * world.profile.timing[2])
-    awake = [node for node in others if node is not leader]
-    for one in awake:
-        for other in awake:
-            if one is not other:
-                world.network.cut(one.tag, other.tag)
+    world.network.cut(leader.tag, friend.tag)
+    friend.pause()  # its log is the longest: it would win
+    args = (world, leader, friend, others)
+    _when(world, lambda: world.leader() in others, _rival_leads, *args)
+
+
+def _rival_leads(world: "World", leader: Node, friend: Node, others: list[Node]) -> None:
+    rival = world.leader()
+    assert rival is not None
+    others = [node for node in others if node is not rival]
+    _cut_off(world, rival, others)
+    friend.resume()
+
+    def friend_follows() -> bool:
+        lives = rival.life, friend.life
+        logs = [life.journal for life in lives if life is not None]
+        return len(logs) == 2 and logs[0].last_term == logs[1].last_term == logs[0].current_term
+
+    _when(world, friend_follows, _old_leader_returns, world, leader, friend, others, rival)
+
+
+def _old_leader_returns(
+    world: "World", leader: Node, friend: Node, others: list[Node], rival: Node
+) -> None:
+    rival.pause()
+    friend.pause()
+    world.network.mend(leader.tag, friend.tag)
+    for other in others:
+        world.network.mend(leader.tag, other.tag)
+        world.network.mend(other.tag, leader.tag)
+    args = (world, leader, friend, rival)
+    _when(world, lambda: world.leader() is leader, _acknowledgements_arrive, *args)
+
+
+def _acknowledgements_arrive(world: "World", leader: Node, friend: Node, rival: Node) -> None:
+    world.network.release(friend.tag, leader.tag)
+    for node in (friend, rival):
+        world.time.after(0.1, node.resume)
+    world.time.after(0.1, world.network.heal)
+
+
+def _cut_off(world: "World", one: Node, others: list[Node]) -> None:
+    for other in others:
+        world.network.cut(one.tag, other.tag)
+        world.network.cut(other.tag, one.tag)
+
+
+def _when(
+    world: "World",
+    is_so: Callable[[], bool],
+    then: Callable[..., None],
+    *args: object,
+    waits: int = 2_000,
+) -> None:
+    """Go on as soon as something is so; if it does not come, the plot is over."""
+    if world.is_calm:
+        return
+    if waits == 0:
+        world.network.heal()
+        for node in world.up():
+            node.resume()
+    elif is_so():
+        then(*args)
+    else:
+        again = partial(_when, world, is_so, then, *args, waits=waits - 1)
+        world.time.after(WAIT_SECONDS, again)
+
+
+def _is_asleep(node: Node) -> bool:
+    return node.life is not None and node.life.loop.is_paused
 
 
 def _put_to_sleep(world: "World", node: Node, seconds: float) -> None:

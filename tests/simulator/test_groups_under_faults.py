@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulator.bugs import BUGS, Bug, found_by
+from tests.simulator.bugs import BUGS, Bug, found_by, planted
 from tests.simulator.history import ADD, CAS, PUT, READ, Operation, index_complaint
 from tests.simulator.history import search_complaint as search
 from tests.simulator.world import World
@@ -60,6 +60,12 @@ def test_the_same_seed_is_the_same_run_in_every_process() -> None:
 def test_a_planted_bug_is_found(bug: Bug) -> None:
     found = found_by(bug, violation, range(SEEDS_FOR_A_BUG))
     assert found is not None, f"{bug.story}: not found within {SEEDS_FOR_A_BUG} seeds"
+
+
+def test_every_planted_bug_takes_the_place_of_something() -> None:
+    for bug in BUGS:
+        with planted(bug):
+            assert all(getattr(target, name) is value for target, name, value in bug.patches)
 
 
 def violation(seed: int, bug: Bug) -> str | None:

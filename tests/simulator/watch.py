@@ -10,7 +10,7 @@ from typing import Any
 import msgpack
 
 from quoth_cluster.clock import Clock
-from quoth_cluster.log import LogEntry, MembershipChange
+from quoth_cluster.log import Change, LogEntry, MembershipChange
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import Slot
 from quoth_cluster.raft.journal import Journal
@@ -174,6 +174,12 @@ class Watch:
             state.position.command_index,
         ):
             self.fail(f"{tag} installs {state} at slot {at}, where history came to {past}")
+
+    def removed_at(self, tag: str, until: int) -> int:
+        """The slot that removed `tag`, if it is not part of the cluster after slot `until`."""
+        changes = ((at, self.past[at].entry.membership) for at in range(2, until + 1))
+        mine = [(at, one.change) for at, one in changes if one and one.member.tag == tag]
+        return mine[-1][0] if mine and mine[-1][1] is Change.REMOVE else 0
 
     # -- answers
 

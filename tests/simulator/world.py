@@ -17,6 +17,7 @@ from quoth_cluster.raft.syncobj import Timing
 from tests.simulator.bugs import Bug, planted
 from tests.simulator.clients import Clients
 from tests.simulator.faults import Faults
+from tests.simulator.links import SimLinks
 from tests.simulator.member import Node
 from tests.simulator.network import Network
 from tests.simulator.plots import after_install
@@ -74,6 +75,7 @@ class World:
         self._on_trace = on_trace
         self._matched: dict[tuple[str, str], tuple[str, int, int]] = {}
         self.network = Network(self.time, self.dice, self.trace)
+        self.network.on_admitted = self._on_admitted
         self.nodes: dict[str, Node] = {}
         self.clients = Clients(self)
         for tag in TAGS[:size]:
@@ -212,6 +214,14 @@ class World:
             peer = self.nodes[tag].life
             if peer is not None and seen[2] > peer.journal.base_index:
                 self.watch.on_matched(leader.life.journal, tag, peer.journal, seen[2])
+
+    def _on_admitted(self, source: SimLinks, target: SimLinks) -> None:
+        """Nobody lets in whom it knows to be removed, unless that one was added again since."""
+        life = self.nodes[target.tag].life
+        assert life is not None
+        removed_at = self.watch.removed_at(source.tag, life.group.applied_index)
+        if removed_at > source.joined_index():
+            self.watch.fail(f"{target.tag} hears {source.tag}, which slot {removed_at} removed")
 
     def _on_removed(self, node: Node) -> None:
         if node.tag in self.members():
