@@ -6,6 +6,8 @@
     ├── FateUnknown        indefinite: it may yet be applied; ask again with the same request id
     ├── TooLarge           definite: over a limit; sending it again will not help
     ├── NotReadable        a current read could not be confirmed in time; nothing was promised
+    ├── NotAsked           definite: a question to another node did not leave this one
+    ├── NoAnswer           indefinite: a question may have been heard, and what it asked for be done
     ├── MembershipRefused  definite: the change of membership is not possible as asked
     └── Fatal              this node must stop: what is on its disk cannot be trusted or written
         ├── CorruptFile    a checksum does not match: file and offset are named
@@ -36,6 +38,14 @@ class TooLarge(ClusterError):
 
 class NotReadable(ClusterError):
     """No quorum confirmed the read in time."""
+
+
+class NotAsked(ClusterError):
+    """Definite: the question did not leave this node."""
+
+
+class NoAnswer(ClusterError):
+    """Indefinite: the question may have been heard."""
 
 
 class MembershipRefused(ClusterError):

@@ -19,6 +19,7 @@ from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.neighbours import Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
+from quoth_cluster.raft.read_index import ReadIndex
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
 from tests.simulator import links, mutations, network, registers
@@ -175,12 +176,12 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "no-quorum-round",
         "f: a leader answers reads without asking whether it still leads",
-        (RaftGroup, "_confirm_leadership", mutations.believe_oneself),
+        (ReadIndex, "_confirm_leadership", mutations.believe_oneself),
     ),
     _bug(
         "read-before-own-term",
         "f: a new leader answers reads before it knows what is committed",
-        (RaftGroup, "_confirm_leadership", mutations.before_own_term),
+        (ReadIndex, "_confirm_leadership", mutations.before_own_term),
     ),
     _bug(
         "read-does-not-wait",

@@ -19,7 +19,7 @@ from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.neighbours import Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
-from quoth_cluster.raft.read_index import count_yes
+from quoth_cluster.raft.read_index import ReadIndex, count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
 from tests.simulator import network, registers
@@ -173,14 +173,14 @@ def take_acknowledgements(self: Cycle) -> None:
 # -- reads and answers
 
 
-async def believe_oneself(self: RaftGroup) -> int | None:
-    engine = self.engine
+async def believe_oneself(self: ReadIndex) -> int | None:
+    engine = self._group.engine
     own = self._journal.term_at(engine.commit_index) == engine.term
     return engine.commit_index if engine.is_leader and own else None
 
 
-async def before_own_term(self: RaftGroup) -> int | None:
-    engine = self.engine
+async def before_own_term(self: ReadIndex) -> int | None:
+    engine = self._group.engine
     term, commit_index = engine.term, engine.commit_index
     if not engine.is_leader:
         return None
@@ -198,7 +198,7 @@ async def do_not_wait(self: RaftGroup, *, timeout_seconds: float) -> None:
 async def read_index_within(self: RaftGroup, seconds: float) -> int | None:
     try:
         async with asyncio.timeout(seconds):
-            return await self._reads.join()
+            return await self._read_index.ask()
     except TimeoutError:
         return None
 

@@ -7,17 +7,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from quoth_cluster.errors import ClusterError
+from quoth_cluster.errors import NoAnswer, NotAsked
 
 Body = dict[str, Any]
-
-
-class NotAsked(ClusterError):
-    """Definite: the question did not leave this node."""
-
-
-class NoAnswer(ClusterError):
-    """Indefinite: the question may have been heard."""
 
 
 class Calls:

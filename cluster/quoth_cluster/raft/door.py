@@ -1,5 +1,6 @@
 """The replicated log, as the rest of the house sees it: one protocol and its values."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -80,6 +81,15 @@ class RaftLog(Protocol):
 
         Raises MembershipRefused (definite), NotProposed (definite), FateUnknown (indefinite).
         """
+
+    async def ask(self, tag: str, topic: str, body: bytes, *, timeout_seconds: float) -> bytes:
+        """What the node `tag`, this one or another, answers to `body`, a question on `topic`.
+
+        Raises NotAsked (definite: nobody heard it), NoAnswer (indefinite), TooLarge (definite).
+        """
+
+    def answer(self, topic: str, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """From now on have `answer` reply to what nodes ask this one on `topic`."""
 
     def status(self) -> GroupStatus:
         """How this node stands, from memory."""

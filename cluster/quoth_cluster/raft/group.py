@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
 from quoth_cluster.clock import Chance, Clock
-from quoth_cluster.errors import Fatal, FateUnknown, NotProposed, NotReadable, TooLarge
+from quoth_cluster.errors import (
+    Fatal,
+    FateUnknown,
+    NotProposed,
+    NotReadable,
+    TooLarge,
+)
 from quoth_cluster.log import Member, MembershipChange, Position, Vote
 from quoth_cluster.raft import membership, rules
 from quoth_cluster.raft.applier import Applier, StateMachine
-from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
+from quoth_cluster.raft.calls import Calls
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.door import Applied, GroupStatus, PeerStatus, Role
 from quoth_cluster.raft.engine import Engine
@@ -22,7 +28,7 @@ from quoth_cluster.raft.link import Identity, Links
 from quoth_cluster.raft.neighbours import Contact, Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
-from quoth_cluster.raft.read_index import Rounds, count_yes
+from quoth_cluster.raft.read_index import ReadIndex
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.rules import RAFT_TYPES
 from quoth_cluster.raft.snapshot import Snapshots, adopt
@@ -126,8 +132,7 @@ class RaftGroup:
     def _make_parts(self, store: SnapshotStore, chance: Chance) -> None:
         """What works behind the door, once links, engine and cycle are there."""
         journal = self._journal
-        self._leader_rounds = Rounds(self._confirm_leadership)
-        self._reads = Rounds(self._ask_read_index)
+        self._read_index = ReadIndex(self, self._calls, journal)
         self._reconfiguration = Reconfiguration(self, self._cycle, self._applier, journal)
         self._snapshots = Snapshots(self, self._cycle, self._calls, journal, store, chance=chance)
         self._questions = Questions(
@@ -143,8 +148,7 @@ class RaftGroup:
                 tasks.create_task(self.links.run(), name="links")
                 tasks.create_task(self._cycle.run(disk), name="cycle")
                 tasks.create_task(self._applier.run(writer), name="applier")
-                tasks.create_task(self._leader_rounds.run(), name="leader rounds")
-                tasks.create_task(self._reads.run(), name="reads")
+                tasks.create_task(self._read_index.run(), name="reads")
                 tasks.create_task(self._questions.run(), name="questions")
                 tasks.create_task(self._reconfiguration.run(), name="promotions")
                 tasks.create_task(self._snapshots.run(), name="snapshots")
@@ -183,7 +187,7 @@ class RaftGroup:
         while (seconds := deadline - self.clock.monotonic()) > 0:
             try:
                 async with asyncio.timeout(seconds):
-                    read_index = await self._reads.join()
+                    read_index = await self._read_index.ask()
             except TimeoutError:
                 break
             if read_index is not None:
@@ -205,6 +209,14 @@ class RaftGroup:
     async def change_membership(self, change: MembershipChange, *, timeout_seconds: float) -> None:
         """See `RaftLog.change_membership`."""
         await self._reconfiguration.change(change, self._calls, timeout_seconds=timeout_seconds)
+
+    async def ask(self, tag: str, topic: str, body: bytes, *, timeout_seconds: float) -> bytes:
+        """See `RaftLog.ask`."""
+        return await self._questions.ask(tag, topic, body, seconds=timeout_seconds)
+
+    def answer(self, topic: str, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """See `RaftLog.answer`."""
+        self._questions.answer(topic, answer)
 
     def status(self) -> GroupStatus:
         """See `RaftLog.status`."""
@@ -266,7 +278,7 @@ class RaftGroup:
 
     async def confirm_leadership(self) -> int | None:
         """Join the next quorum round; the commit index then, or None."""
-        return await self._leader_rounds.join()
+        return await self._read_index.confirm()
 
     async def until_promoted(self) -> None:
         """Return when this node is a member, or a watcher: no more only about to become one."""
@@ -329,43 +341,6 @@ class RaftGroup:
             ) from error
         finally:
             self._proposals.forget(proposal_id)
-
-    async def _confirm_leadership(self) -> int | None:
-        """One quorum round: is the term this node leads still the newest a majority knows?"""
-        engine = self.engine
-        term, commit_index = engine.term, engine.commit_index
-        # Until an entry of its own term is committed, a leader does not know what is (6.4).
-        if not engine.is_leader or self._journal.term_at(commit_index) != term:
-            return None
-        others = sorted(engine.others)
-        needed = (len(others) + 1) // 2
-        agreed = await count_yes((self._agrees(tag, term) for tag in others), enough=needed)
-        still_leads = engine.is_leader and engine.term == term
-        return commit_index if agreed >= needed and still_leads else None
-
-    async def _agrees(self, tag: str, term: int) -> bool:
-        try:
-            answer = await self._calls.ask(
-                tag, "term", {}, timeout_seconds=self.timing.election_timeout_min
-            )
-        except (NotAsked, NoAnswer):
-            return False
-        return answer.get("term") == term
-
-    async def _ask_read_index(self) -> int | None:
-        leader = self.engine.leader
-        if leader is None or not self.engine.is_member:
-            return None
-        if leader == self.identity.tag:
-            return await self._leader_rounds.join()
-        try:
-            answer = await self._calls.ask(
-                leader, "read_index", {}, timeout_seconds=self.timing.election_timeout_max
-            )
-        except (NotAsked, NoAnswer):
-            return None
-        log_index = answer.get("log_index")
-        return log_index if isinstance(log_index, int) else None
 
     async def _on_message(self, tag: str, message: dict[str, Any]) -> None:
         kind = message.get("type")

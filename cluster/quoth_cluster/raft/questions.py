@@ -5,17 +5,26 @@
     applied      answers when a slot is applied here        (a save waits for replicas)
     membership   carries a change to the leader
     snapshot     one step of a snapshot on its way            (`snapshot.py`)
+    topic        bytes that the house above asks and answers; nothing here knows what they mean
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from quoth_cluster.errors import ClusterError, MalformedValue, MembershipRefused, NotProposed
+from quoth_cluster.errors import (
+    ClusterError,
+    MalformedValue,
+    MembershipRefused,
+    NoAnswer,
+    NotAsked,
+    NotProposed,
+    TooLarge,
+)
 from quoth_cluster.raft.applier import Applier
-from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
-from quoth_cluster.raft.entry import MEMBERSHIP, unpack_membership
+from quoth_cluster.raft.calls import Calls
+from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, MEMBERSHIP, unpack_membership
 from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.read_index import count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
@@ -46,6 +55,7 @@ class Questions:
         self._applier = applier
         self._reconfiguration = reconfiguration
         self._snapshots = snapshots
+        self._topics: dict[str, Callable[[bytes], Awaitable[bytes]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._answering = 0
 
@@ -69,6 +79,7 @@ class Questions:
             "applied": self._applied,
             "membership": self._membership,
             "snapshot": self._snapshots.on_message,
+            "topic": self._topic,
         }
         answer = answers.get(str(question))
         if answer is None or self._tasks is None or self._answering >= ANSWERING_MAX:
@@ -76,6 +87,30 @@ class Questions:
             return
         self._answering += 1
         self._tasks.create_task(self._reply(tag, number, answer(message)))
+
+    def answer(self, topic: str, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+        """See `RaftLog.answer`."""
+        assert topic not in self._topics, f"{topic} is answered once"
+        self._topics[topic] = answer
+
+    async def ask(self, tag: str, topic: str, body: bytes, *, seconds: float) -> bytes:
+        """See `RaftLog.ask`."""
+        if len(body) > COMMAND_BYTES_MAX:
+            raise TooLarge(f"a question of {len(body)} bytes; {COMMAND_BYTES_MAX} are allowed")
+        question = {"topic": topic, "body": body}
+        if tag == self._group.identity.tag:
+            try:
+                async with asyncio.timeout(seconds):
+                    answer = await self._topic(question)
+            except TimeoutError as error:
+                raise NoAnswer(f"not answered here in {seconds:g} s") from error
+        else:
+            answer = await self._calls.ask(tag, "topic", question, timeout_seconds=seconds)
+        if isinstance(answer.get("body"), bytes):
+            return bytes(answer["body"])
+        if answer.get("is_known") is False:
+            raise NotAsked(f"node {tag} answers no questions on {topic}")
+        raise NoAnswer(f"node {tag} could not answer: {answer.get('failed')}")
 
     async def count_replicas(self, log_index: int, count: int, *, seconds: float) -> int:
         """How many other members have applied `log_index`; returns early at `count`."""
@@ -105,6 +140,21 @@ class Questions:
             self._calls.answer(tag, number, await answer)
         finally:
             self._answering -= 1
+
+    async def _topic(self, message: Body) -> Body:
+        topic, body = message.get("topic"), message.get("body")
+        answer = self._topics.get(str(topic))
+        if answer is None or not isinstance(body, bytes):
+            return {"is_known": False}
+        try:
+            answered = await answer(body)
+        except Exception as error:
+            # The asker is told, and this node goes on: it is not the log that failed.
+            log.exception("a question on %s was not answered", topic)
+            return {"failed": f"{type(error).__name__}: {error}"}
+        if len(answered) > COMMAND_BYTES_MAX:
+            return {"failed": f"an answer of {len(answered)} bytes"}
+        return {"body": answered}
 
     async def _read_index(self, _: Body) -> Body:
         return {"log_index": await self._group.confirm_leadership()}

@@ -10,6 +10,72 @@ A follower asks its leader, then waits until it has applied that far itself.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
+from quoth_cluster.errors import NoAnswer, NotAsked
+from quoth_cluster.raft.calls import Calls
+from quoth_cluster.raft.inside import Inside
+from quoth_cluster.raft.journal import Journal
+
+
+class ReadIndex:
+    """Where current reads of one node begin."""
+
+    def __init__(self, group: Inside, calls: Calls, journal: Journal) -> None:
+        self._group = group
+        self._calls = calls
+        self._journal = journal
+        self._confirming = Rounds(self._confirm_leadership)
+        self._asking = Rounds(self._ask_leader)
+
+    async def run(self) -> None:
+        """Serve rounds until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._confirming.run(), name="leader rounds")
+            tasks.create_task(self._asking.run(), name="rounds of reads")
+
+    async def confirm(self) -> int | None:
+        """As the leader: join the next quorum round; the commit index then, or None."""
+        return await self._confirming.join()
+
+    async def ask(self) -> int | None:
+        """On any node: the slot that a read which begins now must wait for, or None."""
+        return await self._asking.join()
+
+    async def _confirm_leadership(self) -> int | None:
+        """One quorum round: is the term this node leads still the newest a majority knows?"""
+        engine = self._group.engine
+        term, commit_index = engine.term, engine.commit_index
+        # Until an entry of its own term is committed, a leader does not know what is (6.4).
+        if not engine.is_leader or self._journal.term_at(commit_index) != term:
+            return None
+        others = sorted(engine.others)
+        needed = (len(others) + 1) // 2
+        agreed = await count_yes((self._agrees(tag, term) for tag in others), enough=needed)
+        still_leads = engine.is_leader and engine.term == term
+        return commit_index if agreed >= needed and still_leads else None
+
+    async def _agrees(self, tag: str, term: int) -> bool:
+        seconds = self._group.timing.election_timeout_min
+        try:
+            answer = await self._calls.ask(tag, "term", {}, timeout_seconds=seconds)
+        except (NotAsked, NoAnswer):
+            return False
+        return answer.get("term") == term
+
+    async def _ask_leader(self) -> int | None:
+        engine = self._group.engine
+        leader = engine.leader
+        if leader is None or not engine.is_member:
+            return None
+        if leader == self._group.identity.tag:
+            return await self.confirm()
+        seconds = self._group.timing.election_timeout_max
+        try:
+            answer = await self._calls.ask(leader, "read_index", {}, timeout_seconds=seconds)
+        except (NotAsked, NoAnswer):
+            return None
+        log_index = answer.get("log_index")
+        return log_index if isinstance(log_index, int) else None
+
 
 class Rounds:
     """Runs one round at a time; whoever joins takes part in the next that starts after."""

@@ -8,11 +8,18 @@ lose its quorum. A leader that is to go hands over first.
 
 import logging
 
-from quoth_cluster.errors import ClusterError, FateUnknown, MembershipRefused, NotProposed
+from quoth_cluster.errors import (
+    ClusterError,
+    FateUnknown,
+    MembershipRefused,
+    NoAnswer,
+    NotAsked,
+    NotProposed,
+)
 from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft import membership
 from quoth_cluster.raft.applier import Applier
-from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
+from quoth_cluster.raft.calls import Calls
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.entry import pack_membership
 from quoth_cluster.raft.inside import Inside

@@ -19,9 +19,9 @@ from typing import Any, Protocol
 import google_crc32c
 
 from quoth_cluster.clock import Chance
-from quoth_cluster.errors import MalformedValue
+from quoth_cluster.errors import MalformedValue, NoAnswer, NotAsked
 from quoth_cluster.raft import rules
-from quoth_cluster.raft.calls import Calls, NoAnswer, NotAsked
+from quoth_cluster.raft.calls import Calls
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.journal import Journal, Mark

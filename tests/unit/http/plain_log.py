@@ -5,6 +5,7 @@ say how many other nodes have "applied" a write.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from quoth_cluster.errors import ClusterError, NotReadable
@@ -24,6 +25,7 @@ class PlainLog:
     role: Role = Role.LEADER
     propose_fails: ClusterError | None = None
     current_fails: ClusterError | None = None
+    ask_fails: ClusterError | None = None
     applied_elsewhere: int = 0  # how many other nodes have every write
     proposals: int = 0
     reads: int = 0
@@ -32,6 +34,7 @@ class PlainLog:
     held: asyncio.Event = field(default_factory=asyncio.Event)  # one has begun to wait
     applied: asyncio.Event = field(default_factory=asyncio.Event)
     log_index: int = 0
+    topics: dict[str, Callable[[bytes], Awaitable[bytes]]] = field(default_factory=dict)
 
     def found(self) -> None:
         """Make node A the only member."""
@@ -53,6 +56,14 @@ class PlainLog:
         self.reads += 1
         if self.current_fails is not None:
             raise self.current_fails
+
+    async def ask(self, tag: str, topic: str, body: bytes, *, timeout_seconds: float) -> bytes:
+        if self.ask_fails is not None:
+            raise self.ask_fails
+        return await self.topics[topic](body)
+
+    def answer(self, topic: str, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
+        self.topics[topic] = answer
 
     async def wait_for_command(self, command_index: int, *, timeout_seconds: float) -> bool:
         return command_index <= self.machine.applied.command_index

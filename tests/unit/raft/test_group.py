@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from quoth_cluster.errors import MembershipRefused, NotProposed, NotReadable, TooLarge
+from quoth_cluster.errors import (
+    MembershipRefused,
+    NoAnswer,
+    NotAsked,
+    NotProposed,
+    NotReadable,
+    TooLarge,
+)
 from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft import reconfiguration
 from quoth_cluster.raft.door import Role
@@ -207,3 +214,44 @@ async def test_a_member_that_is_demoted_does_not_stand_for_election(trio: list[R
         await node.stop()
     with pytest.raises(NotProposed):
         await leader.group.propose(b"alone", timeout_seconds=2.0)
+
+
+async def test_nodes_ask_each_other_what_the_log_knows_nothing_of(tmp_path: Path) -> None:
+    a = Running("A", tmp_path / "A")
+    await a.start()
+    await a.group.found(a.member)
+    b = Running("B", tmp_path / "B", [Contact("A", a.member.peer_address)])
+    await b.start()
+    change = MembershipChange(Change.ADD, b.promotable)
+    await a.group.change_membership(change, timeout_seconds=PATIENCE)
+    await b.group.until_promoted()
+
+    async def shout(body: bytes) -> bytes:
+        return body.upper()
+
+    async def stumble(body: bytes) -> bytes:
+        raise ValueError(body.decode())
+
+    async def think_for_ever(_: bytes) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    for node in (a, b):
+        node.group.answer("shout", shout)
+        node.group.answer("stumble", stumble)
+        node.group.answer("think", think_for_ever)
+    for asker in (a, b):
+        ask = asker.group.ask
+        assert await ask("B", "shout", b"hello", timeout_seconds=PATIENCE) == b"HELLO"
+        with pytest.raises(NoAnswer, match="ValueError: over a stone"):
+            await ask("B", "stumble", b"over a stone", timeout_seconds=PATIENCE)
+        with pytest.raises(NoAnswer):
+            await ask("B", "think", b"", timeout_seconds=0.05)
+        with pytest.raises(NotAsked, match="no questions on sums"):
+            await ask("B", "sums", b"1+1", timeout_seconds=PATIENCE)
+        with pytest.raises(TooLarge):
+            await ask("B", "shout", bytes(COMMAND_BYTES_MAX + 1), timeout_seconds=PATIENCE)
+    await b.stop()
+    with pytest.raises((NotAsked, NoAnswer)):
+        await a.group.ask("B", "shout", b"hello", timeout_seconds=0.5)
+    await a.stop()
