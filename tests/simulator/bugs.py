@@ -138,6 +138,8 @@ BUGS: tuple[Bug, ...] = (
         "vote-not-stored",
         "d: a node votes, forgets it in a crash and votes again",
         (syncobj.JournalView, "setCurrentTerm", mutations.forget_vote),
+        nodes=5,
+        plot="hasty voters",
     ),
     _bug(
         "term-not-stored",
@@ -149,6 +151,7 @@ BUGS: tuple[Bug, ...] = (
         "no-fsync-at-open",
         "what a killed process wrote is believed without a sync",
         (Journal, "_make_replayed_durable", lambda self: None),
+        plot="believed early",
     ),
     _bug(
         "release-first", "messages leave before the sync", (Cycle, "run", mutations.release_first)

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 from quoth_cluster.log import Change
 from tests.simulator.clients import Admins
 from tests.simulator.member import Node
-from tests.simulator.plots import believed_early, late_acks, leader_unsynced, left_behind
+from tests.simulator.plots import (
+    believed_early,
+    hasty_voters,
+    late_acks,
+    leader_unsynced,
+    left_behind,
+)
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -46,6 +52,7 @@ class Faults:
             "late acks": lambda: late_acks(world),
             "believed early": lambda: believed_early(world),
             "leader unsynced": lambda: leader_unsynced(world),
+            "hasty voters": lambda: hasty_voters(world),
             "left behind": lambda: left_behind(world),
         }
         assert set(self._mix) <= set(self._acts)

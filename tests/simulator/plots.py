@@ -188,6 +188,33 @@ def _leader_falls(world: "World", leader: Node, away: Node) -> None:
             world.time.after(2.0, _restart, world, node)
 
 
+def hasty_voters(world: "World") -> None:
+    """All start at once on slow paths, so several stand for one term; who votes dies and returns.
+
+    Whoever forgets a vote gives another in the same term (finding d).
+    """
+    for one in world.nodes:
+        for other in world.nodes:
+            world.network.slow[one, other] = world.dice.uniform(0.0, 0.1)
+    for node in world.up():
+        node.kill()
+        world.time.after(0.005, _restart, world, node)
+    world.time.after(0.6, world.network.heal)
+    _watch_votes(world, len(world.watch.votes), 600)
+
+
+def _watch_votes(world: "World", known: int, waits: int) -> None:
+    if world.is_calm or waits == 0:
+        return
+    votes = list(world.watch.votes.items())
+    for (tag, _), _ in votes[known:]:
+        node = world.nodes[tag]
+        if node.is_up and world.dice.random() < 0.7:
+            node.kill()
+            world.time.after(0.002, _restart, world, node)
+    world.time.after(WAIT_SECONDS, _watch_votes, world, len(votes), waits - 1)
+
+
 def left_behind(world: "World") -> None:
     """A follower is away until the log does not reach it; then it is given state, not in peace.
 

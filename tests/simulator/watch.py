@@ -46,6 +46,7 @@ class Watch:
         self.operations: list[Operation] = []
         self.applied_most: dict[str, int] = {}  # tag -> the highest slot it ever applied
         self._refused_changes: dict[str, str] = {}  # url, one for each attempt -> what was told
+        self.votes: dict[tuple[str, int], str] = {}  # (tag, term) -> for whom
         self._slots: dict[tuple[int, int], tuple[int, int]] = {}  # (index, term) -> what it is
 
     def fail(self, what: str) -> None:
@@ -61,6 +62,7 @@ class Watch:
         """Look at every change of a journal, and at every vote."""
         self._attend_log(tag, journal)
         receive, set_term, set_link = engine.receive, journal.set_term, engine.set_link
+        take_messages = engine.take_messages
         heard_at = -NEVER  # when this node last heard a leader of its term
         asked: dict[str, object] = {}  # the message that is being handled
 
@@ -85,9 +87,24 @@ class Watch:
                 heard_at = -NEVER  # the way to it is gone: it counts as silent at once
             set_link(peer, is_up=is_up)
 
+        def watched_take_messages() -> list[tuple[str, dict[str, Any]]]:
+            messages = take_messages()
+            for peer, message in messages:
+                if message["type"] in ("request_vote", "response_vote"):
+                    chosen = tag if message["type"] == "request_vote" else peer
+                    self._on_vote(tag, message["term"], chosen)
+            return messages
+
+        engine.take_messages = watched_take_messages  # type: ignore[method-assign]
         engine.set_link = watched_set_link  # type: ignore[method-assign, assignment]
         engine.receive = watched_receive  # type: ignore[method-assign, assignment]
         journal.set_term = watched_set_term  # type: ignore[method-assign]
+
+    def _on_vote(self, tag: str, term: int, chosen: str) -> None:
+        """A vote leaves `tag`: there is one a term, over all its lives."""
+        known = self.votes.setdefault((tag, term), chosen)
+        if known != chosen:
+            self.fail(f"{tag} votes for {known} and for {chosen} in term {term}")
 
     def _attend_log(self, tag: str, journal: Journal) -> None:
         append, truncate = journal.append, journal.truncate_from
