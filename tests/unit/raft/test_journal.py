@@ -2,6 +2,7 @@
 
 import os
 import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -183,6 +184,22 @@ def test_reading_does_not_need_the_cache(path: Path, monkeypatch: pytest.MonkeyP
     assert journal.read(17) == slot(17, size=17)
     journal.append(slot(31))
     assert journal.read(31) == slot(31), "what is not in the file yet stays in memory"
+
+
+def test_the_cache_of_small_slots_is_as_small_as_it_says(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Python needs around a slot is many times a small command."""
+    monkeypatch.setattr(journal_room, "CACHE_BYTES_MAX", 500_000)
+    journal = Journal.open(path)
+    tracemalloc.start()
+    for log_index in range(2, 10_002):
+        journal.append(Slot(log_index, 1, b"\x01%d" % log_index))
+        if log_index % 100 == 0:
+            journal.sync()
+    traced_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert traced_bytes < 500_000 + 10_000 * 4 * 10, "the cache, and four numbers a slot"
 
 
 def test_a_window_is_bounded_and_never_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
