@@ -1,5 +1,6 @@
 """A node that the log does not reach any more is given the state itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,22 @@ async def test_a_node_long_away_is_given_the_state(short_memory: list[Running]) 
     await away.stop()
     await away.start()
     await settled([*others, away])
+
+
+async def test_the_copy_that_was_given_away_does_not_stay_on_the_disk(
+    short_memory: list[Running],
+) -> None:
+    *others, away = short_memory
+    last = away.group.status().applied_index
+    await away.stop()
+    await write_until_trimmed(others, last + 50)
+    await away.start()
+    await settled([*others, away])
+    await write_until_trimmed(others, others[0].group.status().last_log_index)
+    copies = [node.folder / "snapshots" / "outgoing" for node in others]
+    async with asyncio.timeout(PATIENCE):
+        while any(copy.exists() for copy in copies):
+            await others[0].propose(b"another turn")
 
 
 async def test_a_new_node_is_given_the_state_and_votes(
