@@ -203,6 +203,16 @@ class Journal:
         self.synced_index = last_index
         self._shrink_cache()
 
+    def base_within(self, size: int) -> int:
+        """The slot behind which segments come to at most `size` bytes, or behind it is only one."""
+        found = self.last_index
+        for segment in reversed(self._segments):
+            size -= segment.end
+            if size < 0 and found < self.last_index:
+                break
+            found = min(found, self._base_of[segment.number])
+        return found
+
     def trim_to(self, log_index: int) -> None:
         """Let go of whole segments whose slots are all at or before `log_index`.
 

@@ -267,6 +267,17 @@ def test_trimming_lets_go_of_whole_files_and_of_nothing_else(path: Path) -> None
     assert reopened(path).last_term == 2
 
 
+def test_the_newest_files_within_a_size_are_found(path: Path) -> None:
+    journal = in_segments(path)
+    sizes = [file.stat().st_size for file in sorted(path.iterdir())]
+    assert journal.base_within(sum(sizes)) == journal.base_index
+    for count in range(1, len(sizes)):
+        journal.trim_to(journal.base_within(sum(sizes[count:])))
+        assert [file.stat().st_size for file in sorted(path.iterdir())] == sizes[count:]
+    journal.trim_to(journal.base_within(0))
+    assert len(list(path.iterdir())) == 1, "the one that is written to stays"
+
+
 def test_a_log_begun_anew_behind_a_snapshot_forgets_the_rest(path: Path) -> None:
     journal = in_segments(path)
     journal.set_term(5, None)
