@@ -105,14 +105,16 @@ class Writers:
         found = [(at, took) for at, took in self.answered if start <= at <= end]
         ordered = sorted(took for _, took in found)
         times = [start, *(at for at, _ in found), end]
-        pause = max(later - earlier for earlier, later in itertools.pairwise(times))
+        gaps = ((later - earlier, earlier) for earlier, later in itertools.pairwise(times))
+        pause, paused_at = max(gaps)
         return Writing(
             seconds=end - start,
             acknowledged=len(ordered),
             p50_ms=ordered[len(ordered) // 2] * 1e3,
             p99_ms=ordered[len(ordered) * 99 // 100] * 1e3,
             longest_ms=ordered[-1] * 1e3,
-            longest_pause_ms=pause * 1e3,
+            pause_ms=pause * 1e3,
+            paused_at_seconds=paused_at - start,
         )
 
 
@@ -125,7 +127,8 @@ class Writing:
     p50_ms: float
     p99_ms: float
     longest_ms: float
-    longest_pause_ms: float
+    pause_ms: float  # the longest without an acknowledgement
+    paused_at_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ class Found:
             for who, watched in self.memory.items()
             if watched.extra_bytes > EXTRA_BYTES_MAX
         ]
-        pause = self.writing["during"].longest_pause_ms
+        pause = self.writing["during"].pause_ms
         if pause > PAUSE_SECONDS_MAX * 1e3:
             told.append(f"nothing was acknowledged for {pause:,.0f} ms")
         if not self.leader_stayed:
@@ -328,12 +331,14 @@ def show(found: Found) -> None:
         sizes += [before.resident, most.resident]
         table.add_row(who, *(f"{size / MB:,.1f}" for size in sizes))
     console.print(table)
-    table = Table("writes", "acknowledged", "per second", "p50 ms", "p99 ms", "longest", "pause")
+    names = ("acknowledged", "per second", "p50 ms", "p99 ms", "longest", "pause", "at")
+    table = Table("writes", *names)
     for when, writing in found.writing.items():
-        latencies = (writing.p50_ms, writing.p99_ms, writing.longest_ms, writing.longest_pause_ms)
+        latencies = (writing.p50_ms, writing.p99_ms, writing.longest_ms, writing.pause_ms)
         speed = writing.acknowledged / writing.seconds
         counts = (f"{writing.acknowledged:,}", f"{speed:,.0f}")
-        table.add_row(when, *counts, *(f"{latency:,.1f}" for latency in latencies))
+        paused_at = f"{writing.paused_at_seconds:.1f} s"
+        table.add_row(when, *counts, *(f"{latency:,.1f}" for latency in latencies), paused_at)
     console.print(table)
     for who, state in found.states.items():
         console.print(f"{who}: {state.documents:,} documents, digest {state.digest}")
