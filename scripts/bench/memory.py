@@ -9,6 +9,8 @@ folder that is removed afterwards.
     python -m scripts.bench.memory --commands 100000    a look
     python -m scripts.bench.memory --one-down           a follower is killed at the first sample
                                                         and comes back at the end
+    python -m scripts.bench.memory --connections 2      few commands an entry, so that more entries
+                                                        come to the same number; slow
 
 RssAnon is what counts: RSS has the pages of LMDB's map in it.
 """
@@ -160,16 +162,17 @@ def show(samples: Sequence[Sample]) -> None:
     table.add_column("journal", justify="right")
     for commands, group in itertools.groupby(samples, lambda sample: sample.commands):
         found = {sample.tag: sample for sample in group}
-        figures = [
-            f"{size / MB:.1f}"
-            for tag in tags
-            for size in (
-                (found[tag].resident_bytes, found[tag].anonymous_bytes) if tag in found else ()
-            )
-        ]
+        figures = list[str]()
+        for tag in tags:
+            sample = found.get(tag)
+            figures += ["", ""] if sample is None else in_mb(sample)
         journal = max(sample.journal_bytes for sample in found.values())
         table.add_row(f"{commands:,}", *figures, f"{journal / MB:.0f}")
     Console(soft_wrap=True).print("MB of each node: RSS, RssAnon, and the largest journal", table)
+
+
+def in_mb(sample: Sample) -> list[str]:
+    return [f"{size / MB:.1f}" for size in (sample.resident_bytes, sample.anonymous_bytes)]
 
 
 def growth(samples: Sequence[Sample], tag: str) -> str:
@@ -189,6 +192,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--commands", type=int, default=1_000_000)
     parser.add_argument("--every", type=int, default=50_000, help="commands between two samples")
     parser.add_argument("--connections", type=int, default=256)
+    parser.add_argument("--nodes", type=int, default=3)
     parser.add_argument("--one-down", action="store_true", help="without one follower")
     parser.add_argument("--config", type=Path, help="settings of the nodes, TOML")
     parser.add_argument("--json", action="store_true")
@@ -203,7 +207,9 @@ def main() -> int:
     try:
         with (
             TemporaryDirectory(prefix="quoth-memory-") as folder,
-            LocalCluster(Path(folder) / "cluster", options=settings) as cluster,
+            LocalCluster(
+                Path(folder) / "cluster", nodes=wanted.nodes, options=settings
+            ) as cluster,
         ):
             asyncio.run(create_database(cluster.urls[0]))
             leader = cluster.leader()

@@ -331,7 +331,7 @@ def show(found: Found) -> None:
         sizes += [before.resident, most.resident]
         table.add_row(who, *(f"{size / MB:,.1f}" for size in sizes))
     console.print(table)
-    names = ("acknowledged", "per second", "p50 ms", "p99 ms", "longest", "pause", "at")
+    names = ("number", "a second", "p50 ms", "p99 ms", "longest", "pause", "at")
     table = Table("writes", *names)
     for when, writing in found.writing.items():
         latencies = (writing.p50_ms, writing.p99_ms, writing.longest_ms, writing.pause_ms)
