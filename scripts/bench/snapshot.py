@@ -82,11 +82,12 @@ class Writers:
     """Small documents written one after the other, by several at once."""
 
     url: str
+    is_over: bool = False  # each ends with its answer, so that nothing is under way afterwards
     answered: list[tuple[float, float]] = field(default_factory=list)  # when, and after how long
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def run(self) -> None:
-        """Until cancelled; a write that fails ends the measurement."""
+        """Until it is over; a write that fails ends the measurement."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(WRITERS):
                 tasks.create_task(self._write())
@@ -94,8 +95,8 @@ class Writers:
     async def _write(self) -> None:
         body = document(SMALL_BYTES)
         async with Connection(self.url) as connection:
-            for number in self._numbers:
-                began = time.perf_counter()
+            while not self.is_over:
+                number, began = next(self._numbers), time.perf_counter()
                 await connection.send("PUT", f"/databases/bench/docs?id=small/{number}", body)
                 now = time.perf_counter()
                 self.answered.append((now, now - began))
@@ -268,7 +269,8 @@ async def hand_over(cluster: LocalCluster, leader: str, pid: int, found: Found) 
                 ready = now
         await asyncio.sleep(QUIET_SECONDS)
         end = time.perf_counter()
-        writing.cancel()
+        writers.is_over = True
+        await writing
         status = await status_of(old)
         found.leader_stayed = status["Term"] == term and status["Leader"] == leader
         # Another process has no event to wait for.
