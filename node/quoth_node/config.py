@@ -36,6 +36,7 @@ class RaftConfig:
     election_timeout_ms_max: int = 1_200
     checkpoint_ms: int = 5_000  # how much of the log a restart replays
     log_keep_slots: int = 10_000  # what is kept for nodes a little behind; others get a snapshot
+    log_keep_bytes: int = 1024 * 1024 * 1024  # ... and no more than this; by whole segments
     log_segment_bytes: int = 64 * 1024 * 1024
 
     def __post_init__(self) -> None:

@@ -117,6 +117,7 @@ async def _run(
         make_links=partial(Links, tls=config.tls),
         snapshots=snapshots,
         log_keep_slots=config.raft.log_keep_slots,
+        log_keep_bytes=config.raft.log_keep_bytes,
         checkpoint_seconds=config.raft.checkpoint_ms / 1_000,
     )
     me = await _listen(config, folder, group)

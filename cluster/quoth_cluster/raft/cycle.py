@@ -112,6 +112,8 @@ class Cycle:
             for tag, message in self._engine.take_messages():
                 self._send(tag, message)
             self._applier.committed(min(self._engine.commit_index, self._journal.synced_index))
+            if self._counts_only_itself():
+                self._wake.set()
             self._tell_news()
             if self._journal.membership_moves != self._moves_seen:
                 self._moves_seen = self._journal.membership_moves
@@ -155,6 +157,12 @@ class Cycle:
             batch = self._proposals.next_batch(self._engine.term)
             if batch and self._engine.propose(pack_commands(batch)) is None:
                 raise AssertionError("a leader takes what is proposed to it")
+
+    def _counts_only_itself(self) -> bool:
+        """A leader alone commits what is durable at its next turn; no acknowledgement wakes it."""
+        engine = self._engine
+        is_open = engine.commit_index < self._journal.synced_index
+        return is_open and engine.is_leader and not engine.others
 
     def _tell_news(self) -> None:
         engine = self._engine

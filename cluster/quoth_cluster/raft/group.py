@@ -36,6 +36,7 @@ from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
 
 LOG_KEEP_SLOTS = 10_000  # kept behind the state, so that a node a little behind needs no snapshot
+LOG_KEEP_BYTES = 2**30  # ... but no more than this: a slot may have a megabyte
 RETRY_SECONDS = 0.1  # how long to wait for news before looking for a leader again
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ class RaftGroup:
         make_links: Callable[..., Links] = Links,
         snapshots: SnapshotStore | None = None,
         log_keep_slots: int = LOG_KEEP_SLOTS,
+        log_keep_bytes: int = LOG_KEEP_BYTES,
         checkpoint_seconds: float | None = None,
     ) -> None:
         _check_state_fits_journal(machine.position.log_index, journal)
@@ -80,7 +82,7 @@ class RaftGroup:
         self.timing = timing
         self._journal = journal
         self._machine = machine
-        self._log_keep_slots = log_keep_slots
+        self._log_keep_slots, self._log_keep_bytes = log_keep_slots, log_keep_bytes
         self._writer: ThreadPoolExecutor | None = None
         self._link_news = asyncio.Event()  # replaced whenever a link comes up or goes down
         self._neighbours = Neighbours(
@@ -313,7 +315,10 @@ class RaftGroup:
 
     def _on_checkpoint(self, position: Position) -> None:
         """What is applied durably is not needed in the log, but for those a little behind."""
-        needed = position.log_index - self._log_keep_slots
+        needed = max(
+            position.log_index - self._log_keep_slots,
+            min(position.log_index, self._journal.base_within(self._log_keep_bytes)),
+        )
         held = self._snapshots.held_index
         self._cycle.trim_to(needed if held is None else min(needed, held))
 

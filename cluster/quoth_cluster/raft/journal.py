@@ -29,6 +29,7 @@ NEVER = 2**62  # the base of a segment that the log cannot begin with
 BASE_INDEX, BASE_TERM = 1, 0  # where every log begins; slot 1 is the same nothing everywhere
 SEGMENT_BYTES = 64 * 1024 * 1024
 CACHE_BYTES_MAX = 16 * 1024 * 1024
+CACHED_SLOT_BYTES = 256  # what Python needs around the content of a slot
 WINDOW_BYTES_MAX = 2 * 1024 * 1024  # what one read of a range comes to at most, beyond one slot
 WINDOW_SLOTS_MAX = 512
 
@@ -132,7 +133,7 @@ class Journal:
         assert slot.kind in KINDS, f"a slot of kind {slot.kind} has no business here"
         self._record_slot([SLOT, slot.log_index, slot.term, slot.content], slot)
         self._cache[slot.log_index] = slot
-        self._cache_bytes += len(slot.content)
+        self._cache_bytes += _cached_bytes(slot)
         self._shrink_cache()
 
     def truncate_from(self, log_index: int) -> None:
@@ -201,6 +202,16 @@ class Journal:
             raise Fatal(f"cannot make {self.folder} durable: {error}") from error
         self.synced_index = last_index
         self._shrink_cache()
+
+    def base_within(self, size: int) -> int:
+        """The slot behind which segments come to at most `size` bytes, or behind it is only one."""
+        found = self.last_index
+        for segment in reversed(self._segments):
+            size -= segment.end
+            if size < 0 and found < self.last_index:
+                break
+            found = min(found, self._base_of[segment.number])
+        return found
 
     def trim_to(self, log_index: int) -> None:
         """Let go of whole segments whose slots are all at or before `log_index`.
@@ -297,7 +308,7 @@ class Journal:
         for by_index in (self._memberships, self._cache):
             for stale in [index for index in by_index if index >= log_index]:
                 del by_index[stale]
-        self._cache_bytes = sum(len(slot.content) for slot in self._cache.values())
+        self._cache_bytes = sum(map(_cached_bytes, self._cache.values()))
         self.synced_index = min(self.synced_index, log_index - 1)
 
     def _drop_front(self, count: int) -> None:
@@ -305,14 +316,14 @@ class Journal:
             del table[:count]
         last_dropped = self.base.log_index + count
         for stale in [index for index in self._cache if index <= last_dropped]:
-            self._cache_bytes -= len(self._cache.pop(stale).content)
+            self._cache_bytes -= _cached_bytes(self._cache.pop(stale))
 
     def _shrink_cache(self) -> None:
         while self._cache_bytes > CACHE_BYTES_MAX:
             oldest = next(iter(self._cache))
             if oldest > self.synced_index:
                 break  # not in the file yet: it can be read from nowhere else
-            self._cache_bytes -= len(self._cache.pop(oldest).content)
+            self._cache_bytes -= _cached_bytes(self._cache.pop(oldest))
 
     def _remove(self, segments: list[Segment]) -> None:
         """From the oldest on, so that what a crash leaves is a log without holes."""
@@ -321,6 +332,7 @@ class Journal:
                 segment.file.close()
                 self._disk.remove(segment.path)
                 self._disk.sync_folder(self.folder)
+                del self._base_of[segment.number]
         except OSError as error:
             self._failed = True
             raise Fatal(f"cannot drop segments of {self.folder}: {error}") from error
@@ -414,3 +426,7 @@ class Journal:
                 self._unmake_beginnings(log_index)
             case _:
                 raise CorruptFile(f"{segment.path}: record at offset {offset} does not fit here")
+
+
+def _cached_bytes(slot: Slot) -> int:
+    return len(slot.content) + CACHED_SLOT_BYTES

@@ -90,6 +90,7 @@ class Snapshots:
                     if tag not in self._sending and self._host.links.is_up(tag):
                         self._sending.add(tag)
                         tasks.create_task(self._serve(tag), name=f"snapshot to {tag}")
+                await self._forget_stale()
                 await self._cycle.news(seconds=RETRY_SECONDS)
 
     async def _serve(self, tag: str) -> None:
@@ -145,6 +146,14 @@ class Snapshots:
                 log.info("took a snapshot at slot %d", self._outgoing.log_index)
             assert self._outgoing is not None
             return self._outgoing
+
+    async def _forget_stale(self) -> None:
+        """A copy that this log does not go on from any more takes the disk of a second state."""
+        last = self._outgoing
+        is_stale = last is not None and last.log_index < self._journal.base_index
+        if is_stale and not self._sending:  # and nobody begins to: that is `run`, too
+            self._outgoing = None
+            await self._in_thread(self._store.forget_outgoing)
 
     async def _ask(self, tag: str, body: Body, *, seconds: float = CHUNK_SECONDS) -> Body:
         return await self._calls.ask(tag, "snapshot", body, timeout_seconds=seconds)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.log import Member, Vote
-from quoth_cluster.raft.group import LOG_KEEP_SLOTS, RaftGroup
+from quoth_cluster.raft.group import LOG_KEEP_BYTES, LOG_KEEP_SLOTS, RaftGroup
 from quoth_cluster.raft.journal import SEGMENT_BYTES, Journal
 from quoth_cluster.raft.link import Identity
 from quoth_cluster.raft.neighbours import Contact
@@ -28,6 +28,7 @@ class Running:
         self.port = 0
         self.segment_bytes = SEGMENT_BYTES
         self.log_keep_slots = LOG_KEEP_SLOTS
+        self.log_keep_bytes = LOG_KEEP_BYTES
         folder.mkdir()
 
     async def start(self) -> None:
@@ -42,6 +43,7 @@ class Running:
             chance=SeededChance(ord(self.tag)),
             contacts=self.contacts,
             log_keep_slots=self.log_keep_slots,
+            log_keep_bytes=self.log_keep_bytes,
         )
         self.port = await self.group.links.listen("127.0.0.1", self.port)
         self.group.links.advertise(f"127.0.0.1:{self.port}")

@@ -15,7 +15,7 @@ from quoth_cluster.errors import (
     TooLarge,
 )
 from quoth_cluster.log import Change, Member, MembershipChange, Vote
-from quoth_cluster.raft import reconfiguration
+from quoth_cluster.raft import cycle, reconfiguration
 from quoth_cluster.raft.door import Role
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
 from quoth_cluster.raft.neighbours import Contact
@@ -29,6 +29,18 @@ async def test_a_node_alone_leads_at_once(tmp_path: Path) -> None:
         await node.group.found(node.member)
     assert await node.propose(b"first") == 2, "its own membership was the first command"
     assert node.group.status().role is Role.LEADER
+    await node.stop()
+
+
+async def test_a_node_alone_commits_without_waiting_for_the_next_tick(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Running("A", tmp_path / "A")
+    await node.start()
+    await node.group.found(node.member)
+    monkeypatch.setattr(cycle, "TICK_SECONDS", 2 * PATIENCE)
+    for number in range(5):
+        await node.propose(b"%d" % number)
     await node.stop()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,22 @@ def test_reading_does_not_need_the_cache(path: Path, monkeypatch: pytest.MonkeyP
     assert journal.read(31) == slot(31), "what is not in the file yet stays in memory"
 
 
+def test_the_cache_of_small_slots_is_as_small_as_it_says(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Python needs around a slot is many times a small command."""
+    monkeypatch.setattr(journal_room, "CACHE_BYTES_MAX", 500_000)
+    journal = Journal.open(path)
+    tracemalloc.start()
+    for log_index in range(2, 10_002):
+        journal.append(Slot(log_index, 1, b"\x01%d" % log_index))
+        if log_index % 100 == 0:
+            journal.sync()
+    traced_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert traced_bytes < 500_000 + 10_000 * 4 * 10, "the cache, and four numbers a slot"
+
+
 def test_a_window_is_bounded_and_never_empty(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = filled(path)
     monkeypatch.setattr(journal_room, "WINDOW_BYTES_MAX", 300)
@@ -248,6 +265,17 @@ def test_trimming_lets_go_of_whole_files_and_of_nothing_else(path: Path) -> None
     again.sync()
     again.close()
     assert reopened(path).last_term == 2
+
+
+def test_the_newest_files_within_a_size_are_found(path: Path) -> None:
+    journal = in_segments(path)
+    sizes = [file.stat().st_size for file in sorted(path.iterdir())]
+    assert journal.base_within(sum(sizes)) == journal.base_index
+    for count in range(1, len(sizes)):
+        journal.trim_to(journal.base_within(sum(sizes[count:])))
+        assert [file.stat().st_size for file in sorted(path.iterdir())] == sizes[count:]
+    journal.trim_to(journal.base_within(0))
+    assert len(list(path.iterdir())) == 1, "the one that is written to stays"
 
 
 def test_a_log_begun_anew_behind_a_snapshot_forgets_the_rest(path: Path) -> None:

@@ -1,5 +1,6 @@
 """A node that the log does not reach any more is given the state itself."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,23 @@ async def test_the_log_does_not_grow_for_ever(short_memory: list[Running]) -> No
     await settled(short_memory)
 
 
+async def test_a_log_of_large_commands_is_let_go_of_by_its_bytes(
+    trio: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applier, "CHECKPOINT_SECONDS", 0.05)
+    for node in trio:
+        await node.stop()
+        node.segment_bytes, node.log_keep_bytes = 50_000, 400_000
+        await node.start()
+    for number in range(200):
+        await trio[0].propose(b"%d " % number + b"." * 10_000)
+    await write_until_trimmed(trio, 100)
+    for node in trio:
+        kept = sum(path.stat().st_size for path in (node.folder / "journal").iterdir())
+        assert kept < 800_000, "two megabytes were written"
+    await settled(trio)
+
+
 async def test_a_node_long_away_is_given_the_state(short_memory: list[Running]) -> None:
     *others, away = short_memory
     last = away.group.status().applied_index
@@ -70,6 +88,22 @@ async def test_a_node_long_away_is_given_the_state(short_memory: list[Running]) 
     await away.stop()
     await away.start()
     await settled([*others, away])
+
+
+async def test_the_copy_that_was_given_away_does_not_stay_on_the_disk(
+    short_memory: list[Running],
+) -> None:
+    *others, away = short_memory
+    last = away.group.status().applied_index
+    await away.stop()
+    await write_until_trimmed(others, last + 50)
+    await away.start()
+    await settled([*others, away])
+    await write_until_trimmed(others, others[0].group.status().last_log_index)
+    copies = [node.folder / "snapshots" / "outgoing" for node in others]
+    async with asyncio.timeout(PATIENCE):
+        while any(copy.exists() for copy in copies):
+            await others[0].propose(b"another turn")
 
 
 async def test_a_new_node_is_given_the_state_and_votes(
