@@ -7,10 +7,12 @@ parts that need them, so one seed replays a run. The formats of time on the wire
 import random
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 from uuid import UUID
 
 MICROS_PER_SECOND = 1_000_000
+SECONDS_KEPT = 4_096  # texts of seconds
 
 
 class Clock(Protocol):
@@ -59,8 +61,13 @@ class SeededChance:
 def to_wire(at_micros: int) -> str:
     """`2026-01-02T03:04:05.1234560Z`: seven digits, which the official clients insist on."""
     seconds, micros = divmod(at_micros, MICROS_PER_SECOND)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micros:06d}0Z"
+    return f"{_second_to_wire(seconds)}.{micros:06d}0Z"
+
+
+@lru_cache(SECONDS_KEPT)
+def _second_to_wire(seconds: int) -> str:
+    """Documents that are asked for together were often written together."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def from_wire(text: str) -> int:

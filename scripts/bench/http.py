@@ -2,7 +2,9 @@
 
 One node and three nodes, real processes on loopback, 1, 16 and 64 connections spread over all nodes
 as the official Python client spreads its requests. The load comes from one more process of the same
-machine, so what it takes is part of the figures. Every row is the median of several rounds.
+machine, so what it takes is part of the figures. Every row is the median of several rounds. The
+last column is what all nodes together use of a processor for one request, by the kernel's count,
+which does not depend on what else the machine does.
 """
 
 import argparse
@@ -11,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -21,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from scripts.bench.load import Asked, Measured, ask, measure
+from scripts.bench.process import processor_seconds
 from scripts.local_cluster import LocalCluster
 
 DATABASE = "bench"
@@ -108,17 +111,20 @@ def _send(url: str, method: str, target: str, body: object) -> None:
         assert answer.status == 201, answer.status
 
 
-def rows(urls: Sequence[str], wanted: argparse.Namespace) -> Iterator[Row]:
+def rows(cluster: LocalCluster, wanted: argparse.Namespace) -> Iterator[Row]:
     """Measure what is wanted, a row for each kind of work and number of connections."""
+    urls, pids = cluster.urls, [cluster.pid(tag) for tag in cluster.tags]
     for name in wanted.work or WORK:
         for connections in wanted.connections or CONNECTIONS:
             rounds: list[Measured] = []
+            used = -processor_seconds(pids)
             for number in range(wanted.rounds):
                 run = f"{time.time_ns()}-{number}"
                 work = measure(
                     urls, WORK[name](run), connections=connections, seconds=wanted.seconds
                 )
                 rounds.append(uvloop.run(work))
+            used += processor_seconds(pids)
             middle = statistics.median_low([one.per_second for one in rounds])
             found = next(one for one in rounds if one.per_second == middle)
             print(f"{len(urls)} nodes, {name}, {connections}: {middle:,.0f}/s", file=sys.stderr)
@@ -129,6 +135,7 @@ def rows(urls: Sequence[str], wanted: argparse.Namespace) -> Iterator[Row]:
                 "per_second": round(found.per_second, 1),
                 "p50_ms": round(found.p50_ms, 2),
                 "p99_ms": round(found.p99_ms, 2),
+                "processor_us": round(used / sum(one.count for one in rounds) * 1e6, 1),
             }
 
 
@@ -147,11 +154,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             with LocalCluster(Path(folder) / "cluster", nodes=nodes) as cluster:
                 prepare(cluster.urls[0])
-                measured += rows(cluster.urls, wanted)
+                measured += rows(cluster, wanted)
     if wanted.json:
         print(json.dumps(measured, indent=2))
         return
-    table = Table("nodes", "work", "connections", "per second", "p50 ms", "p99 ms")
+    table = Table("nodes", "work", "connections", "per second", "p50 ms", "p99 ms", "cpu us")
     for row in measured:
         cells = row.values()
         table.add_row(*(f"{cell:,}" if isinstance(cell, float) else str(cell) for cell in cells))

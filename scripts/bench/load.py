@@ -29,6 +29,7 @@ def ask(
     """A request to any node."""
     head = (
         f"{method} {target} HTTP/1.1\r\nHost: bench\r\nRaven-Client-Version: 7.2.7\r\n"
+        'Accept-Encoding: gzip, deflate\r\nTopology-Etag: "5"\r\n'
         f"{headers}Content-Length: {len(body)}\r\n\r\n"
     )
     return Asked(head.encode() + body, status)
@@ -41,6 +42,7 @@ class Measured:
     per_second: float
     p50_ms: float
     p99_ms: float
+    count: int
 
 
 class Connection(asyncio.Protocol):
@@ -124,4 +126,5 @@ async def measure(
         len(ordered) / took,
         ordered[len(ordered) // 2] * 1e3,
         ordered[len(ordered) * 99 // 100] * 1e3,
+        len(ordered),
     )

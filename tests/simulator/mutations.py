@@ -197,8 +197,7 @@ async def do_not_wait(self: RaftGroup, *, timeout_seconds: float) -> None:
 
 async def read_index_within(self: RaftGroup, seconds: float) -> int | None:
     try:
-        async with asyncio.timeout(seconds):
-            return await self._read_index.ask()
+        return await self._read_index.ask(seconds=seconds)
     except TimeoutError:
         return None
 

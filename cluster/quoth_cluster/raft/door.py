@@ -91,5 +91,13 @@ class RaftLog(Protocol):
     def answer(self, topic: str, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
         """From now on have `answer` reply to what nodes ask this one on `topic`."""
 
+    @property
+    def role(self) -> Role:
+        """What this node is in its cluster at the moment, from memory."""
+
+    @property
+    def members_command_index(self) -> int:
+        """The command index of the last membership change applied here."""
+
     def status(self) -> GroupStatus:
         """How this node stands, from memory."""

@@ -16,16 +16,17 @@ from quoth_cluster.errors import (
     TooLarge,
 )
 from quoth_cluster.log import Member, MembershipChange, Position, Vote
-from quoth_cluster.raft import membership, rules
+from quoth_cluster.raft import rules
 from quoth_cluster.raft.applier import Applier, StateMachine
 from quoth_cluster.raft.calls import Calls
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.door import Applied, GroupStatus, PeerStatus, Role
 from quoth_cluster.raft.engine import Engine
-from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal, unpack_membership
+from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal
 from quoth_cluster.raft.journal import BASE_INDEX, Journal
 from quoth_cluster.raft.link import Identity, Links
 from quoth_cluster.raft.neighbours import Contact, Neighbours
+from quoth_cluster.raft.patience import within
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import ReadIndex
@@ -188,8 +189,7 @@ class RaftGroup:
         deadline = self.clock.monotonic() + timeout_seconds
         while (seconds := deadline - self.clock.monotonic()) > 0:
             try:
-                async with asyncio.timeout(seconds):
-                    read_index = await self._read_index.ask()
+                read_index = await self._read_index.ask(seconds=seconds)
             except TimeoutError:
                 break
             if read_index is not None:
@@ -220,6 +220,20 @@ class RaftGroup:
         """See `RaftLog.answer`."""
         self._questions.answer(topic, answer)
 
+    @property
+    def role(self) -> Role:
+        """See `RaftLog.role`."""
+        if not self.engine.is_member:
+            return Role.PASSIVE
+        if self.engine.is_leader:
+            return Role.LEADER
+        return Role.CANDIDATE if self.engine.leader is None else Role.FOLLOWER
+
+    @property
+    def members_command_index(self) -> int:
+        """See `RaftLog.members_command_index`."""
+        return self._members_command_index
+
     def status(self) -> GroupStatus:
         """See `RaftLog.status`."""
         engine = self.engine
@@ -227,7 +241,7 @@ class RaftGroup:
         return GroupStatus(
             cluster_id=self.identity.cluster_id,
             node_tag=self.identity.tag,
-            role=self._role(),
+            role=self.role,
             leader=engine.leader,
             term=engine.term,
             last_log_index=self._journal.last_index,
@@ -242,8 +256,8 @@ class RaftGroup:
     # -- for the parts behind the door
 
     def members(self) -> dict[str, Member]:
-        """The configuration, from the log; committed or not."""
-        return membership.fold(unpack_membership(c) for c in self._journal.memberships())
+        """The configuration, from the log; committed or not. Not to be changed."""
+        return self._neighbours.members()
 
     def removal(self) -> str | None:
         """What a peer says if this node was removed from the cluster, else None."""
@@ -335,8 +349,7 @@ class RaftGroup:
                 leader, {"type": "propose", "term": term, "id": proposal_id, "command": command}
             ):
                 raise NotProposed(f"the leader, node {leader}, cannot be reached")
-            async with asyncio.timeout(seconds):
-                return await future
+            return await within(future, seconds)
         except TimeoutError as error:
             if self._proposals.withdraw(proposal_id):
                 raise NotProposed(f"nothing entered the log within {seconds:.1f} s") from error
@@ -399,13 +412,6 @@ class RaftGroup:
 
     def _open_links(self) -> None:
         self._neighbours.open_links(self.links)
-
-    def _role(self) -> Role:
-        if not self.engine.is_member:
-            return Role.PASSIVE
-        if self.engine.is_leader:
-            return Role.LEADER
-        return Role.CANDIDATE if self.engine.leader is None else Role.FOLLOWER
 
     def _peer(self, tag: str) -> PeerStatus:
         if not self.engine.is_leader:

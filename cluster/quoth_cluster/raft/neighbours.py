@@ -7,7 +7,7 @@ A node that speaks is answered even if this log does not name it yet: it may lea
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from quoth_cluster.log import Change, MembershipChange
+from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft import membership
 from quoth_cluster.raft.entry import unpack_membership
 from quoth_cluster.raft.journal import Journal
@@ -42,6 +42,14 @@ class Neighbours:
         self._journal = journal
         self._applied_index = applied_index
         self.contacts = list(contacts)
+        self._seen = -1  # `journal.membership_moves` when the next two were made
+        self._known: list[tuple[int, MembershipChange]] = []
+        self._members: dict[str, Member] = {}
+
+    def members(self) -> dict[str, Member]:
+        """The configuration, from the log; committed or not. Not to be changed."""
+        self._changes()
+        return self._members
 
     def refuses(self, tag: str, joined_index: int) -> str | None:
         """Why `tag`, which was last added at `joined_index` by its own log, is not heard.
@@ -97,5 +105,9 @@ class Neighbours:
         return max((at for at, change in self._changes() if change.member.tag == tag), default=0)
 
     def _changes(self) -> list[tuple[int, MembershipChange]]:
-        numbered = self._journal.numbered_memberships()
-        return [(at, unpack_membership(content)) for at, content in numbered]
+        if self._seen != self._journal.membership_moves:
+            self._seen = self._journal.membership_moves
+            numbered = self._journal.numbered_memberships()
+            self._known = [(at, unpack_membership(content)) for at, content in numbered]
+            self._members = membership.fold(change for _, change in self._known)
+        return self._known

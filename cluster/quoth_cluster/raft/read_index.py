@@ -14,6 +14,7 @@ from quoth_cluster.errors import NoAnswer, NotAsked
 from quoth_cluster.raft.calls import Calls
 from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.patience import within
 
 
 class ReadIndex:
@@ -36,9 +37,12 @@ class ReadIndex:
         """As the leader: join the next quorum round; the commit index then, or None."""
         return await self._confirming.join()
 
-    async def ask(self) -> int | None:
-        """On any node: the slot that a read which begins now must wait for, or None."""
-        return await self._asking.join()
+    async def ask(self, *, seconds: float) -> int | None:
+        """On any node: the slot that a read which begins now must wait for, or None.
+
+        Raises TimeoutError when the time is over.
+        """
+        return await within(self._asking.join(), seconds)
 
     async def _confirm_leadership(self) -> int | None:
         """One quorum round: is the term this node leads still the newest a majority knows?"""
@@ -48,6 +52,8 @@ class ReadIndex:
         if not engine.is_leader or self._journal.term_at(commit_index) != term:
             return None
         others = sorted(engine.others)
+        if not others:
+            return commit_index
         needed = (len(others) + 1) // 2
         agreed = await count_yes((self._agrees(tag, term) for tag in others), enough=needed)
         still_leads = engine.is_leader and engine.term == term
@@ -85,12 +91,12 @@ class Rounds:
         self._joined: list[asyncio.Future[int | None]] = []
         self._wake = asyncio.Event()
 
-    async def join(self) -> int | None:
-        """The log index to wait for, or None if no quorum confirmed it."""
+    def join(self) -> asyncio.Future[int | None]:
+        """To become the log index to wait for, or None if no quorum confirmed it."""
         future: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
         self._joined.append(future)
         self._wake.set()
-        return await future
+        return future
 
     async def run(self) -> None:
         """Serve rounds until cancelled."""

@@ -73,7 +73,7 @@ async def get_database(exchange: Exchange) -> web.Response:
     if database is None:
         return reply(status=404, headers=DatabaseMissing(name).headers)
     status = exchange.services.raft.status()
-    etag = topology_etag(status, database.record)
+    etag = topology_etag(status.members_command_index, database.record)
     return reply(records.database_record(database.record, status, etag=etag))
 
 

@@ -142,7 +142,7 @@ class Exchange:
 
     def check_membership(self) -> None:
         """Raise NodeIsPassive unless this node belongs to a cluster."""
-        if self.services.raft.status().role is Role.PASSIVE:
+        if self.services.raft.role is Role.PASSIVE:
             raise NodeIsPassive(
                 f"Node {self.services.node_tag} is passive: it is not a member of a cluster"
             )

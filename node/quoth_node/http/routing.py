@@ -7,6 +7,7 @@ odd URLs of official clients must not be normalized away, and every error leaves
 import asyncio
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from itertools import chain
 from urllib.parse import unquote
 
@@ -61,6 +62,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {(row.method, row.path): row for row i
 assert len(ROUTES) == len(ROWS), "a route is declared twice"
 assert all(cls in STATUS for cls in Refusal), "every refusal is told"
 REFRESH_TOPOLOGY = "Refresh-Topology"
+SHORT_PATH = 256  # characters
+PATHS_KEPT = 1_024
 
 
 class Routing:
@@ -96,7 +99,7 @@ class Routing:
         if not target.startswith("/") and "://" in target:  # the absolute form, of proxies
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, raw_query = target.partition("?")
-        name, key = split_database(path)
+        name, key = (split_short if len(path) <= SHORT_PATH else split_database)(path)
         route = ROUTES.get((request.method, key))
         if route is None:
             raise RouteNotFound(request.method, path[:1_000])
@@ -118,7 +121,7 @@ class Routing:
         if exchange.database_name is not None:
             database = self._services.machine.database(exchange.database_name)
             record = database.record if database is not None else None
-        if int(sent) < topology_etag(self._services.raft.status(), record):
+        if int(sent) < topology_etag(self._services.raft.members_command_index, record):
             response.headers[REFRESH_TOPOLOGY] = "true"
 
     def _tell(self, error: Exception, method: str, target: str) -> web.Response:
@@ -136,6 +139,12 @@ class Routing:
         headers = error.headers if isinstance(error, HttpError) else None
         body = replies.error(target, answer.official, message_of(error), extras_of(error))
         return reply(body, status=answer.status, headers=headers)
+
+
+@lru_cache(PATHS_KEPT)
+def split_short(path: str) -> tuple[str | None, str]:
+    """As `split_database`; clients ask for few paths, again and again."""
+    return split_database(path)
 
 
 def split_database(path: str) -> tuple[str | None, str]:

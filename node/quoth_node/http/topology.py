@@ -31,7 +31,7 @@ async def get_database_topology(exchange: Exchange) -> web.Response:
         # The status and the header are what clients go by; the body is that of the official server.
         return reply(records.topology_of_missing(name), status=503, headers=missing.headers)
     status = exchange.services.raft.status()
-    etag = topology_etag(status, database.record)
+    etag = topology_etag(status.members_command_index, database.record)
     members = addresses(exchange, status, votes=HOLDS_DATA)
     return reply(records.database_topology(database.record.name, members, etag=etag))
 
@@ -43,10 +43,10 @@ async def get_cluster_topology(exchange: Exchange) -> web.Response:
     return reply(records.cluster_topology(status, by_vote, teller(exchange)))
 
 
-def topology_etag(status: GroupStatus, record: DatabaseRecord | None) -> int:
+def topology_etag(members_command_index: int, record: DatabaseRecord | None) -> int:
     """Grows whenever the nodes of a database change: every member carries every database."""
     created = record.command_index if record is not None else 0
-    return max(created, status.members_command_index)
+    return max(created, members_command_index)
 
 
 def addresses(

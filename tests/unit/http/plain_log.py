@@ -81,6 +81,10 @@ class PlainLog:
             whole = membership.resolve(self.machine.members(), promotion)
             self._apply(LogEntry(self._next(), 1, membership=whole))
 
+    @property
+    def members_command_index(self) -> int:
+        return self.machine.members_command_index
+
     def status(self) -> GroupStatus:
         members = tuple(self.machine.members().values())
         return GroupStatus(
