@@ -7,6 +7,7 @@ names that as `NewerFormat`, never as corruption.
 
 from collections.abc import Callable
 from dataclasses import MISSING, fields
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -27,6 +28,7 @@ class Codec:
         self._number_of = {cls: number for number, cls in numbered.items()}
         assert len(self._number_of) == len(self._class_of), "a class has one number"
         self._checks = {cls: _field_checks(cls) for cls in numbered.values()}
+        self._fields_of = {cls: _fields_of(cls) for cls in numbered.values()}
         self._required = {
             cls: sum(f.default is MISSING and f.default_factory is MISSING for f in fields(cls))
             for cls in numbered.values()
@@ -55,7 +57,7 @@ class Codec:
         number = self._number_of.get(type(value))
         if number is None:
             raise TypeError(f"{type(value).__name__} is not in this codec")
-        parts = [number, *(getattr(value, name) for name, _ in self._checks[type(value)])]
+        parts = [number, *self._fields_of[type(value)](value)]
         return msgpack.ExtType(VALUE_EXTENSION, msgpack.packb(parts, default=self._pack))
 
     def _unpack(self, code: int, data: bytes) -> object:
@@ -76,6 +78,14 @@ class Codec:
             if not check(value):
                 raise MalformedValue(f"{cls.__name__}.{name} cannot be {type(value).__name__}")
         return cls(*values)
+
+
+def _fields_of(cls: type) -> Callable[[object], tuple[Any, ...]]:
+    """What takes all fields of a value in order."""
+    names = [field.name for field in fields(cls)]
+    if len(names) < 2:  # an attrgetter of one name gives no tuple
+        return lambda value: tuple(getattr(value, name) for name in names)
+    return attrgetter(*names)
 
 
 def _field_checks(cls: type) -> list[tuple[str, Callable[[object], bool]]]:
