@@ -20,8 +20,8 @@ from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
+from quoth_cluster.raft.snapshot_store import SnapshotStore
 from tests.simulator import links, mutations, network, registers
-from tests.simulator.snapshot_files import SimSnapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,12 +238,12 @@ BUGS: tuple[Bug, ...] = (
         "older-snapshot",
         "s2: a snapshot replaces newer state",
         (rules, "accepts_snapshot", mutations.yes),
-        plot="left behind",
+        plot="late end",
     ),
     _bug(
         "snapshot-unverified",
         "s3, s4: what has arrived is taken for whole",
-        (SimSnapshots, "verify", mutations.nothing_wrong),
+        (SnapshotStore, "verify", mutations.nothing_wrong),
         plot="left behind",
     ),
     _bug(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from quoth_cluster.log import Change
 from tests.simulator.clients import Admins
 from tests.simulator.member import Node
-from tests.simulator.plots import believed_early, late_acks, leader_unsynced, left_behind
+from tests.simulator.plots import believed_early, late_acks, leader_unsynced
+from tests.simulator.snapshot_plots import late_end, left_behind
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -47,6 +48,7 @@ class Faults:
             "believed early": lambda: believed_early(world),
             "leader unsynced": lambda: leader_unsynced(world),
             "left behind": lambda: left_behind(world),
+            "late end": lambda: late_end(world),
         }
         assert set(self._mix) <= set(self._acts)
 

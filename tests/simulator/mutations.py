@@ -20,6 +20,7 @@ from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
+from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 from tests.simulator import network, registers
 
 # -- rules
@@ -269,8 +270,8 @@ def trim_all(self: RaftGroup, position: Any) -> None:
     self._cycle.trim_to(self._applier.applied.value)
 
 
-def nothing_wrong(self: Any, manifest: Any) -> None:
-    self._is_verified = True
+def nothing_wrong(self: SnapshotStore, manifest: Manifest) -> str | None:
+    return None
 
 
 def reset_in_memory(self: Journal, base: Any, memberships: Any) -> None:

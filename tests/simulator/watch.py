@@ -175,6 +175,12 @@ class Watch:
         ):
             self.fail(f"{tag} installs {state} at slot {at}, where history came to {past}")
 
+    def on_found(self, tag: str, state: State) -> None:
+        """`tag` starts with a state: it must be what history came to there."""
+        past = self.past.get(state.position.log_index)
+        if past is not None and past.digest != state.digest:
+            self.fail(f"{tag} starts with {state}, where history came to {past}")
+
     # -- answers
 
     def on_not_proposed(self, uid: int, told: str) -> None:

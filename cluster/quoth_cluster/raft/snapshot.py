@@ -120,7 +120,9 @@ class Snapshots:
             while offset is not None and offset < file.size:
                 if tag not in engine.behind:
                     return None
-                data = await self._in_thread(self._store.read, file, offset)
+                data = await self._in_thread(self._store.read, manifest.name, file, offset)
+                if data is None:
+                    return None  # a newer copy took its place
                 chunk = {"step": "chunk", "name": manifest.name, "file": number, "data": data}
                 checksum = google_crc32c.value(data)
                 answer = await self._ask(tag, {**chunk, "offset": offset, "checksum": checksum})
