@@ -247,6 +247,36 @@ BUGS: tuple[Bug, ...] = (
         plot="left behind",
     ),
     _bug(
+        "snapshot-not-synced",
+        "s3: what has arrived is whole, and only the kernel has it",
+        (SnapshotStore, "verify", mutations.verify_unsynced),
+        plot="left behind",
+    ),
+    _bug(
+        "snapshot-names-not-synced",
+        "s3: the files that have arrived are synced, their folders are not",
+        (SnapshotStore, "verify", mutations.verify_without_names),
+        plot="left behind",
+    ),
+    _bug(
+        "installing-not-durable",
+        "s5: that an install began is noted, and may be gone or torn when it is read",
+        (SnapshotStore, "start_installing", mutations.start_installing_unsynced),
+        plot="left behind",
+    ),
+    _bug(
+        "rename-not-synced",
+        "s5: a manifest is renamed into its place, and the folder is not synced",
+        (SnapshotStore, "_write_durably", mutations.rename_only),
+        plot="left behind",
+    ),
+    _bug(
+        "installed-too-early",
+        "s5: an install counts as finished before the log goes on behind it",
+        (RaftGroup, "_install", mutations.installed_first),
+        plot="left behind",
+    ),
+    _bug(
         "log-not-adopted",
         "s5: a snapshot is installed, and the log stays as it was",
         (group, "adopt", lambda journal, manifest: None),

@@ -194,6 +194,12 @@ class SnapshotStore:
             self._disk.sync_folder(self._folder)
             self._disk.remove_folder(self.incoming)
 
+    def forget_incoming(self) -> None:
+        """It is not needed: the log was faster."""
+        with _fatal(self._folder):
+            self._disk.remove(self._incoming_manifest)
+            self._disk.remove_folder(self.incoming)
+
     # -- inside
 
     def _describe(self, path: Path) -> SnapshotFile:
