@@ -97,6 +97,10 @@ class Node:
         self._seen: tuple[int, bool, str | None] = (0, False, None)
 
     @property
+    def folder(self) -> Path:
+        return Path("/", self.tag)
+
+    @property
     def is_up(self) -> bool:
         return self.life is not None
 
@@ -128,7 +132,7 @@ class Node:
         self.disk.repair()
         self.disk.failures = 0
         self.disk.fuse = self._dice.randrange(12) if self._dice.random() < 0.05 else None
-        snapshots = SnapshotStore(self._folder / "snapshots", disk=self.disk)
+        snapshots = SnapshotStore(self.folder / "snapshots", disk=self.disk)
         try:
             journal = self._open_journal(snapshots)
         except Interrupted:
@@ -246,16 +250,12 @@ class Node:
     # -- inside
 
     @property
-    def _folder(self) -> Path:
-        return Path("/", self.tag)
-
-    @property
     def _journal_folder(self) -> Path:
-        return self._folder / "journal"
+        return self.folder / "journal"
 
     def _make_disk(self, dice: random.Random) -> None:
         self.disk = SimDisk(dice)
-        self.store = Store(self.disk, self._folder / "state")
+        self.store = Store(self.disk, self.folder / "state")
         self.store.found()
 
     def _bury(self, life: Life, *, silently: bool) -> None:

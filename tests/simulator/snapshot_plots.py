@@ -30,11 +30,10 @@ def left_behind(world: "World") -> None:
     seconds = world.dice.uniform(0.8, 1.6)
     world.time.after(seconds, world.network.heal)
     for follower in followers:
-        twist = world.dice.choice([_nap, _lose_power, _lose_power_while_given, None])
-        if twist is not None:
-            victim = leader if twist is _nap else follower
-            later = 0.0 if twist is _lose_power_while_given else world.dice.uniform(0.05, 0.6)
-            world.time.after(seconds + later, twist, world, victim)
+        twist = world.dice.choice([_nap, _lose_power_while_given, _lose_power_while_installing])
+        victim = leader if twist is _nap else follower
+        later = world.dice.uniform(0.05, 0.6) if twist is _nap else 0.0
+        world.time.after(seconds + later, twist, world, victim)
 
 
 def after_install(world: "World", node: Node) -> None:
@@ -123,11 +122,27 @@ def _when_given(world: "World", node: Node, part: float, waits: int) -> None:
     _lose_power(world, node)
 
 
+def _lose_power_while_installing(world: "World", node: Node) -> None:
+    _when_installing(world, node, WAITS_MAX)
+
+
+def _when_installing(world: "World", node: Node, waits: int) -> None:
+    if world.is_calm or not node.is_up or waits == 0:
+        return
+    if not node.disk.exists(node.folder / "snapshots" / "installing"):
+        world.time.after(WAIT_SECONDS, _when_installing, world, node, waits - 1)
+        return
+    seconds = world.dice.choice([0.0, world.dice.uniform(0.0, 0.003)])
+    world.time.after(seconds, _lose_power, world, node)
+
+
 def _cut_off(world: "World", node: Node) -> None:
+    """Connections break, too: what waits on them would arrive when all is healed."""
     for other in world.up():
         if other is not node:
-            world.network.cut(other.tag, node.tag)
-            world.network.cut(node.tag, other.tag)
+            for source, target in ((other.tag, node.tag), (node.tag, other.tag)):
+                world.network.cut(source, target)
+                world.network.break_all(source, target)
 
 
 def _nap(world: "World", node: Node) -> None:

@@ -147,7 +147,10 @@ class FrozenFiles:
     """A state that is some files."""
 
     contents: dict[str, bytes]
-    position: Position = Position(40, 30)
+
+    @property
+    def position(self) -> Position:
+        return Position(40, 30)
 
     def copy_to(self, folder: Path) -> list[Path]:
         for path, content in self.contents.items():

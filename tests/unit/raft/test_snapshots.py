@@ -223,7 +223,8 @@ async def test_a_snapshot_gives_way_to_a_log_that_is_applied_meanwhile(
     leader, follower = trio[0], trio[2]
     last = follower.group.status().applied_index
     may_apply = threading.Event()
-    apply, installs = follower.machine.apply, []
+    apply = follower.machine.apply
+    installs: list[Path] = []
 
     def apply_late(entries: Sequence[LogEntry]) -> list[tuple[Stepped, ...]]:
         assert may_apply.wait(PATIENCE)
@@ -240,7 +241,7 @@ async def test_a_snapshot_gives_way_to_a_log_that_is_applied_meanwhile(
     install = asyncio.create_task(follower.group.install(ahead, store))
     await leader.propose(b"the install waits for what is being applied")
     may_apply.set()
-    await install
+    await asyncio.wait_for(install, PATIENCE)
     assert not installs and store.open() is None
     await settled(trio)
 
@@ -255,5 +256,6 @@ async def test_a_log_that_holds_the_slot_needs_no_snapshot(
     monkeypatch.setattr(type(leader.group), "applied_index", here - 1)
     term = leader.journal.term_at(here)
     store = SnapshotStore(leader.folder / "snapshots")
-    await leader.group.install(Manifest("late", here, term, (), ()), store)
+    late = Manifest("late", here, term, (), ())
+    await asyncio.wait_for(leader.group.install(late, store), PATIENCE)
     assert leader.group.engine.is_leader, "nor does one that leads meanwhile"
