@@ -110,26 +110,18 @@ class Applier:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(writer, self._machine.freeze)
 
-    @property
-    def standstill(self) -> asyncio.Lock:
-        """While it is held nothing is applied."""
-        return self._applying
-
     async def install(self, copy: Path, writer: ThreadPoolExecutor, *, term: int) -> None:
-        """Go on with a copied state that is ahead of this one, whose last entry is of `term`.
-
-        The caller holds the standstill, since before it knew that the state is ahead.
-        """
-        assert self._applying.locked()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(writer, self._machine.install, copy)
-        position = self._machine.position
-        assert position.log_index > self.applied.value, "only newer state is installed"
-        self._committed = max(self._committed, position.log_index)
-        self.commands.advance(position.command_index)
-        self.applied.advance(position.log_index)
-        self.applied_term = max(self.applied_term, term)
-        self._proposals.on_snapshot(term)
+        """Go on with a copied state that is ahead of this one, whose last entry is of `term`."""
+        async with self._applying:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(writer, self._machine.install, copy)
+            position = self._machine.position
+            assert position.log_index > self.applied.value, "only newer state is installed"
+            self._committed = max(self._committed, position.log_index)
+            self.commands.advance(position.command_index)
+            self.applied.advance(position.log_index)
+            self.applied_term = max(self.applied_term, term)
+            self._proposals.on_snapshot(term)
 
     async def _apply_window(
         self, loop: asyncio.AbstractEventLoop, writer: ThreadPoolExecutor

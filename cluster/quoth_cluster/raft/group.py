@@ -293,14 +293,14 @@ class RaftGroup:
     async def _install(self, manifest: Manifest, store: SnapshotStore) -> None:
         assert self._writer is not None, "the group runs"
         loop = asyncio.get_running_loop()
-        async with self._applier.standstill:
-            is_older = not rules.accepts_snapshot(manifest.log_index, self.applied_index)
-            # What the log holds will be applied from there; this node may even lead by it.
-            if is_older or self._journal.term_at(manifest.log_index) == manifest.term:
-                await loop.run_in_executor(None, store.forget_incoming)
-                return
-            await loop.run_in_executor(None, store.start_installing, manifest)
-            await self._applier.install(store.incoming, self._writer, term=manifest.term)
+        is_older = not rules.accepts_snapshot(manifest.log_index, self.applied_index)
+        # What the log holds is applied from there, maybe while this waits; this node may even lead
+        # by it. What it does not hold cannot be applied meanwhile: between turns it does not grow.
+        if is_older or self._journal.term_at(manifest.log_index) == manifest.term:
+            await loop.run_in_executor(None, store.forget_incoming)
+            return
+        await loop.run_in_executor(None, store.start_installing, manifest)
+        await self._applier.install(store.incoming, self._writer, term=manifest.term)
         adopt(self._journal, manifest)
         await loop.run_in_executor(None, store.installed)
         self._members_command_index = self._machine.members_command_index

@@ -235,11 +235,11 @@ async def test_a_snapshot_gives_way_to_a_log_that_is_applied_meanwhile(
     await leader.propose(b"committed, and not applied by the follower")
     while follower.group.engine.commit_index <= last:
         await leader.propose(b"so that it hears of it")
-    ahead = Manifest("name", last + 1, follower.journal.term_at(last + 1) + 1, (), ())
+    ahead = Manifest("name", last + 1, follower.journal.term_at(last + 1), (), ())
     store = SnapshotStore(follower.folder / "snapshots")
     store.begin(ahead)
     install = asyncio.create_task(follower.group.install(ahead, store))
-    await leader.propose(b"the install waits for what is being applied")
+    await leader.propose(b"applied later, too")
     may_apply.set()
     await asyncio.wait_for(install, PATIENCE)
     assert not installs and store.open() is None
