@@ -221,6 +221,7 @@ async def test_a_snapshot_gives_way_to_a_log_that_is_applied_meanwhile(
     trio: list[Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     leader, follower = trio[0], trio[2]
+    await settled(trio)
     last = follower.group.status().applied_index
     may_apply = threading.Event()
     apply = follower.machine.apply
@@ -256,6 +257,7 @@ async def test_a_log_that_holds_the_slot_needs_no_snapshot(
     monkeypatch.setattr(type(leader.group), "applied_index", here - 1)
     term = leader.journal.term_at(here)
     store = SnapshotStore(leader.folder / "snapshots")
+    store.open()
     late = Manifest("late", here, term, (), ())
     await asyncio.wait_for(leader.group.install(late, store), PATIENCE)
     assert leader.group.engine.is_leader, "nor does one that leads meanwhile"
