@@ -7,13 +7,13 @@ A copy is what all environments held after one command: frozen together between 
 is replayed over it.
 """
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from quoth_cluster.database import store_position
 from quoth_cluster.errors import Fatal
 from quoth_cluster.log import Position
+from quoth_cluster.raft.disk import Disk, RealDisk
 from quoth_cluster.store.environment import DATA_FILE, Environment, Frozen, sync_folder
 
 GROUP_FOLDER = "group"
@@ -58,20 +58,21 @@ class FrozenState:
         environment.close()
 
 
-def replace_state(folder: Path, copy: Path) -> None:
+def replace_state(folder: Path, copy: Path, *, disk: Disk | None = None) -> None:
     """Put `copy` in the place of the state in `folder`; `copy` is used up. Durable at return.
 
     May be repeated after a crash at any point, and then does what is left. Raises Fatal.
     """
+    disk = disk or RealDisk()
     old = folder.with_name(folder.name + OLD_SUFFIX)
     try:
-        if copy.exists():
-            if folder.exists():
-                shutil.rmtree(old, ignore_errors=True)
-                folder.rename(old)
-            copy.rename(folder)
-            sync_folder(copy.parent)
-            sync_folder(folder.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        if disk.exists(copy):
+            if disk.exists(folder):
+                disk.remove_folder(old)
+                disk.replace(folder, old)
+            disk.replace(copy, folder)
+            disk.sync_folder(copy.parent)
+            disk.sync_folder(folder.parent)
+        disk.remove_folder(old)
     except OSError as error:
         raise Fatal(f"the state in {folder} cannot be replaced by {copy}: {error}") from error

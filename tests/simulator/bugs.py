@@ -22,8 +22,8 @@ from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import ReadIndex
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
+from quoth_cluster.raft.snapshot_store import SnapshotStore
 from tests.simulator import links, mutations, network, registers
-from tests.simulator.snapshot_files import SimSnapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +243,42 @@ BUGS: tuple[Bug, ...] = (
         "older-snapshot",
         "s2: a snapshot replaces newer state",
         (rules, "accepts_snapshot", mutations.yes),
-        plot="left behind",
+        plot="late end",
     ),
     _bug(
         "snapshot-unverified",
         "s3, s4: what has arrived is taken for whole",
-        (SimSnapshots, "verify", mutations.nothing_wrong),
+        (SnapshotStore, "verify", mutations.nothing_wrong),
+        plot="left behind",
+    ),
+    _bug(
+        "snapshot-not-synced",
+        "s3: what has arrived is whole, and only the kernel has it",
+        (SnapshotStore, "verify", mutations.verify_unsynced),
+        plot="left behind",
+    ),
+    _bug(
+        "snapshot-names-not-synced",
+        "s3: the files that have arrived are synced, their folders are not",
+        (SnapshotStore, "verify", mutations.verify_without_names),
+        plot="left behind",
+    ),
+    _bug(
+        "installing-not-durable",
+        "s5: that an install began is noted, and may be gone or torn when it is read",
+        (SnapshotStore, "start_installing", mutations.start_installing_unsynced),
+        plot="left behind",
+    ),
+    _bug(
+        "rename-not-synced",
+        "s5: a manifest is renamed into its place, and the folder is not synced",
+        (SnapshotStore, "_write_durably", mutations.rename_only),
+        plot="left behind",
+    ),
+    _bug(
+        "installed-too-early",
+        "s5: an install counts as finished before the log goes on behind it",
+        (RaftGroup, "_install", mutations.installed_first),
         plot="left behind",
     ),
     _bug(

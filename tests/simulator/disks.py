@@ -1,8 +1,9 @@
 """A disk in memory that forgets: what was not synced may be lost, whole or torn, when power goes.
 
 kill -9 loses nothing that was written. Power loss keeps of every file what was synced, and of the
-writes since then a random part, in pages; of names that were made or removed since their folder was
-synced, a random part. A job that a crash interrupts gets as far as the fuse lets it.
+writes since then a random part, in pages. Of names that were given or taken since their folder was
+synced it keeps a random part: those of one name in their order, and a rename whole or not at all. A
+job that a crash interrupts gets as far as the fuse lets it.
 """
 
 import errno
@@ -17,7 +18,7 @@ class Interrupted(Exception):
     """The node died in the middle of what it was doing."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Content:
     """One file: what the kernel holds, what the disk holds, and the writes in between."""
 
@@ -26,39 +27,117 @@ class Content:
     unsynced: list[tuple[int, bytes | None]] = field(default_factory=list)  # None: cut here
 
 
+@dataclass(eq=False, slots=True)
+class Folder:
+    """One folder: the names in it, as the kernel holds them and as the disk does."""
+
+    now: dict[str, "Content | Folder"] = field(default_factory=dict)
+    durable: dict[str, "Content | Folder"] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A name that was given to something in a folder, or taken from it (None)."""
+
+    folder: Folder
+    name: str
+    what: Content | Folder | None
+
+    @property
+    def place(self) -> tuple[int, str]:
+        return id(self.folder), self.name
+
+    def happen(self, names: dict[str, Content | Folder]) -> None:
+        if self.what is None:
+            names.pop(self.name, None)
+        else:
+            names[self.name] = self.what
+
+
 class SimDisk:
     """The files of one node. Fulfils `Disk`."""
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
-        self.files: dict[str, Content] = {}
-        self._durable_names: dict[str, Content] = {}
+        self._root = Folder()
+        self._changes: list[tuple[Change, ...]] = []  # of names, not durable yet, in order
         self.fuse: int | None = None  # so many calls until the node dies
         self.fails_sync = False
         self.is_full = False
         self.failures = 0  # how many errors were given out
         self.sync_is_a_lie = False  # for planted bugs
 
-    # -- what the journal calls
+    # -- what the node calls
 
-    def make_folder(self, folder: Path) -> None:
-        return None
+    def make_folder(self, folder: Path, *, durably: bool = True) -> None:
+        if not isinstance(self._find(folder), Folder):
+            if not isinstance(self._find(folder.parent), Folder):
+                self.make_folder(folder.parent, durably=durably)
+            self._give(folder, Folder())
+        if durably:
+            self.sync_folder(folder.parent)
 
     def names(self, folder: Path) -> list[str]:
-        prefix = f"{folder}/"
-        return sorted(path.removeprefix(prefix) for path in self.files if path.startswith(prefix))
+        return sorted(self._folder(folder).now)
+
+    def exists(self, path: Path) -> bool:
+        return self._find(path) is not None
 
     def open(self, path: Path) -> "SimFile":
-        return SimFile(self, self.files.setdefault(str(path), Content()))
+        found = self._find(path)
+        if isinstance(found, Folder):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+        if found is None:
+            found = Content()
+            self._give(path, found)
+        return SimFile(self, found)
+
+    def replace(self, source: Path, target: Path) -> None:
+        self.count_call()
+        what = self._find(source)
+        if what is None:
+            raise FileNotFoundError(errno.ENOENT, "no such file or folder", str(source))
+        replaced = self._find(target)
+        if isinstance(replaced, Folder) and replaced.now:
+            raise OSError(errno.ENOTEMPTY, "the folder is not empty", str(target))
+        taken = Change(self._folder(source.parent), source.name, None)
+        self._change(taken, Change(self._folder(target.parent), target.name, what))
 
     def remove(self, path: Path) -> None:
         self.count_call()
-        self.files.pop(str(path), None)
+        if self._find(path) is not None:
+            self._change(Change(self._folder(path.parent), path.name, None))
+
+    def remove_folder(self, folder: Path) -> None:
+        found = self._find(folder)
+        if not isinstance(found, Folder):
+            return
+        for name, what in sorted(found.now.items()):
+            if isinstance(what, Folder):
+                self.remove_folder(folder / name)
+            else:
+                self.remove(folder / name)
+        self.remove(folder)
 
     def sync_folder(self, folder: Path) -> None:
         self.count_call()
-        if not self.sync_is_a_lie:
-            self._durable_names = dict(self.files)
+        self.fail_if_spoilt()
+        synced = self._folder(folder)
+        if self.sync_is_a_lie:
+            return
+        # What is durable in one place is durable whole, and so is all that came before it there.
+        durable: list[tuple[Change, ...]] = []
+        waiting: list[tuple[Change, ...]] = []
+        places: set[tuple[int, str]] = set()
+        for changes in reversed(self._changes):
+            touched = {change.place for change in changes}
+            if any(change.folder is synced for change in changes) or touched & places:
+                places |= touched
+                durable.append(changes)
+            else:
+                waiting.append(changes)
+        self._changes = waiting[::-1]
+        _settle(durable[::-1])
 
     # -- what befalls it
 
@@ -68,26 +147,64 @@ class SimDisk:
             if self.fuse < 0:
                 raise Interrupted
 
+    def fail_if_spoilt(self) -> None:
+        if self.fails_sync:
+            self.failures += 1
+            raise OSError(errno.EIO, "the disk failed")
+
+    def fail_if_full(self) -> None:
+        if self.is_full:
+            self.failures += 1
+            raise OSError(errno.ENOSPC, "no space is left")
+
     def repair(self) -> None:
         self.fails_sync = self.is_full = False
 
     def lose_power(self) -> None:
         """Keep what is durable and a random part of the rest."""
-        dice = self.dice
-        names = dict(self._durable_names)
-        for path in sorted(set(names) ^ set(self.files)):
-            if dice.random() < 0.5:
-                if path in self.files:
-                    names[path] = self.files[path]
-                else:
-                    del names[path]
-        for path in sorted(names):
-            if path in self.files and names[path] is not self.files[path]:
-                names[path] = dice.choice([names[path], self.files[path]])
-        self.files = dict(names)
-        self._durable_names = dict(names)
-        for path in sorted(names):
-            self._tear(names[path])
+        lost: set[tuple[int, str]] = set()
+        kept = []
+        for changes in self._changes:
+            places = {change.place for change in changes}
+            if places & lost or self.dice.random() < 0.5:
+                lost |= places
+            else:
+                kept.append(changes)
+        _settle(kept)
+        self._changes = []
+        self._forget(self._root)
+
+    # -- inside
+
+    def _find(self, path: Path) -> Content | Folder | None:
+        at: Content | Folder | None = self._root
+        for name in path.parts[1:]:
+            at = at.now.get(name) if isinstance(at, Folder) else None
+        return at
+
+    def _folder(self, path: Path) -> Folder:
+        found = self._find(path)
+        if not isinstance(found, Folder):
+            raise FileNotFoundError(errno.ENOENT, "no such folder", str(path))
+        return found
+
+    def _give(self, path: Path, what: Content | Folder) -> None:
+        self.count_call()
+        self.fail_if_full()
+        self._change(Change(self._folder(path.parent), path.name, what))
+
+    def _change(self, *changes: Change) -> None:
+        for change in changes:
+            change.happen(change.folder.now)
+        self._changes.append(changes)
+
+    def _forget(self, folder: Folder) -> None:
+        folder.now = dict(folder.durable)
+        for _, what in sorted(folder.now.items()):
+            if isinstance(what, Folder):
+                self._forget(what)
+            else:
+                self._tear(what)
 
     def _tear(self, content: Content) -> None:
         dice = self.dice
@@ -131,11 +248,11 @@ class SimFile:
         return bytes(self._content.now[offset : offset + length])
 
     def write(self, offset: int, data: bytes) -> None:
-        self._disk.count_call()
-        if self._disk.is_full:
-            self._disk.failures += 1
+        disk = self._disk
+        disk.count_call()
+        if disk.is_full:
             self._write(offset, data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "no space is left")
+        disk.fail_if_full()
         self._write(offset, data)
 
     def truncate(self, length: int) -> None:
@@ -147,12 +264,11 @@ class SimFile:
     def sync(self) -> None:
         disk, content = self._disk, self._content
         disk.count_call()
-        if disk.fails_sync:
-            disk.failures += 1
-            if disk.dice.random() < 0.5:  # the kernel may give up the pages it could not write
-                content.now = bytearray(content.durable)
-                content.unsynced = []
-            raise OSError(errno.EIO, "the disk failed")
+        if disk.fails_sync and disk.dice.random() < 0.5:
+            # The kernel may give up the pages it could not write.
+            content.now = bytearray(content.durable)
+            content.unsynced = []
+        disk.fail_if_spoilt()
         if content.unsynced and not disk.sync_is_a_lie:
             content.durable = bytes(content.now)
             content.unsynced = []
@@ -163,6 +279,12 @@ class SimFile:
     def _write(self, offset: int, data: bytes) -> None:
         _put(self._content.now, offset, data)
         self._content.unsynced.append((offset, data))
+
+
+def _settle(durable: list[tuple[Change, ...]]) -> None:
+    for changes in durable:
+        for change in changes:
+            change.happen(change.folder.durable)
 
 
 def _put(content: bytearray, offset: int, data: bytes) -> None:

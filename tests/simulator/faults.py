@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 from quoth_cluster.log import Change
 from tests.simulator.clients import Admins
 from tests.simulator.member import Node
-from tests.simulator.plots import (
-    believed_early,
-    hasty_voters,
-    late_acks,
-    leader_unsynced,
-    left_behind,
-)
+from tests.simulator.plots import believed_early, hasty_voters, late_acks, leader_unsynced
+from tests.simulator.snapshot_plots import late_end, left_behind
 
 if TYPE_CHECKING:
     from tests.simulator.world import World
@@ -54,6 +49,7 @@ class Faults:
             "leader unsynced": lambda: leader_unsynced(world),
             "hasty voters": lambda: hasty_voters(world),
             "left behind": lambda: left_behind(world),
+            "late end": lambda: late_end(world),
         }
         assert set(self._mix) <= set(self._acts)
 

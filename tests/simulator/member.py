@@ -16,13 +16,14 @@ from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.link import Identity
 from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.snapshot import adopt
+from quoth_cluster.raft.snapshot_store import SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
+from quoth_cluster.state_copy import replace_state
 from tests.simulator import registers
 from tests.simulator.disks import Interrupted, SimDisk
 from tests.simulator.links import SimLinks
 from tests.simulator.network import Network
-from tests.simulator.registers import Registers, State, new_store
-from tests.simulator.snapshot_files import SimSnapshots
+from tests.simulator.registers import Registers, State, Store
 from tests.simulator.virtual_time import (
     NodeLoop,
     SimChance,
@@ -48,8 +49,13 @@ class Life:
     links: SimLinks
     disk_worker: SimExecutor
     writer: SimExecutor
+    other_worker: SimExecutor
     task: SimTask
     is_stopping: bool = False
+
+    @property
+    def workers(self) -> tuple[SimExecutor, ...]:
+        return self.disk_worker, self.writer, self.other_worker
 
 
 class Node:
@@ -70,9 +76,7 @@ class Node:
     ) -> None:
         self.tag = tag
         self.me = Member(tag, f"http://{tag}", f"{tag}:1")
-        self.disk = SimDisk(dice)
-        self.store = new_store()
-        self.snapshots = SimSnapshots()
+        self._make_disk(dice)
         self.life: Life | None = None
         self.contacts: list[Contact] = []
         self.disk_seconds = 0.0  # how slow the disk is at the moment
@@ -93,6 +97,10 @@ class Node:
         self._seen: tuple[int, bool, str | None] = (0, False, None)
 
     @property
+    def folder(self) -> Path:
+        return Path("/", self.tag)
+
+    @property
     def is_up(self) -> bool:
         return self.life is not None
 
@@ -102,7 +110,7 @@ class Node:
 
     def found(self, members: Iterable[Member]) -> None:
         """A log that starts with the same configuration everywhere."""
-        journal = Journal.open(self._folder, disk=self.disk)
+        journal = Journal.open(self._journal_folder, disk=self.disk)
         for at, member in enumerate(members):
             change = MembershipChange(Change.ADD, member)
             journal.append(Slot(2 + at, 0, pack_membership(change)))
@@ -112,9 +120,7 @@ class Node:
     def wipe(self, contacts: Iterable[Contact]) -> None:
         """A new, empty node under the same tag, that knows whom to ask."""
         assert not self.is_up
-        self.disk = SimDisk(self._dice)
-        self.store = new_store()
-        self.snapshots = SimSnapshots()
+        self._make_disk(self._dice)
         self.contacts = list(contacts)
         self._trace("wipe", self.tag)
 
@@ -126,8 +132,9 @@ class Node:
         self.disk.repair()
         self.disk.failures = 0
         self.disk.fuse = self._dice.randrange(12) if self._dice.random() < 0.05 else None
+        snapshots = SnapshotStore(self.folder / "snapshots", disk=self.disk)
         try:
-            journal = self._open_journal()
+            journal = self._open_journal(snapshots)
         except Interrupted:
             self._trace("died while opening", self.tag)
             self.disk.fuse = None
@@ -137,35 +144,39 @@ class Node:
             self._watch.fail(f"{self.tag} does not open its journal: {error}")
         self.disk.fuse = None
         try:
-            self._live(journal)
+            self._live(journal, snapshots)
         except Fatal as error:
             self._watch.fail(f"{self.tag} does not start: {error}")
 
-    def _open_journal(self) -> Journal:
+    def _open_journal(self, snapshots: SnapshotStore) -> Journal:
         """As the real node opens it: an install that a crash interrupted is finished."""
-        interrupted = self.snapshots.open()
+        interrupted = snapshots.open()
         if interrupted is not None:
-            self.store.install(self.snapshots.incoming.state)
-        journal = Journal.open(self._folder, disk=self.disk, segment_bytes=self._segment_bytes)
+            self._trace("finishes an install", self.tag, interrupted.log_index)
+            replace_state(self.store.folder, snapshots.incoming, disk=self.disk)
+        folder, segment_bytes = self._journal_folder, self._segment_bytes
+        journal = Journal.open(folder, disk=self.disk, segment_bytes=segment_bytes)
         if interrupted is not None:
             adopt(journal, interrupted)
-            self.snapshots.installed()
+            snapshots.installed()
+        self.store.open()
+        self._watch.on_found(self.tag, self.store.now.commits[-1])
         return journal
 
-    def _live(self, journal: Journal) -> None:
+    def _live(self, journal: Journal, snapshots: SnapshotStore) -> None:
         loop = NodeLoop(self._time, after_turn=self._after_turn, on_error=self._on_error)
         machine = registers.Registers(self.store, self._on_apply, self._on_install)
         chance = SimChance(random.Random(self._dice.getrandbits(64)))
         group = RaftGroup(
             Identity(CLUSTER, GROUP, self.tag),
             journal,
-            cast(Any, machine),  # its snapshots are values, not files
+            machine,
             timing=self._timing,
             clock=SimClock(self._time),
             chance=chance,
             contacts=self.contacts,
             make_links=cast(Any, partial(SimLinks, network=self._network, loop=loop)),
-            snapshots=self.snapshots,  # type: ignore[arg-type]
+            snapshots=snapshots,
             log_keep_slots=self._log_keep_slots,
         )
         self._watch.attend(self.tag, journal, group.engine, SimClock(self._time), self._timing)
@@ -174,10 +185,12 @@ class Node:
         links.listen_at(self.me.peer_address)
         disk_worker = SimExecutor(self._time, loop, self._dice, self._sync_seconds)
         writer = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
-        loop.other_worker = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
+        other_worker = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
+        loop.other_worker = other_worker
         running = group.run(disk=disk_worker, writer=writer)  # type: ignore[arg-type]
         task = loop.create_task(running)
-        self.life = Life(loop, journal, machine, group, links, disk_worker, writer, task)
+        workers = (disk_worker, writer, other_worker)
+        self.life = Life(loop, journal, machine, group, links, *workers, task)
         task.add_done_callback(partial(self._on_run_ended, self.life))
         loop.create_task(self._watch_for_removal(self.life))
         self._time.after(0.0, lambda: None, loop=loop)
@@ -197,7 +210,7 @@ class Node:
         life = self.life
         assert life is not None
         self._trace("power" if power else "kill", self.tag)
-        for worker in (life.disk_worker, life.writer):
+        for worker in life.workers:
             job = worker.unfinished_job()
             if job is not None and (fuse is not None or self._dice.random() < 0.7):
                 self.disk.fuse = self._dice.randrange(5) if fuse is None else fuse
@@ -208,7 +221,6 @@ class Node:
         if power:
             self.disk.lose_power()
             self.store.lose_power(self._dice)
-            self.snapshots.lose_power(self._dice)
 
     def stop(self) -> None:
         """End the life in good order; it takes a moment."""
@@ -238,8 +250,13 @@ class Node:
     # -- inside
 
     @property
-    def _folder(self) -> Path:
-        return Path("/", self.tag)
+    def _journal_folder(self) -> Path:
+        return self.folder / "journal"
+
+    def _make_disk(self, dice: random.Random) -> None:
+        self.disk = SimDisk(dice)
+        self.store = Store(self.disk, self.folder / "state")
+        self.store.found()
 
     def _bury(self, life: Life, *, silently: bool) -> None:
         self.life = None
@@ -267,9 +284,9 @@ class Node:
 
     def _end_in_order(self, life: Life) -> None:
         if self.life is life:
-            with suppress(ClusterError):
-                life.disk_worker.finish()
-                life.writer.finish()
+            for worker in life.workers:
+                with suppress(ClusterError):
+                    worker.finish()
             self._end_of(life)
 
     def _end_of(self, life: Life) -> None:

@@ -1,7 +1,8 @@
 """What planted bugs put in the place of the real thing; `bugs.py` says which is which."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
@@ -22,7 +23,9 @@ from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import ReadIndex, count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
+from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 from tests.simulator import network, registers
+from tests.simulator.disks import SimDisk
 
 # -- rules
 
@@ -274,8 +277,66 @@ async def trim_applied(self: Applier, loop: Any, writer: Any) -> None:
 _apply_window = Applier._apply_window
 
 
-def nothing_wrong(self: Any, manifest: Any) -> None:
-    self._is_verified = True
+def nothing_wrong(self: SnapshotStore, manifest: Manifest) -> str | None:
+    return None
+
+
+def verify_unsynced(self: SnapshotStore, manifest: Manifest) -> str | None:
+    with no_sync(self):
+        return _verify(self, manifest)
+
+
+_verify = SnapshotStore.verify
+
+
+def verify_without_names(self: SnapshotStore, manifest: Manifest) -> str | None:
+    """The files are synced, the folders they are in are not."""
+    with patch.object(SimDisk, "sync_folder", lambda *_: None):
+        return _verify(self, manifest)
+
+
+def start_installing_unsynced(self: SnapshotStore, manifest: Manifest) -> None:
+    with no_sync(self):
+        _start_installing(self, manifest)
+
+
+_start_installing = SnapshotStore.start_installing
+
+
+def rename_only(self: SnapshotStore, path: Any, data: bytes) -> None:
+    """The file is synced and renamed, the folder is not synced."""
+    with patch.object(SimDisk, "sync_folder", lambda *_: None):
+        _write_durably(self, path, data)
+
+
+_write_durably = SnapshotStore._write_durably
+
+
+async def installed_first(self: RaftGroup, manifest: Manifest, store: SnapshotStore) -> None:
+    """`installing` is removed when the state is in its place, and the log is not yet."""
+    applier, loop = self._applier, asyncio.get_running_loop()
+    install = applier.install
+
+    async def install_and_forget(*given: Any, **named: Any) -> None:
+        await install(*given, **named)
+        await loop.run_in_executor(None, store.installed)
+
+    with patch.object(applier, "install", install_and_forget):
+        await _install(self, manifest, store)
+
+
+_install = RaftGroup._install
+
+
+@contextmanager
+def no_sync(store: SnapshotStore) -> Iterator[None]:
+    disk = store._disk
+    assert isinstance(disk, SimDisk)
+    disk.sync_is_a_lie = True
+    try:
+        yield
+    finally:
+        disk.sync_is_a_lie = False
 
 
 def reset_in_memory(self: Journal, base: Any, memberships: Any) -> None:

@@ -215,43 +215,6 @@ def _watch_votes(world: "World", known: int, waits: int) -> None:
     world.time.after(WAIT_SECONDS, _watch_votes, world, len(votes), waits - 1)
 
 
-def left_behind(world: "World") -> None:
-    """A follower is away until the log does not reach it; then it is given state, not in peace.
-
-    Findings s2 to s5: what is older, torn or half installed must not count.
-    """
-    leader = world.leader()
-    others = [node for node in world.up() if node is not leader]
-    if leader is None or not others:
-        return
-    follower = world.dice.choice(others)
-    for other in world.up():
-        if other is not follower:
-            world.network.cut(other.tag, follower.tag)
-            world.network.cut(follower.tag, other.tag)
-    seconds = world.dice.uniform(0.8, 1.6)
-    world.time.after(seconds, world.network.heal)
-    twist = world.dice.choice([_nap, _nap, _lose_power, lambda _world, _node: None])
-    victim = leader if twist is _nap else follower
-    world.time.after(seconds + world.dice.uniform(0.05, 0.6), twist, world, victim)
-
-
-def after_install(world: "World", node: Node) -> None:
-    """Power may go just when a node believes that it has been given all."""
-    if "left behind" in world.profile.faults and world.dice.random() < 0.3:
-        world.time.after(world.dice.uniform(0.0, 0.02), _lose_power, world, node)
-
-
-def _nap(world: "World", node: Node) -> None:
-    _put_to_sleep(world, node, 1.6 * world.profile.timing[2])
-
-
-def _lose_power(world: "World", node: Node) -> None:
-    if node.is_up and not world.is_calm:
-        node.kill(power=True)
-        world.time.after(0.05, _restart, world, node)
-
-
 def _restart(world: "World", node: Node) -> None:
     if not node.is_up and world.nodes.get(node.tag) is node:
         node.start()

@@ -14,7 +14,7 @@ from unittest.mock import patch
 import pysyncobj.node
 import pysyncobj.syncobj
 
-from quoth_cluster.raft import applier, cycle, engine, journal, proposals
+from quoth_cluster.raft import applier, cycle, engine, journal, proposals, snapshot_store
 
 FAULTS = {  # name -> weight when it is part of the mix
     "kill one": 6,
@@ -44,6 +44,7 @@ FAULTS = {  # name -> weight when it is part of the mix
     "leader unsynced": 4,
     "left behind": 5,
     "hasty voters": 2,
+    "late end": 4,
 }
 
 
@@ -75,10 +76,11 @@ def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
         (journal, "WINDOW_SLOTS_MAX"): dice.choice([2, 512, 512]),
         (journal, "CACHE_BYTES_MAX"): dice.choice([300, 16_000_000]),
         (proposals, "ENTRY_BYTES_SOFT_MAX"): dice.choice([30, 1_000_000]),
+        (snapshot_store, "CHUNK_BYTES"): dice.choice([16, 40, 70]),
     }
     segment_bytes = dice.choice([600, 3_000, 64_000_000])
     log_keep_slots = dice.choice([0, 5, 20, 10_000])
-    if "left behind" in chosen:  # then the log must let go of its front soon
+    if chosen.keys() & {"left behind", "late end"}:  # then the log must let go of its front soon
         limits[applier, "CHECKPOINT_SECONDS"] = 0.2
         segment_bytes, log_keep_slots = 600, dice.choice([0, 3])
     draws_churn = dice.random() < 0.3
@@ -107,7 +109,8 @@ def with_plot(profile: Profile, plot: str) -> Profile:
         fault_seconds=2.5,
         storm_seconds=8.0,
         timing=(0.05, 0.2, 0.4),
-        clients=8,
+        # Where many outcomes stay unknown, few clients: the search for an order is exponential.
+        clients=3 if plot == "late end" else 8,
         think_seconds=0.01,
         stall_chance=0.0,
         segment_bytes=600,

@@ -3,18 +3,33 @@
 The database commits with every call of `apply`, with its own position; kill -9 keeps that, power
 loss may go back to any commit since it was last synced. The group's position, which replay starts
 after, moves in `checkpoint` only. What the database has already, a replay skips.
+
+    state/group/data             where it is, and the members
+    state/databases/db/data      what the registers hold
+
+The files on the simulated disk are what the state began with: nothing, or a snapshot. Only their
+place is changed by an install, as the real one does it, so what power takes of them is missing. The
+commits since then are not in them, but beside them in memory.
 """
 
 import random
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
+import google_crc32c
 import msgpack
 
+from quoth_cluster.errors import CorruptFile, Fatal
 from quoth_cluster.log import Change, LogEntry, Member, Position, Stepped, Vote
+from quoth_cluster.state_copy import replace_state
+from tests.simulator.disks import SimDisk
 
 PUT, CAS, ADD = "put", "cas", "add"
+GROUP_FILE, DATABASE_FILE = Path("group", "data"), Path("databases", "db", "data")
+FILLING = bytes(range(60))  # so that each file is several chunks
 
 
 def pack(uid: int, verb: str, key: str, *values: int) -> bytes:
@@ -40,21 +55,27 @@ class State:
     members: dict[str, Member]
     members_command_index: int = 0
 
-    def pack(self) -> bytes:
-        """All of it, as a snapshot."""
+    def write(self, disk: SimDisk, folder: Path) -> None:
+        """All of it, as files."""
         position = [self.position.log_index, self.position.command_index]
         registers = [[key, held.value, held.command_index] for key, held in self.registers.items()]
         members = [[m.tag, m.url, m.peer_address, m.vote.value] for m in self.members.values()]
-        parts = [position, self.digest, registers, members, self.members_command_index]
-        return bytes(msgpack.packb(parts))
+        parts = [position, self.digest, members, self.members_command_index]
+        _write_file(disk, folder / GROUP_FILE, parts)
+        _write_file(disk, folder / DATABASE_FILE, [position, self.digest, registers])
 
     @staticmethod
-    def unpack(data: bytes) -> "State":
-        position, digest, registers, members, members_command_index = msgpack.unpackb(data)
+    def read(disk: SimDisk, folder: Path) -> "State":
+        """What is in the files of `folder`. Raises CorruptFile."""
+        group = _read_file(disk, folder / GROUP_FILE)
+        database = _read_file(disk, folder / DATABASE_FILE)
+        position, digest, members, members_command_index = group
+        if [position, digest] != database[:2]:
+            raise CorruptFile(f"{folder} holds files of {group} and of {database}")
         return State(
             Position(*position),
             digest,
-            {key: Value(value, at) for key, value, at in registers},
+            {key: Value(value, at) for key, value, at in database[2]},
             {tag: Member(tag, url, address, Vote(vote)) for tag, url, address, vote in members},
             members_command_index,
         )
@@ -64,19 +85,64 @@ EMPTY = State(Position(1, 0), 0, {}, {})
 
 
 @dataclass(slots=True)
-class Store:
-    """What outlives a process. Invariant: commits[0] is synced and not behind `position`."""
+class Commits:
+    """What was committed since the files that hold `base` were put in their place.
 
+    Invariant: commits[0] is as durable as the files, and not behind `position`.
+    """
+
+    base: State
     commits: list[State]
     position: Position
 
-    def lose_power(self, dice: random.Random) -> None:
-        self.commits = [dice.choice(self.commits)]
 
-    def install(self, state: State) -> None:
+@dataclass(slots=True)
+class Store:
+    """What outlives a process."""
+
+    disk: SimDisk
+    folder: Path
+    now: Commits = field(default_factory=lambda: Commits(EMPTY, [EMPTY], Position()))
+    before: Commits | None = None  # what was in the place of the files before
+
+    def found(self) -> None:
+        """The files of a new, empty state."""
+        for file in (GROUP_FILE, DATABASE_FILE):
+            self.disk.make_folder((self.folder / file).parent)
+        EMPTY.write(self.disk, self.folder)
+        self.sync()
+        for file in (GROUP_FILE, DATABASE_FILE):
+            self.disk.sync_folder((self.folder / file).parent)
+
+    def lose_power(self, dice: random.Random) -> None:
+        for known in (self.now, self.before):
+            if known is not None:
+                known.commits = [dice.choice(known.commits)]
+
+    def open(self) -> None:
+        """Go on with what the files say. Raises CorruptFile."""
+        found = State.read(self.disk, self.folder)
+        for known in (self.now, self.before):
+            if known is not None and known.base == found:
+                self.now = known
+                return
+        self._go_on_with(found)
+
+    def install(self, copy: Path) -> None:
         """Go on with another state; durable."""
-        self.commits = [state]
-        self.position = state.position
+        replace_state(self.folder, copy, disk=self.disk)
+        self._go_on_with(State.read(self.disk, self.folder))
+
+    def sync(self) -> None:
+        """As a checkpoint does it: what is in the files, not their names."""
+        try:
+            for file in (GROUP_FILE, DATABASE_FILE):
+                self.disk.open(self.folder / file).sync()
+        except OSError as error:
+            raise Fatal(f"{self.folder} failed: {error}") from error
+
+    def _go_on_with(self, found: State) -> None:
+        self.before, self.now = self.now, Commits(found, [found], found.position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +150,35 @@ class FrozenState:
     """A state as the snapshots hold it. Nothing in it changes, so nothing need be held."""
 
     state: State
+    disk: SimDisk
 
     @property
     def position(self) -> Position:
         return self.state.position
 
+    def copy_to(self, folder: Path) -> list[Path]:
+        self.state.write(self.disk, folder)
+        return [DATABASE_FILE, GROUP_FILE]
+
     def release(self) -> None:
         return None
 
 
-def new_store() -> Store:
-    return Store([EMPTY], Position())
+def _write_file(disk: SimDisk, path: Path, parts: list[object]) -> None:
+    packed = bytes(msgpack.packb([*parts, FILLING]))
+    disk.make_folder(path.parent, durably=False)
+    disk.open(path).write(0, google_crc32c.value(packed).to_bytes(4, "little") + packed)
+
+
+def _read_file(disk: SimDisk, path: Path) -> list[Any]:
+    if not disk.exists(path):
+        raise CorruptFile(f"{path} is missing")
+    file = disk.open(path)
+    stored = file.read(0, file.size())
+    if google_crc32c.value(stored[4:]).to_bytes(4, "little") != stored[:4]:
+        raise CorruptFile(f"{path} does not match its checksum")
+    parts: list[Any] = msgpack.unpackb(stored[4:])
+    return parts[:-1]
 
 
 class Registers:
@@ -109,17 +193,17 @@ class Registers:
         self._store = store
         self._on_apply = on_apply
         self._on_install = on_install
-        self._replayed = store.position  # how far this life has come
+        self._replayed = store.now.position  # how far this life has come
         self.skips_what_it_has = True  # for planted bugs
 
     @property
     def position(self) -> Position:
-        return self._store.position
+        return self._store.now.position
 
     @property
     def state(self) -> State:
         """What a reader sees: the last commit."""
-        return self._store.commits[-1]
+        return self._store.now.commits[-1]
 
     def apply(self, entries: Sequence[LogEntry]) -> list[tuple[Stepped, ...]]:
         state = self.state
@@ -132,27 +216,28 @@ class Registers:
             steps, command_index, state = self._step(entry, command_index, state)
             answers.append(steps)
         if state is not self.state:
-            self._store.commits.append(state)
+            self._store.now.commits.append(state)
         if entries:
             self._replayed = Position(entries[-1].log_index, command_index)
         return answers
 
     def checkpoint(self) -> None:
         # A replay may not have come to what the database holds already.
-        del self._store.commits[:-1]
-        self._store.position = self._replayed
+        self._store.sync()
+        del self._store.now.commits[:-1]
+        self._store.now.position = self._replayed
 
     @property
     def members_command_index(self) -> int:
         return self.state.members_command_index
 
     def freeze(self) -> "FrozenState":
-        return FrozenState(self.state)
+        return FrozenState(self.state, self._store.disk)
 
-    def install(self, copy: "FrozenState") -> None:
-        self._store.install(copy.state)
-        self._replayed = copy.state.position
-        self._on_install(copy.state)
+    def install(self, copy: Path) -> None:
+        self._store.install(copy)
+        self._replayed = self.state.position
+        self._on_install(self.state)
 
     def _replayed_from(self, entry: LogEntry) -> int:
         expected = max(self._replayed.log_index, 1) + 1

@@ -198,6 +198,12 @@ class Watch:
         mine = [(at, one.change) for at, one in changes if one and one.member.tag == tag]
         return mine[-1][0] if mine and mine[-1][1] is Change.REMOVE else 0
 
+    def on_found(self, tag: str, state: State) -> None:
+        """`tag` starts with a state: it must be what history came to there."""
+        past = self.past.get(state.position.log_index)
+        if past is not None and past.digest != state.digest:
+            self.fail(f"{tag} starts with {state}, where history came to {past}")
+
     # -- answers
 
     def on_not_proposed(self, uid: int, told: str) -> None:

@@ -20,8 +20,8 @@ from tests.simulator.faults import Faults
 from tests.simulator.links import SimLinks
 from tests.simulator.member import Node
 from tests.simulator.network import Network
-from tests.simulator.plots import after_install
 from tests.simulator.profile import Profile, draw_profile, in_small, with_plot
+from tests.simulator.snapshot_plots import after_install
 from tests.simulator.virtual_time import Time, Violation
 from tests.simulator.watch import Watch
 

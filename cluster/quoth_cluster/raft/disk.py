@@ -1,10 +1,11 @@
-"""The disk, as the journal sees it: a few calls, so that a simulator can stand in for it.
+"""The disk, as journal and snapshots see it: a few calls, so that a simulator can stand in for it.
 
-What is written is durable after `sync` of the file, a new or removed name after `sync_folder`.
-Every error is an OSError.
+What is written is durable after `sync` of the file, a new, other or removed name after
+`sync_folder`. Every error is an OSError.
 """
 
 import os
+import shutil
 from pathlib import Path
 from typing import Protocol
 
@@ -34,17 +35,32 @@ class DiskFile(Protocol):
 class Disk(Protocol):
     """Files in folders."""
 
-    def make_folder(self, folder: Path) -> None:
-        """Make a folder and its parents, durably, unless it is there."""
+    def make_folder(self, folder: Path, *, durably: bool = True) -> None:
+        """Make a folder and its parents, unless it is there.
+
+        Its name is durable at return, also if an earlier life of this process made it.
+        """
 
     def names(self, folder: Path) -> list[str]:
         """The names in a folder, sorted."""
 
+    def exists(self, path: Path) -> bool:
+        """Whether there is a file or a folder of that name."""
+
     def open(self, path: Path) -> DiskFile:
         """Open a file for reading and writing, made if it is not there."""
 
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename a file, in the place of another, or a folder; all of it or nothing.
+
+        Durable after `sync_folder` of the target's.
+        """
+
     def remove(self, path: Path) -> None:
         """Remove a file; durable after `sync_folder`."""
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove a folder with all that is in it, if it is there; durable after `sync_folder`."""
 
     def sync_folder(self, folder: Path) -> None:
         """Return when the names in the folder are durable."""
@@ -87,20 +103,32 @@ class RealFile:
 class RealDisk:
     """The disk of this machine."""
 
-    def make_folder(self, folder: Path) -> None:
+    def make_folder(self, folder: Path, *, durably: bool = True) -> None:
         if not folder.is_dir():
-            self.make_folder(folder.parent)
+            if not folder.parent.is_dir():
+                self.make_folder(folder.parent, durably=durably)
             folder.mkdir(mode=0o700, exist_ok=True)
+        if durably:  # also one that was there: who made it may have been killed before this line
             self.sync_folder(folder.parent)
 
     def names(self, folder: Path) -> list[str]:
         return sorted(os.listdir(folder))
 
+    def exists(self, path: Path) -> bool:
+        return path.exists()
+
     def open(self, path: Path) -> RealFile:
         return RealFile(path)
 
+    def replace(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
+
+    def remove_folder(self, folder: Path) -> None:
+        if folder.exists():
+            shutil.rmtree(folder)
 
     def sync_folder(self, folder: Path) -> None:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -272,16 +272,20 @@ class RaftGroup:
         """A snapshot of the state as it is now, copied into `store`."""
         assert self._writer is not None, "the group runs"
         frozen = await self._applier.freeze(self._writer)
-        try:
-            log_index = frozen.position.log_index
-            term = self._journal.term_at(log_index)
-            memberships = tuple(
-                pair for pair in self._journal.numbered_memberships() if pair[0] <= log_index
-            )
-            take = partial(store.take, frozen, name=name, term=term, memberships=memberships)
-            return await asyncio.get_running_loop().run_in_executor(None, take)
-        finally:
-            frozen.release()
+        log_index = frozen.position.log_index
+        term = self._journal.term_at(log_index)
+        memberships = tuple(
+            pair for pair in self._journal.numbered_memberships() if pair[0] <= log_index
+        )
+
+        def take() -> Manifest:
+            # Released by who copies: if this node stops meanwhile, the copy is still being made.
+            try:
+                return store.take(frozen, name=name, term=term, memberships=memberships)
+            finally:
+                frozen.release()
+
+        return await asyncio.get_running_loop().run_in_executor(None, take)
 
     async def install(self, manifest: Manifest, store: SnapshotStore) -> None:
         """Replace state and log by a verified snapshot; a crash from here on is finished later."""
@@ -315,10 +319,14 @@ class RaftGroup:
     # -- inside
 
     async def _install(self, manifest: Manifest, store: SnapshotStore) -> None:
-        if not rules.accepts_snapshot(manifest.log_index, self.applied_index):
-            return  # the log got here first
         assert self._writer is not None, "the group runs"
         loop = asyncio.get_running_loop()
+        is_older = not rules.accepts_snapshot(manifest.log_index, self.applied_index)
+        # What the log holds is applied from there, maybe while this waits; this node may even lead
+        # by it. What it does not hold cannot be applied meanwhile: between turns it does not grow.
+        if is_older or self._journal.term_at(manifest.log_index) == manifest.term:
+            await loop.run_in_executor(None, store.forget_incoming)
+            return
         await loop.run_in_executor(None, store.start_installing, manifest)
         await self._applier.install(store.incoming, self._writer, term=manifest.term)
         adopt(self._journal, manifest)

@@ -270,8 +270,12 @@ class Journal:
             self.sync()  # more than two files never wait
         number = before.number + 1 if before else 1
         path = self.folder / f"{number:010}{SUFFIX}"
-        segment = Segment(path, self._disk.open(path), number)
-        segment.file.truncate(0)
+        try:
+            segment = Segment(path, self._disk.open(path), number)
+            segment.file.truncate(0)
+        except OSError as error:
+            self._failed = True
+            raise Fatal(f"cannot begin {path}: {error}") from error
         self._segments.append(segment)
         self._base_of[number] = self.last_index
         self._has_new_file = True

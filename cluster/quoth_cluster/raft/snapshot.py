@@ -69,6 +69,7 @@ class Snapshots:
         self._store = store
         self._chance = chance
         self._outgoing: Manifest | None = None
+        self._taken_from: int | None = None  # a copy is being made of the state at, or after
         self._sending: set[str] = set()
         self._taking = asyncio.Lock()
         self._receiving = asyncio.Lock()
@@ -77,7 +78,12 @@ class Snapshots:
 
     @property
     def held_index(self) -> int | None:
-        """The log behind a snapshot on its way is needed until it has arrived."""
+        """The log behind a snapshot on its way is needed until it has arrived.
+
+        Also while the copy is made: else it might be of no use when it is done.
+        """
+        if self._taken_from is not None:
+            return self._taken_from
         return self._outgoing.log_index if self._outgoing and self._sending else None
 
     # -- sending
@@ -121,7 +127,9 @@ class Snapshots:
             while offset is not None and offset < file.size:
                 if tag not in engine.behind:
                     return None
-                data = await self._in_thread(self._store.read, file, offset)
+                data = await self._in_thread(self._store.read, manifest.name, file, offset)
+                if data is None:
+                    return None  # a newer copy took its place
                 chunk = {"step": "chunk", "name": manifest.name, "file": number, "data": data}
                 checksum = google_crc32c.value(data)
                 answer = await self._ask(tag, {**chunk, "offset": offset, "checksum": checksum})
@@ -142,7 +150,11 @@ class Snapshots:
             last = self._outgoing
             if last is None or last.log_index < self._journal.base_index:
                 name = self._chance.uuid().hex
-                self._outgoing = await self._host.freeze_and_copy(self._store, name)
+                self._taken_from = self._host.applied_index
+                try:
+                    self._outgoing = await self._host.freeze_and_copy(self._store, name)
+                finally:
+                    self._taken_from = None
                 log.info("took a snapshot at slot %d", self._outgoing.log_index)
             assert self._outgoing is not None
             return self._outgoing

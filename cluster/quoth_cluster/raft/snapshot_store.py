@@ -6,13 +6,15 @@
     snapshots/installing           the manifest again: from here on a restart finishes the install
 
 What is outgoing is made anew after a restart; what is incoming goes on where it was if the same
-snapshot is offered again. Every file has a checksum, verified before anything is replaced.
+snapshot is offered again. Until it is verified it is a hint only: after a power cut it may have the
+right size and the wrong content, and `incoming.manifest` may be anything. Every file has a
+checksum, verified before anything is replaced. `installing` is whole or not there.
 """
 
-import os
-import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import Protocol
 
 import google_crc32c
@@ -20,7 +22,7 @@ import msgpack
 
 from quoth_cluster.errors import CorruptFile, Fatal, MalformedValue
 from quoth_cluster.log import Position
-from quoth_cluster.raft.disk import RealDisk
+from quoth_cluster.raft.disk import Disk, DiskFile, RealDisk
 
 VERSION = 1
 CHUNK_BYTES = 1024 * 1024
@@ -36,7 +38,7 @@ class Frozen(Protocol):
         """The last command it holds."""
 
     def copy_to(self, folder: Path) -> list[Path]:
-        """Write it into a new folder, durably; the files, relative to it."""
+        """Write it into a new folder; the files, relative to it."""
 
     def release(self) -> None:
         """Let it go."""
@@ -97,21 +99,25 @@ class SnapshotStore:
     All raise Fatal if the disk fails.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, disk: Disk | None = None) -> None:
         self._folder = folder
-        self._disk = RealDisk()
+        self._disk = disk or RealDisk()
         self.outgoing = folder / "outgoing"
         self.incoming = folder / "incoming"
         self._incoming_manifest = folder / "incoming.manifest"
         self._installing = folder / "installing"
+        self._reading = Lock()  # held while outgoing files are read, or change
+        self._outgoing_name: str | None = None
 
     def open(self) -> Manifest | None:
         """Prepare the folder; the manifest of an install that a crash interrupted, if any."""
-        self._disk.make_folder(self._folder)
-        shutil.rmtree(self.outgoing, ignore_errors=True)
-        if not self._installing.exists():
-            return None
-        return self._read_manifest(self._installing)
+        with _fatal(self._folder):
+            self._disk.make_folder(self._folder)
+            self._disk.remove_folder(self.outgoing)
+            if not self._disk.exists(self._installing):
+                return None
+            stored = self._content_of(self._installing)
+        return _open_stored(stored, self._installing)
 
     # -- giving
 
@@ -120,27 +126,31 @@ class SnapshotStore:
     ) -> Manifest:
         """Copy a frozen state, in the place of the copy before."""
         with _fatal(self._folder):
-            shutil.rmtree(self.outgoing, ignore_errors=True)
+            with self._reading:
+                self._outgoing_name = None
+                self._disk.remove_folder(self.outgoing)
             paths = frozen.copy_to(self.outgoing)
-            files = tuple(
-                SnapshotFile(
-                    path.as_posix(),
-                    (self.outgoing / path).stat().st_size,
-                    checksum_of(self.outgoing / path),
-                )
-                for path in paths
-            )
+            files = tuple(self._describe(path) for path in paths)
+            with self._reading:
+                self._outgoing_name = name
         return Manifest(name, frozen.position.log_index, term, memberships, files)
 
-    def read(self, file: SnapshotFile, offset: int) -> bytes:
-        """The next chunk of an outgoing file."""
-        with _fatal(self._folder), (self.outgoing / file.path).open("rb") as source:
-            source.seek(offset)
-            return source.read(CHUNK_BYTES)
+    def read(self, name: str, file: SnapshotFile, offset: int) -> bytes | None:
+        """The next chunk of a file of the copy `name`; None if another copy took its place."""
+        with _fatal(self._folder), self._reading:
+            if name != self._outgoing_name:
+                return None
+            with closing(self._disk.open(self.outgoing / file.path)) as source:
+                data = source.read(offset, CHUNK_BYTES)
+        if not data:
+            raise CorruptFile(f"{self.outgoing / file.path} is shorter than it was: {offset} bytes")
+        return data
 
     def forget_outgoing(self) -> None:
-        """Nobody needs it any more."""
-        shutil.rmtree(self.outgoing, ignore_errors=True)
+        """Nobody needs the copy any more."""
+        with _fatal(self._folder), self._reading:
+            self._outgoing_name = None
+            self._disk.remove_folder(self.outgoing)
 
     # -- being given
 
@@ -148,38 +158,33 @@ class SnapshotStore:
         """Get ready for a snapshot; how much of each file is here from an earlier attempt."""
         with _fatal(self._folder):
             self._disk.make_folder(self._folder)
-            same = self._incoming_manifest.exists() and (
-                self._incoming_manifest.read_bytes()[4:] == manifest.pack()
-            )
-            if not same:
-                shutil.rmtree(self.incoming, ignore_errors=True)
+            if not self._expects(manifest):
+                self._disk.remove_folder(self.incoming)
+                # Files of another snapshot must not come back after the new manifest is there.
+                self._disk.sync_folder(self._folder)
                 self._write_durably(self._incoming_manifest, manifest.pack())
             self._disk.make_folder(self.incoming)
             return [self._size(file) for file in manifest.files]
 
     def write(self, file: SnapshotFile, offset: int, chunk: bytes) -> None:
         """Append a chunk of an incoming file; the caller knows that it is the next one."""
-        path = self.incoming / file.path
-        with _fatal(self._folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("r+b" if path.exists() else "wb") as target:
-                target.seek(offset)
-                target.truncate()
-                target.write(chunk)
+        with _fatal(self._folder), closing(self._open_incoming(file)) as target:
+            target.truncate(offset)
+            target.write(offset, chunk)
 
     def verify(self, manifest: Manifest) -> str | None:
         """What is wrong with the incoming files; None if each is whole, and durable now."""
         with _fatal(self._folder):
             for file in manifest.files:
-                path = self.incoming / file.path
-                if self._size(file) != file.size or checksum_of(path) != file.checksum:
-                    shutil.rmtree(self.incoming, ignore_errors=True)
-                    return f"{file.path} did not arrive whole"
-                with path.open("rb") as source:
-                    os.fsync(source.fileno())
-            for folder in sorted({self.incoming, *self.incoming.rglob("*")}):
-                if folder.is_dir():
-                    self._disk.sync_folder(folder)
+                with closing(self._open_incoming(file)) as arrived:
+                    is_whole = arrived.size() == file.size
+                    if is_whole and checksum_of(arrived) == file.checksum:
+                        arrived.sync()
+                        continue
+                self._disk.remove_folder(self.incoming)
+                return f"{file.path} did not arrive whole"
+            for folder in sorted(self._incoming_folders(manifest)):
+                self._disk.sync_folder(folder)
             return None
 
     def start_installing(self, manifest: Manifest) -> None:
@@ -190,40 +195,81 @@ class SnapshotStore:
     def installed(self) -> None:
         """The state is in its place."""
         with _fatal(self._folder):
-            self._installing.unlink(missing_ok=True)
-            self._incoming_manifest.unlink(missing_ok=True)
+            self._disk.remove(self._installing)
+            self._disk.remove(self._incoming_manifest)
             self._disk.sync_folder(self._folder)
-            shutil.rmtree(self.incoming, ignore_errors=True)
+            self._disk.remove_folder(self.incoming)
+
+    def forget_incoming(self) -> None:
+        """It is not needed: the log was faster."""
+        with _fatal(self._folder):
+            self._disk.remove(self._incoming_manifest)
+            self._disk.remove_folder(self.incoming)
+
+    # -- inside
+
+    def _describe(self, path: Path) -> SnapshotFile:
+        with closing(self._disk.open(self.outgoing / path)) as file:
+            return SnapshotFile(path.as_posix(), file.size(), checksum_of(file))
+
+    def _expects(self, manifest: Manifest) -> bool:
+        """Whether what is incoming is of this very snapshot. A torn manifest is of none."""
+        path = self._incoming_manifest
+        packed = manifest.pack()
+        return self._disk.exists(path) and self._content_of(path) == _sealed(packed)
 
     def _size(self, file: SnapshotFile) -> int:
         path = self.incoming / file.path
-        return min(path.stat().st_size, file.size) if path.exists() else 0
+        if not self._disk.exists(path):
+            return 0
+        with closing(self._disk.open(path)) as arrived:
+            return min(arrived.size(), file.size)
+
+    def _open_incoming(self, file: SnapshotFile) -> DiskFile:
+        path = self.incoming / file.path
+        self._disk.make_folder(path.parent, durably=False)
+        return self._disk.open(path)
+
+    def _incoming_folders(self, manifest: Manifest) -> set[Path]:
+        """Every folder from the incoming one down to the files."""
+        folders = {self.incoming}
+        for file in manifest.files:
+            above = PurePosixPath(file.path).parents
+            folders |= {self.incoming / folder for folder in above}
+        return folders
+
+    def _content_of(self, path: Path) -> bytes:
+        with closing(self._disk.open(path)) as file:
+            return file.read(0, file.size())
 
     def _write_durably(self, path: Path, data: bytes) -> None:
         new = path.with_name(path.name + ".new")
-        with new.open("wb") as target:
-            target.write(google_crc32c.value(data).to_bytes(4, "little") + data)
-            target.flush()
-            os.fsync(target.fileno())
-        new.replace(path)
+        with closing(self._disk.open(new)) as target:
+            target.truncate(0)
+            target.write(0, _sealed(data))
+            target.sync()
+        self._disk.replace(new, path)
         self._disk.sync_folder(self._folder)
 
-    def _read_manifest(self, path: Path) -> Manifest:
-        with _fatal(self._folder):
-            stored = path.read_bytes()
-        data = stored[4:]
-        if google_crc32c.value(data).to_bytes(4, "little") != stored[:4]:
-            raise CorruptFile(f"{path} does not match its checksum")
-        return Manifest.unpack(data)
 
-
-def checksum_of(path: Path) -> int:
+def checksum_of(file: DiskFile) -> int:
     """CRC32C of a file, read in pieces."""
-    checksum = 0
-    with path.open("rb") as source:
-        while chunk := source.read(CHUNK_BYTES):
-            checksum = google_crc32c.extend(checksum, chunk)
+    checksum = offset = 0
+    while chunk := file.read(offset, CHUNK_BYTES):
+        checksum = google_crc32c.extend(checksum, chunk)
+        offset += len(chunk)
     return checksum
+
+
+def _sealed(data: bytes) -> bytes:
+    return int(google_crc32c.value(data)).to_bytes(4, "little") + data
+
+
+def _open_stored(stored: bytes, path: Path) -> Manifest:
+    data = stored[4:]
+    if _sealed(data) != stored:
+        raise CorruptFile(f"{path} does not match its checksum")
+    return Manifest.unpack(data)
 
 
 class _fatal:
@@ -238,5 +284,3 @@ class _fatal:
     def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
         if isinstance(error, OSError):
             raise Fatal(f"the snapshots in {self._folder} failed: {error}") from error
-
-

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quoth_cluster.clock import Clock, SeededChance, SystemClock
-from quoth_cluster.log import Change, Member, MembershipChange
+from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMANDS, Slot, pack_membership
 from quoth_cluster.raft.journal import Journal
@@ -147,3 +147,19 @@ def test_a_node_that_lost_its_log_does_not_vote(tmp_path: Path) -> None:
     request = {"type": "request_vote", "term": 4, "sender_term": 4, "forced": True}
     engine.receive("B", {**request, "last_log_index": 4, "last_log_term": 0})
     assert answers(engine) == [], "it does not know any more what it acknowledged"
+
+
+def test_a_learner_that_has_its_snapshot_may_be_out_of_reach(tmp_path: Path) -> None:
+    journal = Journal.open(tmp_path / "alone")
+    journal.append(Slot(2, 0, member("A")))
+    learner = MembershipChange(Change.ADD, Member("D", "http://D", "D:1", Vote.PROMOTABLE))
+    journal.append(Slot(3, 0, pack_membership(learner)))
+    journal.append(Slot(4, 0, LARGE))
+    journal.sync()
+    engine = engine_of(journal)
+    engine.elect_now()
+    engine.tick()
+    assert engine.is_leader
+    engine._behind["D"] = 0.0
+    engine.caught_up_by_snapshot("D", 4)
+    assert engine.behind == []

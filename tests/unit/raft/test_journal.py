@@ -13,6 +13,7 @@ from quoth_cluster.raft import journal as journal_room
 from quoth_cluster.raft.disk import RealDisk, RealFile
 from quoth_cluster.raft.entry import Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal, Mark
+from tests.simulator.disks import SimDisk
 
 FIRST = "0000000001.log"
 
@@ -174,6 +175,17 @@ def test_a_disk_that_failed_once_is_not_trusted_again(
         journal.sync()
     assert journal.synced_index == 30
     monkeypatch.undo()
+    with pytest.raises(Fatal, match="failed before"):
+        journal.sync()
+
+
+def test_a_full_disk_stops_the_node_when_a_segment_begins(path: Path) -> None:
+    disk = SimDisk(random.Random(1))
+    journal = Journal.open(path, segment_bytes=600, disk=disk)
+    disk.is_full = True
+    with pytest.raises(Fatal, match="no space"):
+        for log_index in range(2, 40):
+            journal.append(slot(log_index))
     with pytest.raises(Fatal, match="failed before"):
         journal.sync()
 

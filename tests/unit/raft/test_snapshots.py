@@ -1,7 +1,8 @@
 """A node that the log does not reach any more is given the state itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import google_crc32c
 import pytest
 
 from quoth_cluster.errors import MalformedValue
-from quoth_cluster.log import Change, MembershipChange
+from quoth_cluster.log import Change, LogEntry, MembershipChange, Stepped
 from quoth_cluster.raft import applier, snapshot_store
+from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.snapshot import Snapshots, adopt
@@ -221,3 +223,74 @@ def test_a_log_that_holds_the_slot_of_the_snapshot_keeps_what_is_behind_it(tmp_p
     assert (journal.base, journal.last_index) == (Mark(50, 4), 50), "another history is dropped"
     adopt(journal, Manifest("name", 50, 4, (), ()))
     assert journal.last_index == 50, "and doing it twice is doing it once"
+
+
+async def test_the_log_is_kept_while_a_snapshot_is_made(
+    short_memory: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *others, away = short_memory
+    await away.stop()
+    await write_until_trimmed(others, 100)
+    copy = RaftGroup.freeze_and_copy
+    bases: list[tuple[int, int]] = []
+    is_done = asyncio.Event()
+
+    async def copy_slowly(self: RaftGroup, store: SnapshotStore, name: str) -> Manifest:
+        made = await copy(self, store, name)
+        while not is_done.is_set() and self._machine.position.log_index < made.log_index + 60:
+            await others[0].propose(b"meanwhile " + b"." * 100)
+        bases.append((self._journal.base_index, made.log_index))
+        is_done.set()
+        return made
+
+    monkeypatch.setattr(RaftGroup, "freeze_and_copy", copy_slowly)
+    await away.start()
+    await is_done.wait()
+    await settled([*others, away])
+    assert all(base <= made for base, made in bases), "the log goes on where it ends"
+
+
+async def test_a_snapshot_gives_way_to_a_log_that_is_applied_meanwhile(
+    trio: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader, follower = trio[0], trio[2]
+    await settled(trio)
+    last = follower.group.status().applied_index
+    may_apply = threading.Event()
+    apply = follower.machine.apply
+    installs: list[Path] = []
+
+    def apply_late(entries: Sequence[LogEntry]) -> list[tuple[Stepped, ...]]:
+        assert may_apply.wait(PATIENCE)
+        return apply(entries)
+
+    monkeypatch.setattr(follower.machine, "apply", apply_late)
+    monkeypatch.setattr(follower.machine, "install", installs.append)
+    await leader.propose(b"committed, and not applied by the follower")
+    while follower.group.engine.commit_index <= last:
+        await leader.propose(b"so that it hears of it")
+    ahead = Manifest("name", last + 1, follower.journal.term_at(last + 1), (), ())
+    store = SnapshotStore(follower.folder / "snapshots")
+    store.begin(ahead)
+    install = asyncio.create_task(follower.group.install(ahead, store))
+    await leader.propose(b"applied later, too")
+    may_apply.set()
+    await asyncio.wait_for(install, PATIENCE)
+    assert not installs and store.open() is None
+    await settled(trio)
+
+
+async def test_a_log_that_holds_the_slot_needs_no_snapshot(
+    trio: list[Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader = trio[0]
+    await leader.propose(b"known")
+    here = leader.group.status().applied_index
+    monkeypatch.setattr(leader.machine, "install", None)
+    monkeypatch.setattr(type(leader.group), "applied_index", here - 1)
+    term = leader.journal.term_at(here)
+    store = SnapshotStore(leader.folder / "snapshots")
+    store.open()
+    late = Manifest("late", here, term, (), ())
+    await asyncio.wait_for(leader.group.install(late, store), PATIENCE)
+    assert leader.group.engine.is_leader, "nor does one that leads meanwhile"
