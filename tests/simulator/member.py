@@ -296,8 +296,8 @@ class Node:
 
     def _after_turn(self) -> None:
         life = self.life
-        if life is None:
-            return
+        if life is None or life.task.done():
+            return  # an error may end the engine in the middle of a step; nothing of it leaves
         engine = life.group.engine
         seen = (engine.term, engine.is_leader, engine.leader)
         if seen != self._seen:

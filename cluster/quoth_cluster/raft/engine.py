@@ -169,6 +169,8 @@ class Engine:
             return
         del self._behind[tag]
         self._report_links()
+        if tag not in self.others and tag not in self._reported_learners:
+            return  # its link is gone: to the library it comes back as a stranger
         self._sent_next[tag] = log_index + 1
         answer = {"next_node_idx": log_index + 1, "reset": True, "success": True}
         self._match[tag] = max(log_index, self._match.get(tag, 0))
