@@ -133,6 +133,8 @@ BUGS: tuple[Bug, ...] = (
         "reigns-mixed",
         "what a leader knew of its followers outlives its reign",
         (Engine, "_forget_other_terms", mutations.forget_nothing),
+        nodes=5,
+        plot="old matches",
     ),
     _bug(
         "vote-not-stored",

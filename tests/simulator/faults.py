@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 from quoth_cluster.log import Change
 from tests.simulator.clients import Admins
 from tests.simulator.member import Node
-from tests.simulator.plots import believed_early, hasty_voters, late_acks, leader_unsynced
+from tests.simulator.plots import (
+    believed_early,
+    hasty_voters,
+    late_acks,
+    leader_unsynced,
+    old_matches,
+)
 from tests.simulator.snapshot_plots import late_end, left_behind
 
 if TYPE_CHECKING:
@@ -47,6 +53,7 @@ class Faults:
             "late acks": lambda: late_acks(world),
             "believed early": lambda: believed_early(world),
             "leader unsynced": lambda: leader_unsynced(world),
+            "old matches": lambda: old_matches(world),
             "hasty voters": lambda: hasty_voters(world),
             "left behind": lambda: left_behind(world),
             "late end": lambda: late_end(world),

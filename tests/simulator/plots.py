@@ -24,13 +24,26 @@ def late_acks(world: "World") -> None:
     acknowledged. Then rival and friend fall asleep, and the old leader wins again. Who counts now
     what arrives at last, counts what is not there.
     """
+    _old_leader_wins_again(world, are_late=True)
+
+
+def old_matches(world: "World") -> None:
+    """The same, and what the friend acknowledged arrived while the first reign lasted.
+
+    Who carries it over to another reign, counts what is not there.
+    """
+    _old_leader_wins_again(world, are_late=False)
+
+
+def _old_leader_wins_again(world: "World", *, are_late: bool) -> None:
     leader = world.leader()
     if leader is None or len(world.up()) < 5 or any(_is_asleep(node) for node in world.up()):
         return
     others = [node for node in world.up() if node is not leader]
     friend = world.dice.choice(others)
     others.remove(friend)
-    world.network.stall(friend.tag, leader.tag, world.profile.storm_seconds)
+    if are_late:
+        world.network.stall(friend.tag, leader.tag, world.profile.storm_seconds)
     _cut_off(world, leader, others)
     world.time.after(0.15, _friend_is_left, world, leader, friend, others)
 

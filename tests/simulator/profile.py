@@ -43,6 +43,7 @@ FAULTS = {  # name -> weight when it is part of the mix
     "believed early": 4,
     "leader unsynced": 4,
     "left behind": 5,
+    "old matches": 2,
     "hasty voters": 2,
     "late end": 4,
 }

@@ -15,6 +15,7 @@ from quoth_cluster.raft import rules
 from quoth_cluster.raft.elections import Elections
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, COMMANDS, MEMBERSHIP, pack_membership
 from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.reign import Reign
 from quoth_cluster.raft.syncobj import Library, Timing
 
 UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024  # to one peer; then it waits for its link to drain
@@ -45,15 +46,11 @@ class Engine:
         self._up: set[str] = set()  # peers whose link is up
         self._reported: set[str] = set()  # ... that the library knows of
         self._reported_learners: set[str] = set()
-        self._behind: dict[str, float] = {}  # who needs a snapshot, and when it is next greeted
         self._is_forced = False  # the next election was asked for by the leader
         self._elections = Elections(tag, journal, timing=timing, clock=clock, chance=chance)
         self._acknowledge: tuple[int, int | None] | None = None  # (sequence, proven index)
-        self._terms_seen = -1  # the term that the next four belong to
-        self._votes: set[str] = set()
-        self._match: dict[str, int] = {}
-        self._sent_next: dict[str, int] = {}
-        self._reset_floor: dict[str, int] = {}
+        self._terms_seen = -1  # the term that the next belongs to
+        self._reign = Reign()
         self._sequence = 0
         self._library = Library(
             tag,
@@ -102,12 +99,12 @@ class Engine:
     @property
     def behind(self) -> list[str]:
         """Who needs slots that this leader's log has let go of."""
-        return sorted(self._behind) if self.is_leader else []
+        return sorted(self._reign.behind) if self.is_leader else []
 
     def match_index(self, tag: str) -> int:
         """How much of this leader's log `tag` is known to hold."""
         self._forget_other_terms()
-        return self._match.get(tag, 0)
+        return self._reign.match.get(tag, 0)
 
     # -- what drives it
 
@@ -158,22 +155,22 @@ class Engine:
         assert not (is_mine and change.removes_voter), "a leader hands over before it goes"
         self._report_learner(change.member.tag, is_up=False)  # it comes back as what it is then
         if change.change in (Change.ADD, Change.REMOVE):
-            self._forget_progress(change.member.tag)
+            self._reign.forget(change.member.tag)
         log_index = self._append(content[1:], MEMBERSHIP)
         self._report_links()
         return log_index
 
     def caught_up_by_snapshot(self, tag: str, log_index: int) -> None:
         """`tag` holds durably all up to `log_index`, which a snapshot told it; the log goes on."""
-        if not self.is_leader or tag not in self._behind:
+        if not self.is_leader or tag not in self._reign.behind:
             return
-        del self._behind[tag]
+        del self._reign.behind[tag]
         self._report_links()
         if tag not in self.others and tag not in self._reported_learners:
             return  # its link is gone: to the library it comes back as a stranger
-        self._sent_next[tag] = log_index + 1
+        self._reign.sent_next[tag] = log_index + 1
         answer = {"next_node_idx": log_index + 1, "reset": True, "success": True}
-        self._match[tag] = max(log_index, self._match.get(tag, 0))
+        self._reign.match[tag] = max(log_index, self._reign.match.get(tag, 0))
         self._library.deliver(tag, {"type": "next_node_idx", **answer})
 
     def restart_at(self, log_index: int) -> None:
@@ -237,18 +234,18 @@ class Engine:
             return
         delivered = dict(message)
         if message["reset"]:
-            if rules.heeds_reset(message["sequence"], self._reset_floor.get(tag, 0)):
-                self._reset_floor[tag] = self._sequence
-                target = rules.clamp_reset(message["next_node_idx"], self._match.get(tag, 0))
-                delivered["next_node_idx"] = self._sent_next[tag] = target
+            if rules.heeds_reset(message["sequence"], self._reign.reset_floor.get(tag, 0)):
+                self._reign.reset_floor[tag] = self._sequence
+                target = rules.clamp_reset(message["next_node_idx"], self._reign.match.get(tag, 0))
+                delivered["next_node_idx"] = self._reign.sent_next[tag] = target
             else:
                 delivered["reset"] = False
         self._library.deliver(tag, delivered)
         matched = message["next_node_idx"] - 1
-        if message["success"] and matched > self._match.get(tag, 0):
+        if message["success"] and matched > self._reign.match.get(tag, 0):
             assert matched <= self.journal.last_index, f"{tag} has what its leader has not"
-            self._match[tag] = matched
-            sent_next = self._sent_next.get(tag, 0)
+            self._reign.match[tag] = matched
+            sent_next = self._reign.sent_next.get(tag, 0)
             if sent_next > message["next_node_idx"]:
                 # The library sets nextIndex back to what was acknowledged, and would send again
                 # all that is under way.
@@ -269,9 +266,9 @@ class Engine:
 
     def _on_vote(self, tag: str, message: dict[str, Any]) -> None:
         # The library counts votes, not voters.
-        if message["term"] != self.term or tag in self._votes or tag not in self.others:
+        if message["term"] != self.term or tag in self._reign.votes or tag not in self.others:
             return
-        self._votes.add(tag)
+        self._reign.votes.add(tag)
         self._library.deliver(tag, message)
 
     def _on_timeout_now(self, tag: str, message: dict[str, Any]) -> None:
@@ -338,13 +335,13 @@ class Engine:
         assert not rules.carries_snapshot(message), "the library sees no log that begins late"
         self._forget_other_terms()
         if message["prevLogIdx"] < self.journal.base_index:
-            self._behind.setdefault(tag, self._clock.monotonic())
+            self._reign.behind.setdefault(tag, self._clock.monotonic())
             self._hide(tag)
             return
         self._sequence += 1
         entries = [self.journal.read(log_index) for _, log_index, _ in message["entries"]]
         if entries:
-            self._sent_next[tag] = entries[-1].log_index + 1
+            self._reign.sent_next[tag] = entries[-1].log_index + 1
         packed = [[slot.content, slot.log_index, slot.term] for slot in entries]
         self._send(tag, {**message, "entries": packed, "sequence": self._sequence})
         size = sum(len(slot.content) for slot in entries)
@@ -387,13 +384,13 @@ class Engine:
     def _greet_those_behind(self) -> None:
         """While a snapshot is on its way its receiver hears that there is a leader."""
         if not self.is_leader:
-            self._behind.clear()
+            self._reign.behind.clear()
             return
         now = self._clock.monotonic()
-        for tag, due in self._behind.items():
+        for tag, due in self._reign.behind.items():
             if now < due or tag not in self._up:
                 continue
-            self._behind[tag] = now + self._timing.heartbeat
+            self._reign.behind[tag] = now + self._timing.heartbeat
             self._sequence += 1
             # Every log agrees at its very beginning, so this proves nothing and takes nothing.
             start = {"prevLogIdx": rules.FIRST_INDEX, "prevLogTerm": 0, "entries": []}
@@ -404,19 +401,10 @@ class Engine:
         under_way = self._outbox_bytes.get(tag, 0) + self._queued_bytes(tag)
         return under_way > UNDER_WAY_BYTES_MAX
 
-    def _forget_progress(self, tag: str) -> None:
-        """Whoever comes under this tag next has nothing of what the one before had."""
-        for known in (self._match, self._sent_next, self._reset_floor, self._behind):
-            known.pop(tag, None)
-
     def _forget_other_terms(self) -> None:
         if self._terms_seen != self.term:
             self._terms_seen = self.term
-            self._votes.clear()
-            self._match.clear()
-            self._sent_next.clear()
-            self._reset_floor.clear()
-            self._behind.clear()
+            self._reign.clear()
 
     def _report_links(self) -> None:
         """Tell the library which peers are up; a node outside the configuration knows none.
@@ -429,7 +417,7 @@ class Engine:
             self._library.rebuild()
             self._reported.clear()
             self._reported_learners.clear()
-        up = {tag for tag in self._up - set(self._behind) if not self._is_congested(tag)}
+        up = {tag for tag in self._up - set(self._reign.behind) if not self._is_congested(tag)}
         knows_peers = self.is_voter and (self.is_leader or self._elections.stands)
         self._report_voters(up & self.others if knows_peers else set())
         learners = up & self._library.learners() if self.is_leader else set()

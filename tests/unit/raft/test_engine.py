@@ -160,6 +160,6 @@ def test_a_learner_that_has_its_snapshot_may_be_out_of_reach(tmp_path: Path) -> 
     engine.elect_now()
     engine.tick()
     assert engine.is_leader
-    engine._behind["D"] = 0.0
+    engine._reign.behind["D"] = 0.0
     engine.caught_up_by_snapshot("D", 4)
     assert engine.behind == []
