@@ -51,6 +51,7 @@ def install() -> Path:
         raise RuntimeError(MISSING)
     lock = (SOURCE / "package-lock.json").read_text(encoding="utf-8")
     stamp = INSTALLED / "installed-lock.json"
+    shutil.rmtree(INSTALLED / "stories", ignore_errors=True)  # of files that are no more
     shutil.copytree(SOURCE, INSTALLED, dirs_exist_ok=True)
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
         stamp.unlink(missing_ok=True)
@@ -142,6 +143,22 @@ class Storyteller:
             return None
         words: dict[str, Any] | None = None if line is None else json.loads(line)
         return words
+
+
+def printed_by(folder: Path, program: str) -> str:
+    """What a program prints that uses the client; raises CalledProcessError if it fails."""
+    path = folder / "program.js"
+    path.write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        ["node", path.name],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        timeout=STORY_SECONDS_MAX,
+    )
+    return done.stdout
 
 
 @contextmanager

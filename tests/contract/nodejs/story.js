@@ -48,8 +48,8 @@ export class World {
     }
 
     /** A store of the official client; `conventions` are set before it is used. */
-    open(conventions = {}, { database = this.database } = {}) {
-        const store = new DocumentStore(this.urls, database);
+    open(conventions = {}, { urls = this.urls, database = this.database } = {}) {
+        const store = new DocumentStore(urls, database);
         Object.assign(store.conventions, conventions);
         for (const type of [User, Company, Address]) {
             store.conventions.registerEntityType(type);
@@ -59,7 +59,7 @@ export class World {
         return store;
     }
 
-    /** Have whoever started the nodes do something to them, such as "kill the leader". */
+    /** Have whoever started the nodes do something to them: "kill the leader". */
     async ask(wish) {
         return await this.#ask(wish);
     }
@@ -88,6 +88,16 @@ export async function save(store, entities) {
         await session.store(entity, id);
     }
     await session.saveChanges();
+}
+
+/** Saves one document at a time, and waits for replicas as told. */
+export function saver(store) {
+    return async (id, options) => {
+        const session = store.openSession();
+        await session.store(new User("someone"), id);
+        session.advanced.waitForReplicationAfterSaveChanges(options);
+        await session.saveChanges();
+    };
 }
 
 /** What a new session loads. */

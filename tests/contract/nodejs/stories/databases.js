@@ -3,7 +3,10 @@ import assert from "node:assert/strict";
 import {
     CreateDatabaseOperation,
     DeleteDatabasesOperation,
+    GetCollectionStatisticsOperation,
     GetDatabaseNamesOperation,
+    GetDatabaseRecordOperation,
+    GetDetailedStatisticsOperation,
     GetStatisticsOperation,
 } from "ravendb";
 import { failure, load, save, story, User } from "../story.js";
@@ -33,6 +36,38 @@ story("statistics count what is there", async (world) => {
     const statistics = await store.maintenance.send(new GetStatisticsOperation());
     assert.equal(statistics.countOfDocuments, 2);
     assert.equal(statistics.countOfIndexes, 0);
+    const collections = await store.maintenance.send(new GetCollectionStatisticsOperation());
+    assert.deepEqual({ ...collections.collections }, { Users: 2 });
+    const detailed = await store.maintenance.send(new GetDetailedStatisticsOperation());
+    assert.deepEqual([detailed.countOfIdentities, detailed.countOfCompareExchange], [0, 0]);
+});
+
+story("every node is asked by its tag", async (world) => {
+    const store = world.open();
+    await save(store, { "users/1": new User("John") });
+    const { topology } = await store.maintenance.server.send(
+        new GetDatabaseRecordOperation(world.database),
+    );
+    assert.equal(topology.members.length, world.urls.length);
+    for (const tag of topology.members) {
+        const asked = new GetStatisticsOperation("how-many", tag);
+        assert.equal((await store.maintenance.send(asked)).countOfDocuments, 1);
+    }
+});
+
+story("a store may keep to the nodes it was given", async (world) => {
+    const store = world.open({ disableTopologyUpdates: true });
+    await save(store, { "users/1": new User("John") });
+    assert.equal((await load(store, "users/1")).name, "John");
+    const node = await store.openSession().advanced.getCurrentSessionNode();
+    assert.equal(node.url, world.urls[0]);
+    assert.equal(node.clusterTag, "A");
+});
+
+story("a client that inflates nothing reads the same", async (world) => {
+    const store = world.open({ useHttpDecompression: false });
+    await save(store, { "users/1": new User("J".repeat(10_000)) });
+    assert.equal((await load(store, "users/1")).name.length, 10_000);
 });
 
 async function readFromEveryNode(world, readBalanceBehavior) {

@@ -1,5 +1,7 @@
 /** Ways to load: with includes, by prefix, on a condition, or only to look. */
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 import { Address, clusterWide, Company, load, save, story, User } from "../story.js";
 
 story("a load includes what it names", async (world) => {
@@ -56,6 +58,21 @@ story("documents are loaded by the beginning of their ids", async (world) => {
     assert.deepEqual(await names({ matches: "1*|3" }), ["one", "ten", "three"]);
     assert.deepEqual(await names({ exclude: "1?" }), ["one", "two", "three"]);
     assert.deepEqual(await names({ matches: "never" }), []);
+});
+
+story("documents are loaded into a stream as they are", async (world) => {
+    const store = world.open();
+    await save(store, { "users/1": new User("John"), "users/2": new User("Jane") });
+    const { advanced } = store.openSession();
+    const names = async (write) => {
+        const stream = new PassThrough();
+        const [content] = await Promise.all([text(stream), write(stream)]);
+        return JSON.parse(content).results.map((user) => user.name);
+    };
+    const byIds = (stream) => advanced.loadIntoStream(["users/2", "users/1"], stream);
+    const byPrefix = (stream) => advanced.loadStartingWithIntoStream("users/", stream);
+    assert.deepEqual(await names(byIds), ["Jane", "John"]);
+    assert.deepEqual(await names(byPrefix), ["John", "Jane"]);
 });
 
 story("a load of more ids than a URL holds", async (world) => {

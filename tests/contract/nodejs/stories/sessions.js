@@ -118,6 +118,9 @@ story("a session tells what it knows of an entity", async (world) => {
     assert(advanced.getChangeVectorFor(john));
     assert(Math.abs(Date.now() - advanced.getLastModifiedFor(john).getTime()) < 3_600_000);
     assert.equal(advanced.getMetadataFor(john)["@id"], "users/1");
+    john.age = 1;
+    assert.equal(advanced.whatChangedFor(john).length, 1);
+    assert(advanced.getTrackedEntities().has("users/1"));
     advanced.evict(john);
     assert(!advanced.isLoaded("users/1"));
     advanced.clear();
