@@ -56,7 +56,7 @@ def install() -> Path:
     if not stamp.exists() or stamp.read_text(encoding="utf-8") != lock:
         stamp.unlink(missing_ok=True)
         done = subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund"],
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
             cwd=INSTALLED,
             capture_output=True,
             text=True,

@@ -46,10 +46,11 @@ story("a value is deleted only under its index", async (world) => {
 story("values are numbers, texts, objects and entities", async (world) => {
     const store = world.open();
     await put(store, "number", 17, 0);
-    await put(store, "object", { name: "x", list: [1, { y: null }] }, 0);
+    const object = { name: "x", list: [1, { y: null }] };
+    await put(store, "object", object, 0);
     await put(store, "user", new User("John", 30), 0);
     assert.equal((await get(store, "number")).value, 17);
-    assert.deepEqual({ ...(await get(store, "object")).value }, { name: "x", list: [1, { y: null }] });
+    assert.deepEqual({ ...(await get(store, "object")).value }, object);
     const user = (await get(store, "user", User)).value;
     assert(user instanceof User);
     assert.deepEqual([user.name, user.age], ["John", 30]);
@@ -73,8 +74,8 @@ story("values are read together", async (world) => {
 
 story("a value keeps its metadata", async (world) => {
     const store = world.open();
-    const created = await put(store, "lock", "mine", 0, { color: "blue", "@expires": "2100-01-01T00:00:00.0000000Z" });
-    assert(created.successful);
+    const metadata = { color: "blue", "@expires": "2100-01-01T00:00:00.0000000Z" };
+    assert((await put(store, "lock", "mine", 0, metadata)).successful);
     const read = await get(store, "lock");
     assert.equal(read.metadata["color"], "blue");
     assert.match(read.metadata["@expires"], /^2100-01-01/);
@@ -82,7 +83,8 @@ story("a value keeps its metadata", async (world) => {
 
 story("one of many wins a key", async (world) => {
     const stores = [world.open(), world.open(), world.open()];
-    const results = await Promise.all(stores.map((store, n) => put(store, "race", `store ${n}`, 0)));
+    const puts = stores.map((store, number) => put(store, "race", `store ${number}`, 0));
+    const results = await Promise.all(puts);
     const winners = results.filter((result) => result.successful);
     assert.equal(winners.length, 1);
     assert.equal((await get(stores[0], "race")).value, winners[0].value);

@@ -11,6 +11,8 @@ async function create(store, id, user, options) {
     await session.saveChanges();
 }
 
+const WITHOUT_GUARDS = { disableAtomicDocumentWritesInClusterWideTransaction: true };
+
 async function guards(store) {
     const values = await store.operations.send(
         new GetCompareExchangeValuesOperation({ startWith: "rvn-atomic/" }),
@@ -61,6 +63,54 @@ story("a value is created, changed and deleted in sessions", async (world) => {
     await last.saveChanges();
     const reader = clusterWide(store).advanced.clusterTransaction;
     assert.equal(await reader.getCompareExchangeValue("lock"), null);
+});
+
+story("values are read page by page in a session", async (world) => {
+    const store = world.open();
+    const session = clusterWide(store);
+    for (const key of ["a/1", "a/2", "a/3", "b/1"]) {
+        session.advanced.clusterTransaction.createCompareExchangeValue(key, new User(key, 0));
+    }
+    await session.saveChanges();
+    const reader = clusterWide(store);
+    const { clusterTransaction } = reader.advanced;
+    const page = await clusterTransaction.getCompareExchangeValues("a/", User, 1, 2);
+    assert.deepEqual(Object.keys(page), ["a/2", "a/3"]);
+    page["a/2"].value = new User("changed", 1);
+    await reader.saveChanges();
+    const again = clusterWide(store).advanced.clusterTransaction;
+    const values = await again.getCompareExchangeValues("a/", User);
+    const names = Object.values(values).map(({ value }) => value.name);
+    assert.deepEqual(names, ["a/1", "changed", "a/3"]);
+});
+
+story("a cluster-wide session that failed may be saved once the reason is gone", async (world) => {
+    const store = world.open();
+    await create(store, "users/1", new User("in the way"));
+    const session = clusterWide(store);
+    await session.store(new User("John"), "users/1");
+    session.advanced.clusterTransaction.createCompareExchangeValue("names/John", "users/1");
+    await failure(REFUSED, session.saveChanges());
+    const other = clusterWide(store);
+    await other.delete("users/1");
+    await other.saveChanges();
+    await session.saveChanges();
+    assert.equal((await load(store, "users/1")).name, "John");
+});
+
+story("in a cluster-wide session only ids that end with a bar are finished", async (world) => {
+    const store = world.open();
+    const session = clusterWide(store);
+    const users = [new User("one"), new User("two")];
+    for (const user of users) {
+        await session.store(user, "users|");
+    }
+    await session.saveChanges();
+    assert.deepEqual(users.map((user) => user.id), ["users/1", "users/2"]);
+    const other = clusterWide(store);
+    await other.store(new User("three"), "users/");
+    const error = await failure("BadRequestException", other.saveChanges());
+    assert.match(error.message, /users\//);
 });
 
 story("a value that changed since it was read is not changed", async (world) => {
@@ -229,11 +279,10 @@ story("a plain session that read under another guard is refused", async (world) 
 
 story("without atomic writes there are no guards", async (world) => {
     const store = world.open();
-    const options = { disableAtomicDocumentWritesInClusterWideTransaction: true };
-    await create(store, "users/1", new User("John", 30), options);
+    await create(store, "users/1", new User("John", 30), WITHOUT_GUARDS);
     assert.deepEqual(await guards(store), []);
-    const first = clusterWide(store, options);
-    const second = clusterWide(store, options);
+    const first = clusterWide(store, WITHOUT_GUARDS);
+    const second = clusterWide(store, WITHOUT_GUARDS);
     (await first.load("users/1", User)).age = 31;
     (await second.load("users/1", User)).age = 32;
     await first.saveChanges();
@@ -244,7 +293,7 @@ story("without atomic writes there are no guards", async (world) => {
 story("a write without a guard leaves the guard to who comes after", async (world) => {
     const store = world.open();
     await create(store, "users/1", new User("John", 30));
-    const without = clusterWide(store, { disableAtomicDocumentWritesInClusterWideTransaction: true });
+    const without = clusterWide(store, WITHOUT_GUARDS);
     (await without.load("users/1", User)).age = 31;
     await without.saveChanges();
     const session = clusterWide(store);

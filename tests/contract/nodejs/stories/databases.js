@@ -88,12 +88,14 @@ story("what was saved is read from the fastest node", async (world) => {
 
 story("each of several sessions keeps to its node", async (world) => {
     const store = world.open({ loadBalanceBehavior: "UseSessionContext" });
-    for (const context of ["a", "b", "c", "d"]) {
+    const contexts = ["a", "b", "c", "d"];
+    for (const context of contexts) {
         const session = store.openSession();
         session.advanced.sessionInfo.setContext(context);
         await session.store(new User(context), `users/${context}`);
         await session.saveChanges();
     }
-    const users = await store.openSession().load(["a", "b", "c", "d"].map((c) => `users/${c}`), User);
-    assert.deepEqual(Object.values(users).map((user) => user.name), ["a", "b", "c", "d"]);
+    const ids = contexts.map((context) => `users/${context}`);
+    const users = await store.openSession().load(ids, User);
+    assert.deepEqual(Object.values(users).map((user) => user.name), contexts);
 });

@@ -1,6 +1,10 @@
 /** Who makes an id: the client, the server, or the cluster. */
 import assert from "node:assert/strict";
-import { GetIdentitiesOperation, NextIdentityForOperation, SeedIdentityForOperation } from "ravendb";
+import {
+    GetIdentitiesOperation,
+    NextIdentityForOperation,
+    SeedIdentityForOperation,
+} from "ravendb";
 import { close, load, save, story, User } from "../story.js";
 
 story("ids of two stores are never the same", async (world) => {

@@ -100,10 +100,41 @@ story("a conditional load brings only what is newer", async (world) => {
     assert.equal(newer.entity.age, 40);
     assert.notEqual(newer.changeVector, known);
     // As it came, in quotes or without them, it is good for the next time.
-    assert.equal((await conditional("users/1", newer.changeVector.replaceAll('"', ""))).entity, null);
+    const again = await conditional("users/1", newer.changeVector.replaceAll('"', ""));
+    assert.equal(again.entity, null);
 
     const missing = await conditional("users/none", known);
     assert.deepEqual([missing.entity, missing.changeVector], [null, null]);
+});
+
+story("ids may hold every kind of character", async (world) => {
+    const store = world.open();
+    const ids = ["a b", "a+b", "a%20b", "a&id=x", "a?b#c", "ä/ö", "東", "\u{1F40E}", `a'b"c`, "a\\b"];
+    const named = ids.map((id) => `odd/${id}`);
+    await save(store, Object.fromEntries(named.map((id) => [id, new User(id)])));
+    const { advanced } = store.openSession();
+    for (const id of named) {
+        assert.equal((await load(store, id))?.name, id);
+        assert(await store.openSession().advanced.exists(id), id);
+        const [found] = await advanced.loadStartingWith(id, { documentType: User });
+        assert.equal(found.name, id);
+    }
+    const together = await store.openSession().load(named, User);
+    assert.deepEqual(named.map((id) => together[id]?.name), named);
+    const session = clusterWide(store);
+    for (const id of named) {
+        (await session.load(id, User)).age = 1;
+        session.advanced.clusterTransaction.createCompareExchangeValue(id, id);
+    }
+    await session.saveChanges();
+    const reader = clusterWide(store);
+    const values = await reader.advanced.clusterTransaction.getCompareExchangeValues(named);
+    assert.deepEqual(named.map((id) => values[id]?.value), named);
+    for (const id of named) {
+        await reader.delete(await reader.load(id, User));
+    }
+    await reader.saveChanges();
+    assert.deepEqual(await advanced.loadStartingWith("odd/", { documentType: User }), []);
 });
 
 story("whether a document exists is asked without loading it", async (world) => {

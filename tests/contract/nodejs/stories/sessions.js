@@ -27,7 +27,8 @@ story("only what changed is sent", async (world) => {
     assert(session.advanced.hasChanged(users["users/1"]));
     assert(!session.advanced.hasChanged(users["users/2"]));
     const [change] = session.advanced.whatChanged()["users/1"];
-    assert.deepEqual([change.fieldName, change.fieldOldValue, change.fieldNewValue], ["age", 30, 40]);
+    const { fieldName, fieldOldValue, fieldNewValue } = change;
+    assert.deepEqual([fieldName, fieldOldValue, fieldNewValue], ["age", 30, 40]);
     await session.saveChanges();
     assert(!session.advanced.hasChanges());
     const again = store.openSession();

@@ -1,6 +1,6 @@
 /** A save that waits: for other nodes, or for indexes. */
 import assert from "node:assert/strict";
-import { failure, load, saver, story, User } from "../story.js";
+import { clusterWide, failure, load, saver, story, User } from "../story.js";
 
 story("a save waits for the nodes that are there", async (world) => {
     const store = world.open();
@@ -17,6 +17,24 @@ story("a save waits for the nodes that are there", async (world) => {
     await session.store(new User("someone"), "users/both");
     await session.saveChanges();
     assert(await load(store, "users/both"));
+});
+
+story("a cluster-wide save waits, too", async (world) => {
+    // The client forgets to say so unless it is told whether to write atomically.
+    const options = { disableAtomicDocumentWritesInClusterWideTransaction: false };
+    const store = world.open();
+    const saveAndWait = async (id, replicas) => {
+        const session = clusterWide(store, options);
+        await session.store(new User("someone"), id);
+        session.advanced.waitForReplicationAfterSaveChanges({ replicas, timeout: 100 });
+        await session.saveChanges();
+    };
+    const others = world.urls.length - 1;
+    if (others) {
+        await saveAndWait("users/1", others);
+    }
+    await failure("RavenTimeoutException", saveAndWait("users/2", others + 1));
+    assert(await load(store, "users/2"), "it was saved all the same");
 });
 
 story("a save does not wait for nodes that do not exist", async (world) => {
