@@ -205,13 +205,13 @@ def _change_document(
     step: Step, command: PutDocument | DeleteDocument, transaction: ClusterTransaction
 ) -> DocumentPut | DocumentDeleted | Refused:
     existing = documents.load(step.txn, command.document_id)
+    guard_key = compare_exchange.guard_key(command.document_id)
     step.totals.cluster_documents += 1
     vector = change_vector.of_cluster_transaction(
         step.record,
         number=step.totals.cluster_documents,
-        guard_index=step.command_index if transaction.atomic_guards else None,
+        guard_index=_guard_index(step, guard_key, transaction),
     )
-    guard_key = compare_exchange.guard_key(command.document_id)
     if isinstance(command, PutDocument):
         refused = check_collection(command.document_id, command.collection, existing)
         if refused is not None:
@@ -243,3 +243,11 @@ def _change_document(
     return DocumentDeleted(
         command.document_id, existing is not None, vector, transaction.at_micros
     )
+
+
+def _guard_index(step: Step, guard_key: str, transaction: ClusterTransaction) -> int | None:
+    """The index of the guard that a document is left with; None if it has no guard."""
+    if transaction.atomic_guards:
+        return step.command_index
+    guard = compare_exchange.get(step.txn, guard_key)
+    return guard.index if guard else None

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from scripts.local_cluster import LocalCluster
+from tests.contract.nodejs_process import Storyteller, storyteller
 
 numbers = count(1)
 
@@ -26,6 +27,13 @@ def node_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A cluster of one node."""
     with LocalCluster(tmp_path_factory.mktemp("one") / "cluster", nodes=1) as running:
         yield running.urls[0]
+
+
+@pytest.fixture(scope="session")
+def teller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storyteller]:
+    """The official Node.js client, which tells the stories of `nodejs/`."""
+    with storyteller(tmp_path_factory.mktemp("nodejs") / "printed") as running:
+        yield running
 
 
 @pytest.fixture

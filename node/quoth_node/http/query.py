@@ -28,6 +28,7 @@ TOLERATED = frozenset(
         "first-topology-update",
         "handle-unsuccessful-response",
         "loadhash",
+        "nodetag",
         "queryhash",
         "raft-request-id",
         "refresh-topology-header",

@@ -51,6 +51,7 @@ def test_an_unknown_parameter_is_named() -> None:
 def test_what_clients_send_everywhere_is_tolerated() -> None:
     raw = "loadHash=7&?raft-request-id=1&first-topology-update&applicationIdentifier=x&&queryHash=1"
     Query(raw).check(frozenset())
+    Query("nodeTag=A").check(frozenset())  # from Node.js, to the node it chose by this tag
 
 
 def test_debug_tags_are_bare_words() -> None:

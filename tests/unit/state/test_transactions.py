@@ -193,6 +193,13 @@ def test_without_guards_nothing_is_guarded(story: Story) -> None:
     assert guard is not None and guard.index == guarded
 
 
+def test_a_write_without_guards_carries_the_guard_on(story: Story) -> None:
+    guarded = saved(story.agree(put("users/1"))).command_index
+    unguarded = saved(story.agree(put("users/1"), guards=False)).documents[0].change_vector
+    assert unguarded == raft(2, guarded), "or its reader could never prove the guard"
+    assert isinstance(story.agree(put("users/1", original=unguarded)), TransactionSaved)
+
+
 def test_a_guard_expires_with_its_document(story: Story) -> None:
     expires = b'{"@collection":"Users","@expires":"2030-01-01T00:00:00.0000000Z"}'
     story.agree(
