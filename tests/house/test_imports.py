@@ -48,7 +48,8 @@ BELOW = {
     "quoth_cluster.codec": ("quoth_cluster.errors",),
     "quoth_cluster.commands": ("quoth_cluster.codec",),
     "quoth_cluster.outcomes": ("quoth_cluster.codec",),
-    "quoth_node.http": ("quoth_node.http", "quoth_node.database"),
+    "quoth_node.http": ("quoth_node.http", "quoth_node.database", "quoth_node.patching"),
+    "quoth_node.patching": ("quoth_node.patching", "quoth_node.database", "quoth_node.scripting"),
     "quoth_node.scripting": ("quoth_node.scripting",),
     "quoth_node.database": ("quoth_node.database",),
 }
