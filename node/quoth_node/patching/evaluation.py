@@ -31,6 +31,7 @@ from quoth_node.patching.values import (
 from quoth_node.patching.view import Check, Seen, View
 from quoth_node.scripting import Ran, Written
 
+COPY = b'"copy"'
 HERE_BYTES_MAX = 262_144  # larger documents are taken apart and compared beside the event loop
 
 
@@ -116,7 +117,8 @@ class Evaluation:
             return Part(_patched("JsonPatch", command.document_id, PatchStatus.MISSING, None))
         where = f"{where}, the JSON patch of '{command.document_id}': " if where else ""
         document = seen.content.to_json()
-        if len(document) + len(command.operations) <= HERE_BYTES_MAX:
+        is_short = len(document) + len(command.operations) <= HERE_BYTES_MAX
+        if is_short and COPY not in command.operations:  # copies of copies are not short
             changed = _apply(document, command.operations, where)
         else:
             changed = await asyncio.to_thread(_apply, document, command.operations, where)

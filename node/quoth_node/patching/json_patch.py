@@ -4,10 +4,13 @@ Nothing here knows of documents of a database: it changes a parsed value in plac
 throws away if an operation fails.
 """
 
-from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 OPERATIONS_MAX = 10_000
+COPIED_BYTES_MAX = 64 * 1_024 * 1_024  # each copy of a whole document doubles it
+LEVELS_MAX = 254  # as many as a document can be kept with
+VALUE_BYTES = 8
 SHOWN_CHARACTERS_MAX = 200
 
 
@@ -24,25 +27,50 @@ def apply_operations(document: object, operations: object) -> object:
         raise JsonPatchFailed("Operations: an array was expected")
     if len(operations) > OPERATIONS_MAX:
         raise JsonPatchFailed(f"Operations: {OPERATIONS_MAX} are allowed, not {len(operations)}")
+    copies = Copies()
     for number, operation in enumerate(operations):
         try:
-            document = _apply(document, operation)
+            document = _apply(document, operation, copies)
         except JsonPatchFailed as error:
             raise JsonPatchFailed(f"Operations[{number}]{_named(operation)}: {error}") from error
     return document
 
 
-def _apply(document: object, operation: object) -> object:
+@dataclass(slots=True)
+class Copies:
+    """Makes copies of values, so many of them."""
+
+    bytes_left: int = COPIED_BYTES_MAX
+
+    def of(self, value: object, levels: int = LEVELS_MAX) -> object:
+        """A copy that shares nothing that could be changed."""
+        if levels == 0:
+            raise JsonPatchFailed(f"a value is nested over {LEVELS_MAX} levels deep")
+        self.bytes_left -= VALUE_BYTES
+        if isinstance(value, str):
+            self.bytes_left -= len(value)
+        elif isinstance(value, dict):
+            self.bytes_left -= sum(map(len, value))
+        if self.bytes_left < 0:
+            raise JsonPatchFailed(f"the operations copy over {COPIED_BYTES_MAX} bytes")
+        if isinstance(value, dict):
+            return {name: self.of(one, levels - 1) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self.of(one, levels - 1) for one in value]
+        return value
+
+
+def _apply(document: object, operation: object, copies: Copies) -> object:
     if not isinstance(operation, dict):
         raise JsonPatchFailed("an object was expected")
     path = _pointer(operation, "path")
     match operation.get("op"):
         case "add":
-            return _add(document, path, _value(operation))
+            return _add(document, path, copies.of(_value(operation)))
         case "remove":
             return _remove(document, path)[0]
         case "replace":
-            return _replace(document, path, _value(operation))
+            return _replace(document, path, copies.of(_value(operation)))
         case "move":
             source = _pointer(operation, "from")
             if path[: len(source)] == source and len(path) > len(source):
@@ -50,7 +78,8 @@ def _apply(document: object, operation: object) -> object:
             document, moved = _remove(document, source)
             return _add(document, path, moved)
         case "copy":
-            return _add(document, path, deepcopy(_find(document, _pointer(operation, "from"))))
+            source = _pointer(operation, "from")
+            return _add(document, path, copies.of(_find(document, source)))
         case "test":
             if not is_equal(_find(document, path), _value(operation)):
                 raise JsonPatchFailed("the value there is another one")
@@ -160,8 +189,8 @@ def _pointer(operation: dict[str, Any], name: str) -> list[str]:
 def _value(operation: dict[str, Any]) -> object:
     if "value" not in operation:
         raise JsonPatchFailed("'value' is missing")
-    # A value added twice must not be one object in two places.
-    return deepcopy(operation["value"])
+    value: object = operation["value"]
+    return value
 
 
 def _named(operation: object) -> str:

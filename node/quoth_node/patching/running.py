@@ -14,7 +14,7 @@ from quoth_node.scripting import (
 )
 
 ROUNDS_MAX = 256  # how often a script may come back for documents
-GIVEN_MAX = 1_000
+GIVEN_MAX = 500
 GIVEN_BYTES_MAX = 32 * 1_024 * 1_024
 NO_DOCUMENT = b'{"@metadata":{}}'
 

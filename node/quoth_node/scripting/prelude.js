@@ -101,10 +101,13 @@
   }
 
   function find(id) {
+    // Every branch is a step of the script's: the way that most loads go has few.
+    let given = put.size === 0 ? documents.get(id) : undefined;
+    if (given !== undefined) return given;
     if (typeof id !== "string" || id === "") return null;
     const text = put.get(id.toLowerCase());
     if (text !== undefined) return text === null ? null : open(read(text), id);
-    const given = documents.get(id);
+    given = documents.get(id);
     if (given === undefined) missing.documents.push(id);
     return given;
   }
