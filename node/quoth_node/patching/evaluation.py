@@ -31,6 +31,7 @@ from quoth_node.patching.values import (
 from quoth_node.patching.view import Check, Seen, View
 from quoth_node.scripting import Ran, Written
 
+COMMANDS_AT_ONCE = 32
 COPY = b'"copy"'
 HERE_BYTES_MAX = 262_144  # larger documents are taken apart and compared beside the event loop
 
@@ -50,6 +51,8 @@ class Evaluation:
         """
         parts = []
         for number, command in enumerate(batch.commands):
+            if number % COMMANDS_AT_ONCE == COMMANDS_AT_ONCE - 1:
+                await asyncio.sleep(0)  # not all of them need to wait for anything
             where = "" if batch.is_alone else f"Commands[{number}]"
             parts.append(await self._command(command, batch, where))
         return Plan(

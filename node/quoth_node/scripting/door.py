@@ -11,5 +11,5 @@ class Scripts(Protocol):
     async def run(self, task: ScriptTask) -> Ran | Missing:
         """What comes of a task.
 
-        Raises ScriptFailed, ScriptNotParsed.
+        Raises ScriptFailed, ScriptNotParsed, Busy.
         """

@@ -7,15 +7,16 @@ import asyncio
 import logging
 import struct
 import sys
-from collections.abc import Awaitable
 from contextlib import suppress
 
+from quoth_cluster.errors import Busy
 from quoth_node.scripting.task import Missing, Ran, ScriptFailed, ScriptTask, read_result
 
 LENGTH = struct.Struct("!I")
 PROCESSES_MAX = 2
 SCRIPT_SECONDS_MAX = 3.0
 RESULT_BYTES_MAX = 64 * 1_024 * 1_024
+DIED = (asyncio.IncompleteReadError, ConnectionError)  # how the end of a process shows
 
 log = logging.getLogger(__name__)
 
@@ -32,25 +33,15 @@ class ScriptProcesses:
     async def run(self, task: ScriptTask) -> Ran | Missing:
         """What comes of a task.
 
-        Raises ScriptFailed, ScriptNotParsed.
+        Raises ScriptFailed, ScriptNotParsed, Busy.
         """
         if "\0" in task.script:
             raise ScriptFailed("A script cannot hold a NUL character")
         process = await self._idle.get()
         try:
-            if process is None or process.returncode is not None:
-                process = None  # until the new one is there
-                process = await _start()
-            result = await self._exchange(process, task.to_json())
-        except BaseException as error:
-            # It may be in the middle of anything.
-            await _end(process)
+            process, result = await self._run_in(process, task.to_json())
+        except BaseException:
             process = None
-            if isinstance(error, TimeoutError):
-                seconds = f"{self._seconds_max:g} s"
-                raise ScriptFailed(f"The script took more than {seconds} and was ended") from error
-            if isinstance(error, asyncio.IncompleteReadError | ConnectionError):
-                raise ScriptFailed("The script ended its engine: it took too much") from error
             raise
         finally:
             self._idle.put_nowait(process)
@@ -59,38 +50,64 @@ class ScriptProcesses:
     async def close(self) -> None:
         """End the idle processes; those at work end as soon as this process is gone."""
         while not self._idle.empty():
-            await _end(self._idle.get_nowait())
+            process = self._idle.get_nowait()
+            if process is not None:
+                await _end(process)
+
+    async def _run_in(
+        self, process: asyncio.subprocess.Process | None, task: bytes
+    ) -> tuple[asyncio.subprocess.Process, bytes]:
+        """The result, and the process for the next task. No process is left by an error."""
+        if process is not None:
+            try:
+                return process, await self._exchange(process, task)
+            except DIED:
+                log.warning("the process of scripts %d ended", process.pid)
+        process = await _start()
+        try:
+            return process, await self._exchange(process, task)
+        except DIED as error:
+            # A new one, too: so it is the script that ends it.
+            raise ScriptFailed("The script ended its engine: it took too much") from error
 
     async def _exchange(self, process: asyncio.subprocess.Process, task: bytes) -> bytes:
-        assert process.stdin is not None and process.stdout is not None, "asked for at its start"
-        async with asyncio.timeout(self._seconds_max):
-            process.stdin.write(LENGTH.pack(len(task)) + task)
-            await process.stdin.drain()
-            (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
-            if length > RESULT_BYTES_MAX:
-                raise ConnectionError(f"a result of {length} bytes")
-            return await process.stdout.readexactly(length)
+        """One task and its result. On an error the process ends: it may be in the middle of it."""
+        try:
+            async with asyncio.timeout(self._seconds_max):
+                return await _told(process, task)
+        except BaseException as error:
+            await _end(process)
+            if isinstance(error, TimeoutError):
+                seconds = f"{self._seconds_max:g} s"
+                raise ScriptFailed(f"The script took more than {seconds} and was ended") from error
+            raise
+
+
+async def _told(process: asyncio.subprocess.Process, task: bytes) -> bytes:
+    assert process.stdin is not None and process.stdout is not None, "asked for at its start"
+    process.stdin.write(LENGTH.pack(len(task)) + task)
+    await process.stdin.drain()
+    (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
+    if length > RESULT_BYTES_MAX:
+        raise ScriptFailed(f"The script made {length} bytes, {RESULT_BYTES_MAX} are allowed")
+    return await process.stdout.readexactly(length)
 
 
 async def _start() -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-m", "quoth_node.scripting.child"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-m", "quoth_node.scripting.child"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise Busy(f"no process for scripts can be started: {error}") from error
     log.info("scripts run in process %d", process.pid)
     return process
 
 
-async def _end(process: asyncio.subprocess.Process | None) -> None:
-    if process is None:
-        return
+async def _end(process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError):
         process.kill()
-    await _waited(process.wait())
-
-
-async def _waited(ending: Awaitable[int]) -> None:
-    """Return when it has ended, also if whoever waits is cancelled meanwhile."""
-    await asyncio.shield(ending)
+    await process.wait()

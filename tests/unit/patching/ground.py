@@ -22,7 +22,7 @@ from quoth_node.patching import (
     PatchesSaved,
     Script,
 )
-from quoth_node.scripting import Missing, Ran, ScriptTask
+from quoth_node.scripting import Missing, Ran, Scripts, ScriptTask
 from quoth_node.scripting.engine import Engine
 from quoth_node.scripting.task import read_result
 from tests.unit.http.conftest import StoppedClock
@@ -46,7 +46,7 @@ class ScriptsHere:
 class Ground:
     """Node A, with the database `db`."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, scripts: Scripts | None = None) -> None:
         self.machine = machine
         self.log = PlainLog(machine)
         self.log.found()
@@ -55,7 +55,7 @@ class Ground:
         self.patches = Patches(
             self.log,
             machine,
-            self.scripts,
+            scripts or self.scripts,
             clock=self.clock,
             chance=SeededChance(7),
             node_tag="A",

@@ -124,3 +124,13 @@ async def test_the_process_of_scripts_can_open_nothing() -> None:
     )
     _, told = await process.communicate()
     assert process.returncode != 0 and b"Too many open files" in told
+
+
+async def test_a_process_that_was_ended_by_others_is_replaced(processes: ScriptProcesses) -> None:
+    pids = set()
+    for _ in range(3):
+        assert isinstance(await processes.run(task("this.n = 2")), Ran)
+        (process,) = [idle for idle in processes._idle._queue if idle is not None]  # type: ignore[attr-defined]
+        pids.add(process.pid)
+        process.kill()
+    assert len(pids) == 3
