@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from ravendb import SessionOptions
 from ravendb.documents.commands.batches import (
     DeleteCommandData,
     ForceRevisionCommandData,
@@ -17,6 +18,7 @@ from ravendb.documents.commands.batches import (
 )
 from ravendb.documents.operations.json_patch import JsonPatchDocument, JsonPatchOperation
 from ravendb.documents.operations.patch import PatchOperation, PatchRequest, PatchStatus
+from ravendb.documents.session.misc import OptimisticConcurrencyMode
 from ravendb.exceptions.raven_exceptions import ConcurrencyException
 
 from scripts.local_cluster import LocalCluster
@@ -159,15 +161,19 @@ def test_a_json_patch_is_applied(store: Any, user: str) -> None:
         store.operations.send(JsonPatchOperation(user, JsonPatchDocument().remove("/x")))
 
 
-def test_tracked_documents_must_be_as_they_were_loaded(store: Any, user: str) -> None:
-    with store.open_session() as session:
-        first = session.advanced.get_change_vector_for(session.load(user, User))
-    url = f"{store.urls[0]}/databases/{store.database}/bulk_docs"
-    tracked = {"Type": "BatchTrackChanges", "TrackedEntities": {user: first}}
-    put = {"Type": "PUT", "Id": "users/2", "ChangeVector": None, "Document": {"n": 1}}
-    assert requests.post(url, json={"Commands": [tracked, put]}, timeout=30).status_code == 201
-    send(store, "this.age = 40")
-    assert requests.post(url, json={"Commands": [tracked, put]}, timeout=30).status_code == 409
+def test_a_session_may_rest_on_what_it_only_read(store: Any, user: str) -> None:
+    mode = OptimisticConcurrencyMode.WRITES_AND_READS
+    options = SessionOptions(optimistic_concurrency_mode=mode)
+    with store.open_session(session_options=options) as session:
+        john = session.load(user, User)
+        session.store(User("of John", john.age), "users/2")
+        session.save_changes()
+        send(store, "this.age = 40")
+        session.store(User("of John", john.age), "users/3")
+        with pytest.raises(ConcurrencyException, match="users/1"):
+            session.save_changes()
+    assert load(store, "users/2").age == 30
+    assert load(store, "users/3") is None
 
 
 def test_every_increment_of_a_hot_document_counts_once_from_every_node(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 OPERATIONS_MAX = 10_000
-COPIED_BYTES_MAX = 64 * 1_024 * 1_024  # each copy of a whole document doubles it
+COPIED_BYTES_MAX = 16 * 1_024 * 1_024  # each copy of a whole document doubles it
 LEVELS_MAX = 254  # as many as a document can be kept with
-VALUE_BYTES = 8
+VALUE_BYTES = 16  # what takes time is the number of values
 SHOWN_CHARACTERS_MAX = 200
 
 

@@ -5,6 +5,7 @@ parent is gone or when one script keeps the processor.
 """
 
 import os
+import re
 import resource
 import struct
 import sys
@@ -18,6 +19,9 @@ from quoth_node.scripting.task import ScriptFailed
 LENGTH = struct.Struct("!I")
 MEMORY_BYTES_MAX = 4 * 1_024**3  # of addresses; each script has a limit far below
 CPU_SECONDS_MAX = 3
+# While JSON is read nothing else runs in the node, and what takes its time is the number of values.
+PARTS_MAX = {b"{": 250_000, b"[": 250_000, b":": 1_000_000, b",": 2_000_000}
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 
 def confine() -> None:
@@ -46,6 +50,15 @@ def read_frame(stream: BinaryIO) -> bytes | None:
     return body if len(body) == length else None
 
 
+def check_parts(result: bytes) -> bytes:
+    """The result, if it does not take long to read. Raises ScriptFailed."""
+    for sign, limit in PARTS_MAX.items():
+        # Text may be full of commas: only those outside of strings count, if it comes to that.
+        if result.count(sign) > limit and STRING.sub(b"", result).count(sign) > limit:
+            raise ScriptFailed(f"The script made over {limit} of '{sign.decode()}' in one document")
+    return result
+
+
 def main() -> None:
     """Run tasks until the parent closes stdin."""
     tasks, results = sys.stdin.buffer, sys.stdout.buffer
@@ -54,7 +67,7 @@ def main() -> None:
     while (task := read_frame(tasks)) is not None:
         allow_processor_time()
         try:
-            result = engine.run(task)
+            result = check_parts(engine.run(task))
         except ScriptFailed as error:
             result = orjson.dumps({"failure": {"kind": "limit", "message": str(error)}})
         results.write(LENGTH.pack(len(result)) + result)

@@ -7,7 +7,10 @@ import asyncio
 import logging
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from typing import TypeVar
 
 from quoth_cluster.errors import Busy
 from quoth_node.scripting.task import Missing, Ran, ScriptFailed, ScriptTask, read_result
@@ -16,7 +19,10 @@ LENGTH = struct.Struct("!I")
 PROCESSES_MAX = 2
 SCRIPT_SECONDS_MAX = 3.0
 RESULT_BYTES_MAX = 64 * 1_024 * 1_024
+HERE_BYTES_MAX = 262_144
 DIED = (asyncio.IncompleteReadError, ConnectionError)  # how the end of a process shows
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +45,14 @@ class ScriptProcesses:
             raise ScriptFailed("A script cannot hold a NUL character")
         process = await self._idle.get()
         try:
-            process, result = await self._run_in(process, task.to_json())
+            given = await _beside(len(task.document), task.to_json)
+            process, result = await self._run_in(process, given)
         except BaseException:
             process = None
             raise
         finally:
             self._idle.put_nowait(process)
-        return read_result(result)
+        return await _beside(len(result), partial(read_result, result))
 
     async def close(self) -> None:
         """End the idle processes; those at work end as soon as this process is gone."""
@@ -81,6 +88,11 @@ class ScriptProcesses:
                 seconds = f"{self._seconds_max:g} s"
                 raise ScriptFailed(f"The script took more than {seconds} and was ended") from error
             raise
+
+
+async def _beside(size: int, work: Callable[[], T]) -> T:
+    """Long texts are worked on beside the event loop."""
+    return work() if size <= HERE_BYTES_MAX else await asyncio.to_thread(work)
 
 
 async def _told(process: asyncio.subprocess.Process, task: bytes) -> bytes:

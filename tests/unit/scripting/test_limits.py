@@ -108,6 +108,14 @@ async def test_a_script_given_up_leaves_a_new_process(processes: ScriptProcesses
     assert isinstance(found, Ran) and found.document["n"] == 2
 
 
+async def test_a_script_makes_only_so_many_values(processes: ScriptProcesses) -> None:
+    hollow = "let a = Array(1000).fill([]); this.list = Array(300).fill(a)"
+    with pytest.raises(ScriptFailed, match=r"over 250000 of '\['"):
+        await processes.run(task(hollow))
+    commas = await processes.run(task("this.text = ',[{:'.repeat(600000)"))
+    assert isinstance(commas, Ran), "what is text is no value"
+
+
 async def test_a_nul_is_no_part_of_a_script(processes: ScriptProcesses) -> None:
     with pytest.raises(ScriptFailed, match="NUL"):
         await processes.run(task("this.n = 2;\0 this.n = 3"))

@@ -64,6 +64,14 @@ def test_a_number_that_was_changed_is_written_as_javascript_writes_it() -> None:
     assert text_after("this.a = 1", '{"a":1.0}') == '{"a":1.0}', "the value it had"
 
 
+@pytest.mark.parametrize("text", ["a\0b", "\u2028", "\N{GRINNING FACE}", '\\"', "</script>"])
+def test_text_goes_through_unharmed(text: str) -> None:
+    document = orjson.dumps({"a": text, text: 1})
+    given = orjson.dumps({"x": text})
+    found = changed("this.b = this.a + args.x", document=document, arguments=given)
+    assert found == {"a": text, text: 1, "b": text + text}
+
+
 def test_a_script_may_write_long_numbers() -> None:
     assert changed(f"this.n = {BIG}n")["n"] == BIG
     assert changed("this.n = 0 / 0")["n"] is None
