@@ -1,7 +1,8 @@
 """Single-node transactions: documents put and deleted, all or nothing.
 
 Each command sees those before it. One may be refused after an earlier one was written; where that
-can be (`may_stop_midway`), the caller gives a draft to throw away.
+can be (`may_stop_midway`), the caller gives a draft to throw away. The checks of a checked batch
+come before all of its commands.
 """
 
 from itertools import islice
@@ -14,9 +15,16 @@ from quoth_cluster.checks import (
     check_expected,
     check_guard,
     check_id,
+    check_index,
     resolve_id,
 )
-from quoth_cluster.commands import DeleteDocument, PutDocument, SaveBatch
+from quoth_cluster.commands import (
+    CheckDocument,
+    DeleteDocument,
+    PutDocument,
+    SaveBatch,
+    SaveCheckedBatch,
+)
 from quoth_cluster.documents import StoredDocument, Tombstone
 from quoth_cluster.outcomes import BatchSaved, DocumentDeleted, DocumentPut, Refused
 from quoth_cluster.step import Step, check_time
@@ -24,7 +32,10 @@ from quoth_cluster.step import Step, check_time
 DELETED_AT_ONCE_MAX = 256
 
 
-def may_stop_midway(batch: SaveBatch) -> bool:
+Batch = SaveBatch | SaveCheckedBatch
+
+
+def may_stop_midway(batch: Batch) -> bool:
     """Whether the batch may be refused after a part of it was written."""
     match batch.commands:
         case (PutDocument() as only,):
@@ -33,7 +44,22 @@ def may_stop_midway(batch: SaveBatch) -> bool:
             return len(commands) > 1
 
 
-def save_batch(step: Step, batch: SaveBatch) -> BatchSaved | Refused:
+def save_checked_batch(step: Step, batch: SaveCheckedBatch) -> BatchSaved | Refused:
+    """Carry out all commands, if everything is still as it was read."""
+    for check in batch.checks:
+        if isinstance(check, CheckDocument):
+            existing = documents.load(step.txn, check.document_id)
+            expected = check.expected_change_vector
+            refused = check_expected("Check", check.document_id, expected, existing)
+        else:
+            value = compare_exchange.get(step.txn, check.key)
+            refused = check_index(check.key, check.expected_index, value)
+        if refused is not None:
+            return refused
+    return save_batch(step, batch)
+
+
+def save_batch(step: Step, batch: Batch) -> BatchSaved | Refused:
     """Carry out all commands, in order."""
     if (refused := check_time(batch.at_micros)) is not None:
         return refused
@@ -83,7 +109,7 @@ def put_document(
 
 
 def _change_document(
-    step: Step, command: PutDocument | DeleteDocument, batch: SaveBatch
+    step: Step, command: PutDocument | DeleteDocument, batch: Batch
 ) -> DocumentPut | DocumentDeleted | Refused:
     if isinstance(command, PutDocument):
         return put_document(step, command, at_micros=batch.at_micros, node_tag=batch.node_tag)
@@ -95,7 +121,7 @@ def _change_document(
 
 
 def _delete_document(
-    step: Step, command: DeleteDocument, batch: SaveBatch
+    step: Step, command: DeleteDocument, batch: Batch
 ) -> DocumentDeleted | Refused:
     document_id = command.document_id
     existing = documents.load(step.txn, document_id)
@@ -110,7 +136,7 @@ def _delete_document(
     return DocumentDeleted(document_id, existing is not None, None, batch.at_micros)
 
 
-def _delete_starting_with(step: Step, prefix: str, batch: SaveBatch) -> DocumentDeleted:
+def _delete_starting_with(step: Step, prefix: str, batch: Batch) -> DocumentDeleted:
     deleted = False
     # The map must not change under a scan, so some are read, then deleted, then read anew.
     while found := list(islice(documents.starting_with(step.txn, prefix), DELETED_AT_ONCE_MAX)):
@@ -120,7 +146,7 @@ def _delete_starting_with(step: Step, prefix: str, batch: SaveBatch) -> Document
     return DocumentDeleted(prefix, deleted, None, batch.at_micros)
 
 
-def _bury(step: Step, existing: StoredDocument, batch: SaveBatch) -> None:
+def _bury(step: Step, existing: StoredDocument, batch: Batch) -> None:
     etag = step.totals.last_etag + 1
     vector = change_vector.of_batch(
         step.record, tag=batch.node_tag, etag=etag, guard_index=None

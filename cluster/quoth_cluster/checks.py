@@ -3,7 +3,7 @@
 from quoth_cluster import identities
 from quoth_cluster.change_vector import guard_index_in
 from quoth_cluster.commands import DOCUMENT_ID_BYTES_MAX, PutDocument
-from quoth_cluster.compare_exchange import CompareExchangeValue, guard_key
+from quoth_cluster.compare_exchange import MISSING_INDEX, CompareExchangeValue, guard_key
 from quoth_cluster.documents import StoredDocument, fold_id, is_same_collection
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.step import Step, invalid, is_json_object
@@ -52,7 +52,10 @@ def check_content(document_id: str, command: PutDocument) -> Refused | None:
 def check_expected(
     verb: str, document_id: str, expected: str | None, existing: StoredDocument | None
 ) -> Refused | None:
-    """Refuse a change of a document that is not the one that was read; verb: 'Put' or 'Delete'."""
+    """Refuse a change of a document that is not the one that was read.
+
+    The verb is 'Put', 'Delete', or 'Check' where only that is asked.
+    """
     actual = existing.change_vector if existing else None
     if expected is None or expected == (actual or ""):
         return None
@@ -92,6 +95,18 @@ def check_guard(
         f"index is set to {known} but the compare exchange guard "
         f"('{guard_key(document_id)}') is {actual}",
         document_id=document_id,
+    )
+
+
+def check_index(key: str, expected: int, value: CompareExchangeValue | None) -> Refused | None:
+    """Refuse to go on over a compare-exchange value that is not the one that was read."""
+    actual = value.index if value else MISSING_INDEX
+    if actual == expected:
+        return None
+    return Refused(
+        Refusal.CHANGE_VECTOR,
+        f"The compare-exchange value '{key}' has index {actual}, but index {expected} was read. "
+        "Optimistic concurrency violation, transaction will be aborted.",
     )
 
 

@@ -64,6 +64,37 @@ class SaveBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckDocument:
+    """Go on only while a document is the one that was read; '': while there is none."""
+
+    document_id: str
+    expected_change_vector: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCompareExchange:
+    """Go on only while a compare-exchange value is the one that was read; 0: there is none."""
+
+    key: str
+    expected_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaveCheckedBatch:
+    """A single-node transaction that rests on what was read: all of `commands`, or none.
+
+    The checks look at the state before the commands.
+    """
+
+    database: str
+    at_micros: int
+    node_tag: str
+    checks: tuple[CheckDocument | CheckCompareExchange, ...]
+    commands: tuple[PutDocument | DeleteDocument, ...]
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterTransaction:
     """A cluster transaction: compare-exchange values, documents and their guards, or nothing."""
 
@@ -165,6 +196,7 @@ Command = (
     | ReturnHiLo
     | CreateDatabase
     | DeleteDatabases
+    | SaveCheckedBatch
 )
 
 CODEC = Codec(
@@ -182,6 +214,9 @@ CODEC = Codec(
         11: ReturnHiLo,
         12: CreateDatabase,
         13: DeleteDatabases,
+        14: CheckDocument,
+        15: CheckCompareExchange,
+        16: SaveCheckedBatch,
     }
 )
 

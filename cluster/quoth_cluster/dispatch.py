@@ -10,6 +10,7 @@ from quoth_cluster.commands import (
     NextIdentity,
     ReturnHiLo,
     SaveBatch,
+    SaveCheckedBatch,
     SeedIdentity,
 )
 from quoth_cluster.databases import DatabaseRecord
@@ -19,6 +20,7 @@ from quoth_cluster.store.environment import WriteTxn
 
 DatabaseCommand: TypeAlias = (
     SaveBatch
+    | SaveCheckedBatch
     | ClusterTransaction
     | ChangeCompareExchange
     | NextIdentity
@@ -45,7 +47,7 @@ def carry_out(
 
 
 def _may_stop_midway(command: DatabaseCommand) -> bool:
-    if isinstance(command, SaveBatch):
+    if isinstance(command, SaveBatch | SaveCheckedBatch):
         return batch.may_stop_midway(command)
     return isinstance(command, ClusterTransaction)
 
@@ -54,6 +56,8 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
     match command:
         case SaveBatch():
             return batch.save_batch(step, command)
+        case SaveCheckedBatch():
+            return batch.save_checked_batch(step, command)
         case ClusterTransaction():
             return transaction.save_transaction(step, command)
         case ChangeCompareExchange():

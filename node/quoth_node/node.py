@@ -32,6 +32,8 @@ from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
 from quoth_node.joining import JoinInfo, add_me, ask_to_join, remove_former, takes_place
+from quoth_node.patching import Patches
+from quoth_node.scripting import ScriptProcesses
 
 JOURNAL_NAME = "journal"
 STATE_NAME = "state"
@@ -122,9 +124,14 @@ async def _run(
     )
     me = await _listen(config, folder, group)
     _check_addresses(group, me)
+    scripts = ScriptProcesses()
+    stack.push_async_callback(scripts.close)
     services = Services(
         raft=group,
         machine=machine,
+        patches=Patches(
+            group, machine, scripts, clock=clock, chance=chance, node_tag=config.tag
+        ),
         clock=clock,
         chance=chance,
         node_tag=config.tag,

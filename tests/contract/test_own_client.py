@@ -38,6 +38,8 @@ from quoth_cluster.errors import FateUnknown as FateUnknownThere
 from quoth_cluster.errors import NotProposed
 from quoth_cluster.machine import Machine
 from quoth_node.http import HttpConfig, Services, make_runner
+from quoth_node.patching import Patches
+from quoth_node.scripting import ScriptProcesses
 from tests.client.entities import Address, Company, Employee
 from tests.unit.http.plain_log import PlainLog
 
@@ -57,11 +59,13 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
     machine = Machine.open(folder)
     log = PlainLog(machine)
     log.found()
+    clock, chance, scripts = SystemClock(), SeededChance(7), ScriptProcesses()
     services = Services(
         raft=log,
         machine=machine,
-        clock=SystemClock(),
-        chance=SeededChance(7),
+        patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
+        clock=clock,
+        chance=chance,
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
@@ -74,6 +78,7 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
         yield Node(f"http://127.0.0.1:{runner.addresses[0][1]}", log)
     finally:
         await runner.cleanup()
+        await scripts.close()
         machine.close()
 
 

@@ -14,7 +14,7 @@ from tests.house.source import PACKAGES, SourceFile, part_of, source_files
 FOREIGN = {
     "quoth": {"aiohttp", "msgpack", "orjson", "yarl"},
     "quoth_cluster": {"google_crc32c", "lmdb", "msgpack", "orjson", "pysyncobj"},
-    "quoth_node": {"aiohttp", "orjson", "rich", "typer", "uvloop"},
+    "quoth_node": {"aiohttp", "orjson", "quickjs", "rich", "typer", "uvloop"},
 }
 
 # A foreign thing has one door: (room, foreign module) -> the only modules that may import it.
@@ -23,6 +23,7 @@ DOORS = {
     ("quoth", "yarl"): ("quoth.transport",),
     ("quoth_cluster", "lmdb"): ("quoth_cluster.store.environment",),
     ("quoth_cluster", "pysyncobj"): ("quoth_cluster.raft.syncobj",),
+    ("quoth_node", "quickjs"): ("quoth_node.scripting.engine",),
     ("quoth_node", "rich"): ("quoth_node.cli", "quoth_node.status"),
     ("quoth_node", "typer"): ("quoth_node.cli",),
     ("quoth_node", "uvloop"): ("quoth_node.cli",),
@@ -47,7 +48,9 @@ BELOW = {
     "quoth_cluster.codec": ("quoth_cluster.errors",),
     "quoth_cluster.commands": ("quoth_cluster.codec",),
     "quoth_cluster.outcomes": ("quoth_cluster.codec",),
-    "quoth_node.http": ("quoth_node.http", "quoth_node.database"),
+    "quoth_node.http": ("quoth_node.http", "quoth_node.database", "quoth_node.patching"),
+    "quoth_node.patching": ("quoth_node.patching", "quoth_node.database", "quoth_node.scripting"),
+    "quoth_node.scripting": ("quoth_node.scripting",),
     "quoth_node.database": ("quoth_node.database",),
 }
 

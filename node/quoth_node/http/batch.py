@@ -6,7 +6,7 @@ from aiohttp import web
 
 from quoth_cluster.commands import ClusterTransaction
 from quoth_cluster.errors import ClusterError
-from quoth_cluster.outcomes import BatchSaved, TransactionSaved
+from quoth_cluster.outcomes import BatchSaved, DocumentPut, TransactionSaved
 from quoth_node.database.waiting import (
     IndexesWanted,
     ReplicasWanted,
@@ -16,10 +16,12 @@ from quoth_node.database.waiting import (
 from quoth_node.http.documents import save
 from quoth_node.http.errors import NotSupported, WaitTimedOut
 from quoth_node.http.exchange import Agreed, Exchange
+from quoth_node.http.patches import save_patches
 from quoth_node.http.query import Query, format_timespan, unwrapped
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
-from quoth_node.http.wire import bodies, replies
+from quoth_node.http.wire import batches, patches, replies
+from quoth_node.patching import Patched, PatchesSaved
 
 WAIT_SECONDS_MAX = 24 * 60 * 60.0
 MAJORITY = "majority"
@@ -44,21 +46,38 @@ async def bulk_docs(exchange: Exchange) -> web.Response:
         raise NotSupported("Batches with attachments are not supported yet")
     new_id = exchange.services.chance.uuid
     batch = await exchange.parsed(
-        lambda body: bodies.read_batch(body, new_id=lambda: str(new_id()))
+        lambda body: batches.read_batch(body, new_id=lambda: str(new_id()))
     )
-    agreed: Agreed[BatchSaved] | Agreed[TransactionSaved]
+    agreed: Agreed[BatchSaved] | Agreed[TransactionSaved] | None
     if batch.cluster_wide:
         agreed = await transact(exchange, batch, guarded=not without_guards)
         body = replies.transaction_saved(agreed.outcome)
+    elif batch.is_evaluated:
+        saved = await save_patches(exchange, batch.commands)
+        agreed, body = as_saved(saved), patches.patches_saved(saved.results)
     else:
         agreed = await save(exchange, *batch.documents)
         body = replies.batch_saved(agreed.outcome)
-    await wait(exchange, waits, agreed)
+    if agreed is not None:
+        await wait(exchange, waits, agreed)
     return reply(body, status=201)
 
 
+def as_saved(saved: PatchesSaved) -> Agreed[BatchSaved] | None:
+    """What was written, as waits see it; None if nothing had to be."""
+    if saved.log_index is None or saved.command_index is None:
+        return None
+    results = tuple(
+        DocumentPut(one.document_id, one.collection or "", one.change_vector, one.at_micros or 0)
+        for one in saved.results
+        if isinstance(one, DocumentPut | Patched) and one.change_vector
+    )
+    batch = BatchSaved(results, saved.last_etag, saved.collections)
+    return Agreed(saved.log_index, saved.command_index, batch)
+
+
 async def transact(
-    exchange: Exchange, batch: bodies.Batch, *, guarded: bool
+    exchange: Exchange, batch: batches.Batch, *, guarded: bool
 ) -> Agreed[TransactionSaved]:
     """A cluster transaction: documents, their guards and compare-exchange values, or nothing."""
     database = await exchange.known_database()

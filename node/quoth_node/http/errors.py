@@ -16,6 +16,12 @@ from quoth_cluster.errors import (
     TooLarge,
 )
 from quoth_cluster.outcomes import Refusal, Refused
+from quoth_node.patching import (
+    ContentRefused,
+    JavaScriptFailed,
+    JavaScriptNotParsed,
+    OperationsFailed,
+)
 
 
 class HttpError(Exception):
@@ -128,6 +134,10 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     KeyTooBig: Told(400, f"{OFFICIAL}CompareExchangeKeyTooBigException"),
     RouteNotFound: Told(400, f"{OFFICIAL}Routing.RouteNotFoundException"),
     MembershipRefused: Told(400, "System.InvalidOperationException"),
+    JavaScriptNotParsed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptParseException"),
+    JavaScriptFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
+    OperationsFailed: Told(400, "System.InvalidOperationException"),
+    ContentRefused: Told(400, "System.IO.InvalidDataException"),
     BodyTooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     TooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     UrlTooLong: Told(414, f"{OFFICIAL}BadRequestException"),

@@ -197,11 +197,15 @@ class Exchange:
         )
         outcome = applied.outcome
         if isinstance(outcome, Refused):
-            if outcome.refusal == Refusal.NO_DATABASE and self.database_name is not None:
-                raise DatabaseMissing(self.database_name)
-            raise ChangeRefused(outcome)
+            raise self.refusal(outcome)
         assert isinstance(outcome, answer), f"{type(command).__name__} -> {outcome!r}"
         return Agreed(applied.log_index, applied.command_index, outcome)
+
+    def refusal(self, refused: Refused) -> DatabaseMissing | ChangeRefused:
+        """The error that tells a refusal."""
+        if refused.refusal == Refusal.NO_DATABASE and self.database_name is not None:
+            return DatabaseMissing(self.database_name)
+        return ChangeRefused(refused)
 
     def _local_database(self, name: str) -> Database:
         database = self.services.machine.database(name)

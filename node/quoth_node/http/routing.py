@@ -34,6 +34,7 @@ from quoth_node.http.exchange import Exchange, unquoted
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
 from quoth_node.http.names import check_database_name
+from quoth_node.http.patches import ROUTES as PATCHES
 from quoth_node.http.query import INTEGER, Query, decode
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
@@ -54,6 +55,7 @@ ROWS = tuple(
         DOCUMENTS,
         HILO,
         IDENTITIES,
+        PATCHES,
         STATS,
         TOPOLOGY,
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import RaftLog
+from quoth_node.patching import Patches
 
 KIB, MIB = 1_024, 1_024 * 1_024
 
@@ -28,10 +29,11 @@ class HttpConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
-    """Everything the routes may touch: the log, read-only state, time, chance, who this node is."""
+    """Everything the routes may touch: log, read-only state, patches, time, chance, this node."""
 
     raft: RaftLog
     machine: Machine
+    patches: Patches
     clock: Clock
     chance: Chance
     node_tag: str

@@ -46,6 +46,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         NO_RESEND, status=500, free_keys=FAIL_IMMEDIATELY
     ),
     "102_raw_save_wait_replication_bad_number/1": Deviation(CLIENT_FAULT, status=400),
+    "123_patch_bad_script/1": Deviation(CLIENT_FAULT, status=400, free_keys=ERROR_TEXT),
     "145_raw_bulk_docs_malformed/1": Deviation(CLIENT_FAULT, status=400, free_keys=ERROR_TEXT),
     "146_raw_bulk_docs_unknown_type/1": Deviation(CLIENT_FAULT, status=400),
     "152_raw_license_status/1": Deviation(

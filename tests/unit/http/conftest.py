@@ -15,6 +15,8 @@ from yarl import URL
 from quoth_cluster.clock import SeededChance
 from quoth_cluster.machine import Machine
 from quoth_node.http import HttpConfig, Services, make_runner
+from quoth_node.patching import Patches
+from quoth_node.scripting import ScriptProcesses
 from tests.unit.http.plain_log import PlainLog
 
 START_MICROS = 1_800_000_000_000_000
@@ -130,11 +132,13 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
     machine = Machine.open(tmp_path)
     log = PlainLog(machine)
     log.found()
+    chance, scripts = SeededChance(7), ScriptProcesses()
     services = Services(
         raft=log,
         machine=machine,
+        patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
         clock=clock,
-        chance=SeededChance(7),
+        chance=chance,
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
@@ -151,6 +155,7 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
     async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
         yield Node(log, machine, clock, f"http://127.0.0.1:{port}", session)
     await runner.cleanup()
+    await scripts.close()
     machine.close()
 
 

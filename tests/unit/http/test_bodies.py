@@ -22,10 +22,10 @@ from quoth_node.http.errors import (
     OverLimit,
     UnknownCommandType,
 )
+from quoth_node.http.wire.batches import read_batch
 from quoth_node.http.wire.bodies import (
     check_document_id,
     put_document,
-    read_batch,
     read_database,
     read_database_names,
     read_ids,
@@ -142,7 +142,50 @@ WRONG: Mapping[str, tuple[bytes, type[HttpError], str]] = {
         "^Invalid command type: ZZZ$",
     ),
     "a type in other letters": (batch_of({**PUT, "Type": "put"}), UnknownCommandType, "put"),
-    "a patch": (batch_of(PUT, {"Type": "PATCH"}), NotSupported, r"Commands\[1\].*PATCH"),
+    "a counter": (batch_of(PUT, {"Type": "Counters"}), NotSupported, r"Commands\[1\].*Counters"),
+    "a patch of nothing": (batch_of(PUT, {"Type": "PATCH"}), BadRequest, r"Commands\[1\]\.Id"),
+    "a patch without a script": (
+        batch_of({"Type": "PATCH", "Id": "a"}),
+        BadRequest,
+        r"Commands\[0\]\.Patch: an object was expected, not null",
+    ),
+    "a patch with an empty script": (
+        batch_of({"Type": "PATCH", "Id": "a", "Patch": {"Script": " "}}),
+        BadRequest,
+        r"Commands\[0\]\.Patch\.Script is empty",
+    ),
+    "a patch whose values are a list": (
+        batch_of({"Type": "PATCH", "Id": "a", "Patch": {"Script": "x", "Values": []}}),
+        BadRequest,
+        r"Commands\[0\]\.Patch\.Values: an object was expected",
+    ),
+    "a patch of no documents": (
+        batch_of({"Type": "BatchPATCH", "Ids": [], "Patch": {"Script": "x"}}),
+        BadRequest,
+        r"Commands\[0\]\.Ids is empty",
+    ),
+    "a JSON patch without operations": (
+        batch_of({"Type": "JsonPatch", "Id": "a", "JsonPatch": {}}),
+        BadRequest,
+        r"Commands\[0\]\.JsonPatch: Operations: an array was expected, not null",
+    ),
+    "tracked documents that are a list": (
+        batch_of({"Type": "BatchTrackChanges", "TrackedEntities": []}),
+        BadRequest,
+        r"Commands\[0\]\.TrackedEntities: an object was expected",
+    ),
+    "a tracked change vector that is a number": (
+        batch_of({"Type": "BatchTrackChanges", "TrackedEntities": {"users/1": 5}}),
+        BadRequest,
+        r"TrackedEntities\.users/1: a string was expected",
+    ),
+    "a patch in a cluster transaction": (
+        batch_of(
+            {"Type": "PATCH", "Id": "a", "Patch": {"Script": "x"}}, TransactionMode="ClusterWide"
+        ),
+        NotSupported,
+        r"Commands\[0\]: PATCH is not for cluster transactions",
+    ),
     "an id that is a number": (
         batch_of({**PUT, "Id": 5}),
         BadRequest,

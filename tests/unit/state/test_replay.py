@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from quoth_cluster.commands import (
     ChangeCompareExchange,
+    CheckCompareExchange,
+    CheckDocument,
     ClusterTransaction,
     Command,
     DeleteCompareExchange,
@@ -26,6 +28,7 @@ from quoth_cluster.commands import (
     PutCompareExchange,
     ReturnHiLo,
     SaveBatch,
+    SaveCheckedBatch,
     SeedIdentity,
     encode,
 )
@@ -70,9 +73,22 @@ CHANGES = st.one_of(
     st.builds(PutCompareExchange, st.just("k"), st.integers(0, 40), st.just(b"{}")),
     st.builds(DeleteCompareExchange, st.sampled_from(["k", "K"]), st.integers(0, 40)),
 )
+CHECKS = st.one_of(
+    st.builds(CheckDocument, IDS, VECTORS.map(lambda vector: vector or "")),
+    st.builds(CheckCompareExchange, st.just("k"), st.integers(0, 9)),
+)
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
+    st.builds(
+        SaveCheckedBatch,
+        NAMES,
+        st.just(AT),
+        st.just("A"),
+        st.lists(CHECKS, max_size=2).map(tuple),
+        DOCUMENTS,
+        REQUEST_IDS,
+    ),
     st.builds(
         ClusterTransaction,
         NAMES,

@@ -14,54 +14,13 @@ from quoth_cluster.commands import (
     PutCompareExchange,
     PutDocument,
 )
-from quoth_node.http.errors import (
-    BadBody,
-    BadRequest,
-    KeyTooBig,
-    NotSupported,
-    OverLimit,
-    UnknownCommandType,
-)
+from quoth_node.database.content import EMPTY_COLLECTION, SERVER_METADATA
+from quoth_node.http.errors import BadBody, BadRequest, KeyTooBig, NotSupported, OverLimit
 from quoth_node.http.query import INT64_MAX, INT64_MIN, shortened
 from quoth_node.http.wire.parsing import parse
 
-COMMANDS_MAX = 10_000
 IDS_MAX = 10_000
 DATABASE_NAMES_MAX = 10_000
-EMPTY_COLLECTION = "@empty"
-# Made by the server; clients send them back with what they loaded.
-SERVER_METADATA = frozenset(
-    {
-        "@id",
-        "@change-vector",
-        "@last-modified",
-        "@flags",
-        "@index-score",
-        "@projection",
-        "@attachments",
-        "@counters",
-        "@timeseries",
-    }
-)
-NOT_SUPPORTED_COMMANDS = frozenset(
-    {
-        "AttachmentCOPY",
-        "AttachmentDELETE",
-        "AttachmentMOVE",
-        "AttachmentPUT",
-        "BatchPATCH",
-        "BatchTrackChanges",
-        "Counters",
-        "ForceRevisionCreation",
-        "HeartBeat",
-        "JsonPatch",
-        "PATCH",
-        "TimeSeries",
-        "TimeSeriesBulkInsert",
-        "TimeSeriesCopy",
-        "TimeSeriesWithIncrements",
-    }
-)
 # What a database record may hold without asking for anything: the rest must be empty or null.
 RECORD_PASSED_OVER = frozenset(
     {"DatabaseName", "Settings", "Topology", "ConflictSolverConfig", "EtagForBackup", "Etag"}
@@ -70,15 +29,6 @@ RECORD_DEFAULTS = {"LockMode": "Unlock", "DatabaseState": "Normal"}
 
 DocumentCommand = PutDocument | DeleteDocument
 CompareExchangeCommand = PutCompareExchange | DeleteCompareExchange
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A batch as it was sent. Invariant: not cluster-wide means no compare-exchange commands."""
-
-    documents: tuple[DocumentCommand, ...]
-    compare_exchange: tuple[CompareExchangeCommand, ...]
-    cluster_wide: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,44 +45,6 @@ def dump(value: object) -> bytes:
         return orjson.dumps(value)
     except TypeError as error:
         raise BadBody("The JSON is nested too deep: 254 levels can be kept") from error
-
-
-def read_batch(body: bytes | bytearray, *, new_id: Callable[[], str]) -> Batch:
-    """The commands of `POST /bulk_docs`, split into documents and compare-exchange values."""
-    whole = an_object(parse(body), "The body")
-    cluster_wide = is_cluster_wide(whole)
-    commands = whole.get("Commands")
-    if not isinstance(commands, list):
-        raise expected("Commands", "an array", commands)
-    if not commands:
-        raise BadRequest("The batch holds no commands")
-    check_count(commands, COMMANDS_MAX, "commands")
-    documents: list[DocumentCommand] = []
-    values: list[CompareExchangeCommand] = []
-    for number, command in enumerate(commands):
-        where = f"Commands[{number}]"
-        fields = an_object(command, where)
-        kind = text(fields, "Type", where, required=True)
-        if kind == "PUT":
-            documents.append(read_put(fields, where, cluster_wide=cluster_wide, new_id=new_id))
-        elif kind == "DELETE":
-            documents.append(read_delete(fields, where, cluster_wide=cluster_wide))
-        elif kind in ("CompareExchangePUT", "CompareExchangeDELETE"):
-            if not cluster_wide:
-                raise BadRequest(f"{where}: {kind} needs TransactionMode ClusterWide")
-            values.append(read_compare_exchange(fields, where, is_put=kind.endswith("PUT")))
-        elif kind in NOT_SUPPORTED_COMMANDS:
-            raise NotSupported(f"{where}: commands of type {kind} are not supported yet")
-        else:
-            raise UnknownCommandType(f"Invalid command type: {shortened(str(kind))}")
-    return Batch(tuple(documents), tuple(values), cluster_wide)
-
-
-def is_cluster_wide(whole: dict[str, Any]) -> bool:
-    mode = whole.get("TransactionMode")
-    if mode not in (None, "SingleNode", "ClusterWide"):
-        raise expected("TransactionMode", "'SingleNode' or 'ClusterWide'", mode)
-    return bool(mode == "ClusterWide")
 
 
 def read_put(

@@ -1,0 +1,82 @@
+"""What a batch comes to on one snapshot: what to write, and what to answer once it is written."""
+
+from dataclasses import dataclass, replace
+
+from quoth_cluster.commands import DeleteDocument, PutDocument
+from quoth_cluster.outcomes import DocumentDeleted, DocumentPut, Refusal, Refused
+from quoth_node.patching.values import Patched, PatchedMany, PatchResult
+from quoth_node.patching.view import Check, Seen
+
+
+class Stopped(Exception):
+    """The batch expects a state that is not this one."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.message)
+        self.refused = refused
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The answer to one command, but for what only the state machine knows."""
+
+    result: PatchResult | None  # None: it is the result of the write
+    write: int | None = None
+    parts: tuple["Part", ...] = ()
+
+    def answer(self, results: tuple[DocumentPut | DocumentDeleted, ...]) -> PatchResult:
+        """The whole answer."""
+        if self.parts:
+            many = [part.answer(results) for part in self.parts]
+            return PatchedMany(tuple(one for one in many if isinstance(one, Patched)))
+        # In a test nothing is written, and there are no results.
+        written = results[self.write] if self.write is not None and results else None
+        if self.result is None:
+            assert written is not None, "a PUT or DELETE has a result"
+            return written
+        if isinstance(self.result, Patched) and isinstance(written, DocumentPut):
+            return replace(
+                self.result,
+                document_id=written.document_id,
+                change_vector=written.change_vector,
+                at_micros=written.at_micros,
+                collection=written.collection,
+            )
+        return self.result
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a batch comes to on one snapshot."""
+
+    checks: tuple[Check, ...]  # of what was computed from
+    tracked: tuple[Check, ...]  # what the sender says it had read
+    commands: tuple[PutDocument | DeleteDocument, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def must_be_proposed(self) -> bool:
+        """Whether only the state machine can answer."""
+        return bool(self.commands or self.tracked)
+
+    def answers(
+        self, results: tuple[DocumentPut | DocumentDeleted, ...] = ()
+    ) -> tuple[PatchResult, ...]:
+        """Answer i answers command i."""
+        return tuple(part.answer(results) for part in self.parts)
+
+
+def is_expected(seen: Seen | None, expected: str | None) -> bool:
+    """Whether this is the document that the sender has read; '' is none."""
+    return expected is None or expected == (seen.change_vector if seen else "")
+
+
+def mismatch(document_id: str, expected: str | None, seen: Seen | None) -> Refused:
+    """The refusal of a patch of another document than the one that was read, officially."""
+    return Refused(
+        Refusal.CHANGE_VECTOR,
+        f"Could not patch document '{document_id}' because non current change vector was used",
+        document_id=document_id,
+        expected_change_vector=expected,
+        actual_change_vector=seen.change_vector if seen else None,
+    )
