@@ -61,6 +61,7 @@ class SaveBatch:
     node_tag: str
     commands: tuple[PutDocument | DeleteDocument, ...]
     request_id: str | None = None
+    keep_equal: bool = False  # a document that is stored just so already is not written again
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,11 @@ class DeleteDatabases:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TakeIndex:
+    """Change nothing: its command index is a number that nobody else in the cluster ever gets."""
+
+
 Command = (
     SaveBatch
     | ClusterTransaction
@@ -165,6 +171,7 @@ Command = (
     | ReturnHiLo
     | CreateDatabase
     | DeleteDatabases
+    | TakeIndex
 )
 
 CODEC = Codec(
@@ -182,6 +189,7 @@ CODEC = Codec(
         11: ReturnHiLo,
         12: CreateDatabase,
         13: DeleteDatabases,
+        20: TakeIndex,
     }
 )
 

@@ -83,7 +83,7 @@ async def load_documents(exchange: Exchange, ids: list[str]) -> web.Response:
     )
     known = exchange.header(hdrs.IF_NONE_MATCH)
     database = await exchange.current_database()
-    budget = Budget(exchange.services.config.reply_bytes_max, "ask for fewer documents at a time")
+    budget = Budget(exchange.reply_bytes_max, "ask for fewer documents at a time")
 
     def read() -> web.Response:
         with database.read() as txn:
@@ -147,7 +147,7 @@ async def page(exchange: Exchange, wanted: NewestPage | PrefixPage) -> web.Respo
     metadata_only = exchange.query.boolean("metadataOnly")
     known = exchange.header(hdrs.IF_NONE_MATCH)
     database = await exchange.current_database()
-    budget = Budget(exchange.services.config.reply_bytes_max, "ask with a smaller pageSize")
+    budget = Budget(exchange.reply_bytes_max, "ask with a smaller pageSize")
     tag = exchange.services.node_tag
 
     def read() -> tuple[str, bytes | None]:
@@ -218,7 +218,7 @@ PAGE_PARAMETERS = knows("startsWith", "matches", "exclude", "startAfter", "start
 DOCS = f"{DATABASE}/docs"
 ROUTES = (
     Route("GET", DOCS, get_documents, LOAD_PARAMETERS | PAGE_PARAMETERS),
-    Route("POST", DOCS, post_documents, LOAD_PARAMETERS),
+    Route("POST", DOCS, post_documents, LOAD_PARAMETERS, reads=True),
     Route("HEAD", DOCS, head_document, knows("id")),
     Route("PUT", DOCS, put_document, knows("id")),
     Route("DELETE", DOCS, delete_document, knows("id")),

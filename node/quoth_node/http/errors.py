@@ -16,6 +16,7 @@ from quoth_cluster.errors import (
     TooLarge,
 )
 from quoth_cluster.outcomes import Refusal, Refused
+from quoth_node.database.operations import OperationExists, OperationKilled
 
 
 class HttpError(Exception):
@@ -128,6 +129,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     KeyTooBig: Told(400, f"{OFFICIAL}CompareExchangeKeyTooBigException"),
     RouteNotFound: Told(400, f"{OFFICIAL}Routing.RouteNotFoundException"),
     MembershipRefused: Told(400, "System.InvalidOperationException"),
+    OperationExists: Told(400, "System.InvalidOperationException"),
     BodyTooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     TooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     UrlTooLong: Told(414, f"{OFFICIAL}BadRequestException"),
@@ -139,6 +141,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     NotReadable: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     # 500: perhaps or surely executed; no client may resend it by itself.
     FateUnknown: Told(500, f"{OFFICIAL}RavenTimeoutException"),
+    OperationKilled: Told(500, "System.OperationCanceledException"),
     WaitTimedOut: Told(500, f"{OFFICIAL}RavenTimeoutException"),
     # Refused by the state machine.
     Refusal.NO_DATABASE: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
@@ -162,3 +165,12 @@ def told(error: Exception) -> Told | None:
         if (answer := STATUS.get(cls)) is not None:
             return answer
     return None
+
+
+def message_of(error: Exception) -> str:
+    """What an error says to people."""
+    message = str(error) or type(error).__name__
+    if isinstance(error, FateUnknown):
+        # Not to be taken for a failure: it may be applied yet.
+        return f"The outcome is unknown, it may have been or may yet be applied: {message}"
+    return message

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import RaftLog
+from quoth_node.database.operations import Operations
 
 KIB, MIB = 1_024, 1_024 * 1_024
 
@@ -37,4 +38,5 @@ class Services:
     node_tag: str
     server_id: str
     peer_address: str  # where the link of this node listens, host:port
+    operations: Operations
     config: HttpConfig = field(default_factory=HttpConfig)

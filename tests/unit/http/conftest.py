@@ -14,6 +14,7 @@ from yarl import URL
 
 from quoth_cluster.clock import SeededChance
 from quoth_cluster.machine import Machine
+from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from tests.unit.http.plain_log import PlainLog
 
@@ -138,6 +139,7 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
+        operations=Operations(log),
         config=HttpConfig(
             body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_bytes_max=50_000
         ),
