@@ -64,6 +64,10 @@ class KeyTooBig(HttpError):
     """A compare-exchange key is over its limit."""
 
 
+class BulkInsertAborted(HttpError):
+    """A bulk insert that did not come to its end. What was saved before stays."""
+
+
 class RouteNotFound(HttpError):
     """No route has this method and path."""
 
@@ -141,6 +145,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     NotReadable: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     # 500: perhaps or surely executed; no client may resend it by itself.
     FateUnknown: Told(500, f"{OFFICIAL}RavenTimeoutException"),
+    BulkInsertAborted: Told(500, f"{OFFICIAL}Documents.BulkInsert.BulkInsertAbortedException"),
     OperationKilled: Told(500, "System.OperationCanceledException"),
     WaitTimedOut: Told(500, f"{OFFICIAL}RavenTimeoutException"),
     # Refused by the state machine.
@@ -155,6 +160,10 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     Refusal.COLLECTION: Told(400, "System.InvalidOperationException"),
     Refusal.INVALID: Told(400, f"{OFFICIAL}BadRequestException"),
 }
+
+
+# Official clients send a request again that was answered so.
+SENT_AGAIN = frozenset({408, 502, 503, 504})
 
 
 def told(error: Exception) -> Told | None:

@@ -16,6 +16,7 @@ from aiohttp import web
 from quoth_cluster.errors import FateUnknown
 from quoth_cluster.outcomes import Refusal
 from quoth_node.http.batch import ROUTES as BATCH
+from quoth_node.http.bulk_insert import ROUTES as BULK_INSERT
 from quoth_node.http.cluster import ROUTES as CLUSTER
 from quoth_node.http.compare_exchange import ROUTES as COMPARE_EXCHANGE
 from quoth_node.http.databases import ROUTES as DATABASES
@@ -52,6 +53,7 @@ PREFIX = "/databases/"
 ROWS = tuple(
     chain(
         BATCH,
+        BULK_INSERT,
         CLUSTER,
         COMPARE_EXCHANGE,
         DATABASES,

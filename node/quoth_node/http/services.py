@@ -21,6 +21,7 @@ class HttpConfig:
     read_timeout_seconds: float = 15.0
     membership_timeout_seconds: float = 60.0  # a joining node catches up first
     keepalive_seconds: float = 75.0
+    bulk_insert_idle_seconds: float = 300.0  # between two pieces of one body
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
