@@ -42,20 +42,7 @@ async def get_documents(exchange: Exchange) -> web.Response:
     if ids := query.every("id"):
         bodies.check_count(ids, bodies.IDS_MAX, "ids")
         return await load_documents(exchange, ids)
-    prefix = query.one("startsWith")
-    if prefix is None:
-        return await page(exchange, NewestPage(*read_page(exchange)))
-    bodies.check_document_id(prefix, "startsWith")
-    start, size = read_page(exchange)
-    wanted = PrefixPage(
-        prefix=prefix,
-        start_after=query.one("startAfter") or None,
-        matching=Wildcards.parse(query.one("matches")),
-        excluding=Wildcards.parse(query.one("exclude")),
-        start=start,
-        size=size,
-    )
-    return await page(exchange, wanted)
+    return await page(exchange, read_wanted(exchange))
 
 
 async def post_documents(exchange: Exchange) -> web.Response:
@@ -108,7 +95,15 @@ class NewestPage:
     size: int
 
     def read(self, txn: ReadTxn) -> Iterator[StoredDocument]:
-        return islice(newest_first(txn), self.start, self.start + self.size)
+        return islice(self.scan(txn), self.start, self.start + self.size)
+
+    def scan(self, txn: ReadTxn) -> Iterator[StoredDocument]:
+        """Documents in order, also those it does not want."""
+        return newest_first(txn)
+
+    def wants(self, document: StoredDocument) -> bool:
+        """Whether the document counts, for this page or the ones before it."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +118,39 @@ class PrefixPage:
     size: int
 
     def read(self, txn: ReadTxn) -> Iterator[StoredDocument]:
-        found = starting_with(txn, self.prefix, start_after=self.start_after)
+        found = self.scan(txn)
         if self.matching or self.excluding:
-            found = (document for document in found if self._wants(document.document_id))
+            found = filter(self.wants, found)
         return islice(found, self.start, self.start + self.size)
 
-    def _wants(self, document_id: str) -> bool:
-        rest = document_id[len(self.prefix) :]
+    def scan(self, txn: ReadTxn) -> Iterator[StoredDocument]:
+        """Documents in order, also those it does not want."""
+        return starting_with(txn, self.prefix, start_after=self.start_after)
+
+    def wants(self, document: StoredDocument) -> bool:
+        """Whether the document counts, for this page or the ones before it."""
+        rest = document.document_id[len(self.prefix) :]
         if self.matching and not self.matching.match(rest):
             return False
         return not self.excluding.match(rest)
+
+
+def read_wanted(exchange: Exchange) -> NewestPage | PrefixPage:
+    """The page that the parameters describe; without a prefix it is one of all documents."""
+    query = exchange.query
+    start, size = read_page(exchange)
+    prefix = query.one("startsWith")
+    if prefix is None:
+        return NewestPage(start, size)
+    bodies.check_document_id(prefix, "startsWith")
+    return PrefixPage(
+        prefix=prefix,
+        start_after=query.one("startAfter") or None,
+        matching=Wildcards.parse(query.one("matches")),
+        excluding=Wildcards.parse(query.one("exclude")),
+        start=start,
+        size=size,
+    )
 
 
 def read_page(exchange: Exchange) -> tuple[int, int]:

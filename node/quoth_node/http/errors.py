@@ -64,6 +64,10 @@ class KeyTooBig(HttpError):
     """A compare-exchange key is over its limit."""
 
 
+class StreamEnded(HttpError):
+    """An answer that was begun does not come to its end."""
+
+
 class BulkInsertAborted(HttpError):
     """A bulk insert that did not come to its end. What was saved before stays."""
 
@@ -145,6 +149,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     NotReadable: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     # 500: perhaps or surely executed; no client may resend it by itself.
     FateUnknown: Told(500, f"{OFFICIAL}RavenTimeoutException"),
+    StreamEnded: Told(500, "System.TimeoutException"),
     BulkInsertAborted: Told(500, f"{OFFICIAL}Documents.BulkInsert.BulkInsertAbortedException"),
     OperationKilled: Told(500, "System.OperationCanceledException"),
     WaitTimedOut: Told(500, f"{OFFICIAL}RavenTimeoutException"),

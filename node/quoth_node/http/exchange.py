@@ -68,6 +68,7 @@ class Exchange:
     query: Query
     database_name: str | None
     heavy: asyncio.Lock  # one at a time of what keeps a processor busy: the event loop needs it
+    streams: asyncio.Semaphore  # the answers under way that hold a snapshot
     reply_bytes_max: int
     serve_part: "Callable[[Exchange, Part], Awaitable[web.Response]]"
     part: Part | None = None  # set if it came within another request

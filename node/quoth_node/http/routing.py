@@ -44,6 +44,7 @@ from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
 from quoth_node.http.services import Services
 from quoth_node.http.stats import ROUTES as STATS
+from quoth_node.http.streams import ROUTES as STREAMS
 from quoth_node.http.topology import ROUTES as TOPOLOGY
 from quoth_node.http.topology import topology_etag
 from quoth_node.http.wire import replies
@@ -63,6 +64,7 @@ ROWS = tuple(
         MULTI_GET,
         OPERATIONS,
         STATS,
+        STREAMS,
         TOPOLOGY,
     )
 )
@@ -70,6 +72,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {(row.method, row.path): row for row i
 assert len(ROUTES) == len(ROWS), "a route is declared twice"
 assert all(cls in STATUS for cls in Refusal), "every refusal is told"
 READ_METHODS = frozenset({"GET", "HEAD"})
+STREAMS_MAX = 64
 REFRESH_TOPOLOGY = "Refresh-Topology"
 
 
@@ -79,6 +82,7 @@ class Routing:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._heavy = asyncio.Lock()
+        self._streams = asyncio.Semaphore(STREAMS_MAX)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Only a lost connection leaves as an exception."""
@@ -136,6 +140,7 @@ class Routing:
             query=query,
             database_name=name,
             heavy=self._heavy,
+            streams=self._streams,
             reply_bytes_max=self._services.config.reply_bytes_max,
             serve_part=self.serve_part,
         )

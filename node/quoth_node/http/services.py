@@ -22,6 +22,9 @@ class HttpConfig:
     membership_timeout_seconds: float = 60.0  # a joining node catches up first
     keepalive_seconds: float = 75.0
     bulk_insert_idle_seconds: float = 300.0  # between two pieces of one body
+    stream_seconds_max: float = 60.0  # a snapshot that is held keeps space from being used again
+    stream_growth_bytes_max: int = 1_024 * MIB  # of the files meanwhile
+    stalled_seconds_max: float = 10.0  # for a client of a stream to read what was sent
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
