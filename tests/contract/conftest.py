@@ -3,8 +3,10 @@
 import os
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
+import ravendb
 import requests
 
 from scripts.local_cluster import LocalCluster
@@ -38,6 +40,19 @@ def database(node_url: str) -> str:
 def cluster_database(shared_cluster: LocalCluster) -> str:
     """A new database on the three nodes."""
     return make_database(shared_cluster.urls[0])
+
+
+@pytest.fixture(params=["one node", "three nodes"])
+def store(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A store of the official client, with a new database."""
+    if request.param == "one node":
+        urls = [request.getfixturevalue("node_url")]
+    else:
+        running: LocalCluster = request.getfixturevalue("shared_cluster")
+        urls = running.urls
+    with ravendb.DocumentStore(urls, make_database(urls[0])) as opened:
+        opened.initialize()
+        yield opened
 
 
 def make_database(url: str) -> str:

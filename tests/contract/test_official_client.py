@@ -4,7 +4,6 @@ On three nodes it sends each request to another node than the one before, so eve
 says that every node takes every request and reads what the others were told.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +30,6 @@ from ravendb.serverwide.operations.common import (
     GetDatabaseNamesOperation,
 )
 
-from scripts.local_cluster import LocalCluster
-from tests.contract.conftest import make_database
-
 
 @dataclass
 class User:
@@ -53,19 +49,6 @@ class Company:
 class Address:
     city: str = ""
     Id: str | None = None
-
-
-@pytest.fixture(params=["one node", "three nodes"])
-def store(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A store of the official client, with a new database."""
-    if request.param == "one node":
-        urls = [request.getfixturevalue("node_url")]
-    else:
-        running: LocalCluster = request.getfixturevalue("shared_cluster")
-        urls = running.urls
-    with ravendb.DocumentStore(urls, make_database(urls[0])) as opened:
-        opened.initialize()
-        yield opened
 
 
 def cluster_wide(store: Any) -> Any:

@@ -27,6 +27,7 @@ from quoth_cluster.commands import (
     ReturnHiLo,
     SaveBatch,
     SeedIdentity,
+    TakeIndex,
     encode,
 )
 from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
@@ -72,7 +73,8 @@ CHANGES = st.one_of(
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
-    st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
+    st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS, st.booleans()),
+    st.just(TakeIndex()),
     st.builds(
         ClusterTransaction,
         NAMES,
