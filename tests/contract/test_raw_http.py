@@ -246,3 +246,19 @@ def test_a_bulk_insert_that_is_cut_off_is_told_as_such(wire: Wire) -> None:
 def ended(wire: Wire, operation_id: int) -> Any:
     state = wire.ask("GET", f"/operations/state?id={operation_id}").json()
     return state if state["Status"] != "InProgress" else None
+
+
+def test_a_bulk_insert_takes_documents_of_any_size_in_between(wire: Wire) -> None:
+    texts = ["small", "x" * 3 * MIB, "small", '},{"Id":"a","Type":"' * 100_000, "y" * 20 * MIB]
+    commands = [
+        {"Id": f"texts/{n}", "Type": "PUT", "Document": {"text": text, "parts": [{"Id": n}] * 3}}
+        for n, text in enumerate(texts)
+    ]
+    body = json.dumps(commands).encode()
+    pieces = (body[at : at + MIB] for at in range(0, len(body), MIB))
+    assert wire.ask("POST", "/bulk_insert?id=1", data=pieces).status_code == 201
+    found = wire.ask("GET", "/docs?startsWith=texts/").json()["Results"]
+    assert [document["text"] for document in found] == texts
+    over = json.dumps([{"Id": "a", "Type": "PUT", "Document": {"text": "z" * 65 * MIB}}]).encode()
+    refused = wire.ask("POST", "/bulk_insert?id=2", data=over)
+    assert refused.status_code == 413 and "over the limit" in refused.json()["Message"]

@@ -99,6 +99,7 @@ class BulkInsert:
         self._idle_seconds = config.bulk_insert_idle_seconds
         self._splitter = Splitter(element_bytes_max=config.body_bytes_max)
         self._read = 0  # commands
+        self._wrong: HttpError | None = None  # what the command behind them is refused with
         self._documents = 0  # saved
         self._batches = 0  # saved
         self._note(None)
@@ -150,43 +151,54 @@ class BulkInsert:
             documents=self._documents, batches=self._batches, last_id=last_id
         )
 
-    async def _incoming(self) -> AsyncIterator[Iterator[PutDocument]]:
+    async def _incoming(self) -> AsyncIterator[list[PutDocument]]:
         """The documents of the body, in order, some at a time."""
         async for piece in self._pieces():
-            async for values in self._runs(self._splitter.feed(piece)):
-                yield self._documents_in(values)
-        async for values in self._runs(self._splitter.finish()):
-            yield self._documents_in(values)
+            async for documents in self._whole(self._splitter.feed(piece)):
+                yield documents
+        async for documents in self._whole(self._splitter.finish()):
+            yield documents
 
-    async def _runs(self, runs: Iterator[list[object]]) -> AsyncIterator[list[object]]:
-        """Runs as they become whole; other requests are served in between."""
+    async def _whole(self, runs: Iterator[list[object]]) -> AsyncIterator[list[PutDocument]]:
+        """The documents of each run as it becomes whole; others are served in between."""
         while True:
             self._operation.check()
-            try:
-                if len(self._splitter.waiting) <= READ_HERE_BYTES_MAX:
-                    values = next(runs, None)
-                else:
-                    async with self._exchange.heavy:
-                        values = await asyncio.to_thread(next, runs, None)
-            except BadBody as error:
-                if STREAMED in self._splitter.waiting:
-                    raise NotSupported(inserts.not_supported("AttachmentPUT")) from error
-                raise
-            if values is None:
+            if len(self._splitter.waiting) <= READ_HERE_BYTES_MAX:
+                documents = self._next(runs)
+            else:
+                async with self._exchange.heavy:
+                    documents = await asyncio.to_thread(self._next, runs)
+            if documents is None:
                 return
-            yield values
+            yield documents
             await asyncio.sleep(0)
 
-    def _documents_in(self, values: list[object]) -> Iterator[PutDocument]:
-        chance = self._exchange.services.chance
+    def _next(self, runs: Iterator[list[object]]) -> list[PutDocument] | None:
+        """The documents of the next run, if it is whole; those before a wrong command, too."""
+        if self._wrong is not None:
+            raise self._wrong
+        try:
+            values = next(runs, None)
+        except BadBody as error:
+            if STREAMED in self._splitter.waiting:
+                raise NotSupported(inserts.not_supported("AttachmentPUT")) from error
+            raise
+        if values is None:
+            return None
+        documents: list[PutDocument] = []
         for value in values:
             try:
-                document = inserts.read_insert(value, new_id=lambda: str(chance.uuid()))
+                document = inserts.read_insert(value, new_id=self._new_id)
             except HttpError as error:
-                raise type(error)(f"Commands[{self._read}]: {error.message}") from error
+                self._wrong = type(error)(f"Commands[{self._read}]: {error.message}")
+                break
             self._read += 1
             if document is not None:
-                yield document
+                documents.append(document)
+        return documents
+
+    def _new_id(self) -> str:
+        return str(self._exchange.services.chance.uuid())
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         """The body as it comes, inflated, in pieces that take no long time each."""
