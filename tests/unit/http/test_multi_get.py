@@ -87,11 +87,13 @@ async def test_an_error_of_one_part_leaves_the_others(node: Node) -> None:
         ("POST", "/databases/db/bulk_docs"),
         ("POST", MULTI_GET),
         ("GET", "/databases/db/operations/next-operation-id"),
+        ("GET", "/databases/db/hilo/next"),
+        ("GET", "/databases/db/streams/docs"),
     ],
 )
 async def test_only_reads_are_parts(node: Node, method: str, url: str) -> None:
     before = node.log.proposals
-    query = "?id=users/1" if url.endswith("docs") and method != "POST" else ""
+    query = "?id=users/1" if url.endswith("db/docs") and method != "POST" else ""
     (told,) = await results(node, part(query, url, Method=method))
     assert told["StatusCode"] == 400
     assert "cannot be a part of a multi-get" in told["Result"]["Message"]
