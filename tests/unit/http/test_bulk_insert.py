@@ -260,7 +260,8 @@ async def test_the_client_waits_while_two_batches_wait(node: Node) -> None:
     body.go_on.set()
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
         sending = tasks.create_task(send(session, node, body))
-        await node.log.held.wait()
+        while node.log.proposals - before < 2:
+            await node.get(f"{STATE}?id=1")
         sent = -1
         while sent != body.sent:  # until the sockets are full
             sent = body.sent
