@@ -73,9 +73,9 @@ def save_batch(step: Step, batch: Batch) -> BatchSaved | Refused:
 
 
 def put_document(
-    step: Step, command: PutDocument, *, at_micros: int, node_tag: str
+    step: Step, command: PutDocument, *, at_micros: int, node_tag: str, keep_equal: bool = False
 ) -> DocumentPut | Refused:
-    """Store one document."""
+    """Store one document; with `keep_equal` only if that changes anything."""
     document_id = resolve_id(step, command, node_tag)
     if isinstance(document_id, Refused):
         return document_id
@@ -90,6 +90,10 @@ def put_document(
     )
     if refused is not None:
         return refused
+    if keep_equal and existing is not None and is_equal(existing, command):
+        return DocumentPut(
+            existing.document_id, existing.collection, existing.change_vector, existing.at_micros
+        )
     etag = step.totals.last_etag + 1
     vector = change_vector.of_batch(
         step.record, tag=node_tag, etag=etag, guard_index=guard.index if guard else None
@@ -108,11 +112,22 @@ def put_document(
     return DocumentPut(document_id, command.collection, vector, at_micros)
 
 
+def is_equal(existing: StoredDocument, command: PutDocument) -> bool:
+    """Whether storing it would change nothing but its change vector and time."""
+    return existing.body == command.body and existing.metadata == command.metadata
+
+
 def _change_document(
     step: Step, command: PutDocument | DeleteDocument, batch: Batch
 ) -> DocumentPut | DocumentDeleted | Refused:
     if isinstance(command, PutDocument):
-        return put_document(step, command, at_micros=batch.at_micros, node_tag=batch.node_tag)
+        return put_document(
+            step,
+            command,
+            at_micros=batch.at_micros,
+            node_tag=batch.node_tag,
+            keep_equal=isinstance(batch, SaveBatch) and batch.keep_equal,
+        )
     if (refused := check_id(command.document_id)) is not None:
         return refused
     if command.prefixed:

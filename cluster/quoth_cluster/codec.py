@@ -17,6 +17,7 @@ from quoth_cluster.errors import MalformedValue, NewerFormat
 
 T = TypeVar("T")
 VALUE_EXTENSION = 1
+PLAIN_TYPES = (str, bytes, NoneType)
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
 
 
@@ -29,6 +30,8 @@ class Codec:
         assert len(self._number_of) == len(self._class_of), "a class has one number"
         self._checks = {cls: _field_checks(cls) for cls in numbered.values()}
         self._fields_of = {cls: _fields_of(cls) for cls in numbered.values()}
+        # Types of the fields of a class whose fields are all texts and bytes: checked at once.
+        self._plain = {cls: _plain_types(cls) for cls in numbered.values()}
         self._required = {
             cls: sum(f.default is MISSING and f.default_factory is MISSING for f in fields(cls))
             for cls in numbered.values()
@@ -74,6 +77,9 @@ class Codec:
             raise NewerFormat(f"{cls.__name__} has {len(values)} fields, {len(checks)} known here")
         if len(values) < self._required[cls]:
             raise MalformedValue(f"{cls.__name__} lacks fields: {len(values)} given")
+        plain = self._plain[cls]
+        if plain is not None and all(map(isinstance, values, plain)):
+            return cls(*values)
         for (name, check), value in zip(checks, values, strict=False):
             if not check(value):
                 raise MalformedValue(f"{cls.__name__}.{name} cannot be {type(value).__name__}")
@@ -91,6 +97,19 @@ def _fields_of(cls: type) -> Callable[[object], tuple[Any, ...]]:
 def _field_checks(cls: type) -> list[tuple[str, Callable[[object], bool]]]:
     hints = get_type_hints(cls)
     return [(field.name, _check(hints[field.name])) for field in fields(cls)]
+
+
+def _plain_types(cls: type) -> list[tuple[type, ...]] | None:
+    """What the fields may be, if `isinstance` is all that their checks come to."""
+    hints = get_type_hints(cls)
+    types = [_parts(hints[field.name]) for field in fields(cls)]
+    plain = all(part in PLAIN_TYPES for parts in types for part in parts)
+    return types if plain else None
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    is_union = get_origin(annotation) in (Union, UnionType)
+    return get_args(annotation) if is_union else (annotation,)
 
 
 def _check(annotation: Any) -> Callable[[object], bool]:

@@ -61,6 +61,7 @@ class SaveBatch:
     node_tag: str
     commands: tuple[PutDocument | DeleteDocument, ...]
     request_id: str | None = None
+    keep_equal: bool = False  # a document that is stored just so already is not written again
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,11 @@ class DeleteDatabases:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TakeIndex:
+    """Change nothing: its command index is a number that nobody else in the cluster ever gets."""
+
+
 Command = (
     SaveBatch
     | ClusterTransaction
@@ -197,6 +203,7 @@ Command = (
     | CreateDatabase
     | DeleteDatabases
     | SaveCheckedBatch
+    | TakeIndex
 )
 
 CODEC = Codec(
@@ -217,6 +224,7 @@ CODEC = Codec(
         14: CheckDocument,
         15: CheckCompareExchange,
         16: SaveCheckedBatch,
+        17: TakeIndex,
     }
 )
 

@@ -2,7 +2,15 @@
 
 from typing import TypeAlias
 
-from quoth_cluster import batch, compare_exchange, hilo, identities, totals, transaction
+from quoth_cluster import (
+    batch,
+    compare_exchange,
+    documents,
+    hilo,
+    identities,
+    totals,
+    transaction,
+)
 from quoth_cluster.commands import (
     ChangeCompareExchange,
     ClusterTransaction,
@@ -41,6 +49,7 @@ def carry_out(
     refused = isinstance(outcome, Refused)
     if not refused:
         totals.store(target, step.totals)
+        documents.store_collections(step)
     if drafted:
         target.abort() if refused else target.commit()
     return outcome

@@ -161,7 +161,7 @@ def put(step: Step, document: StoredDocument, *, existing: StoredDocument | None
     txn, folded = step.txn, fold_id(document.document_id)
     if existing is None:
         _drop_tombstone(step, folded, document.collection)
-        _count_in_collection(txn, document.collection, 1)
+        _count_in_collection(step, document.collection, 1)
         step.totals.documents += 1
     else:
         assert is_same_collection(existing.collection, document.collection), "checked by the caller"
@@ -179,7 +179,7 @@ def delete(step: Step, existing: StoredDocument, tombstone: Tombstone) -> None:
     was_there = txn.delete(keys.of_text(keys.DOCUMENTS, folded))
     assert was_there, "only a stored document is deleted"
     _delete_etag_row(txn, existing.etag)
-    _count_in_collection(txn, existing.collection, -1)
+    _count_in_collection(step, existing.collection, -1)
     txn.put(
         keys.of_number(keys.TOMBSTONES, tombstone.etag),
         TOMBSTONE.pack(
@@ -226,16 +226,28 @@ def _drop_tombstone(step: Step, folded: bytes, collection: str) -> None:
         step.totals.tombstones -= 1
 
 
-def _count_in_collection(txn: WriteTxn, collection: str, change: int) -> None:
+def _count_in_collection(step: Step, collection: str, change: int) -> None:
+    """Count it in memory: a batch of many documents writes each count once."""
     key = keys.of_text(keys.COLLECTIONS, keys.fold(collection))
-    value = txn.get(key)
-    name, documents = COLLECTION.unpack(value)[0] if value is not None else (collection, 0)
+    counted = step.collections.get(key)
+    if counted is None:
+        value = step.txn.get(key)
+        counted = COLLECTION.unpack(value)[0] if value is not None else (collection, 0)
+    name, documents = counted
+    if documents == 0:
+        name = collection  # it is named anew
     documents += change
     assert documents >= 0, f"more documents left {name} than were in it"
-    if documents:
-        txn.put(key, COLLECTION.pack(name, documents))
-    else:
-        txn.delete(key)
+    step.collections[key] = (name, documents)
+
+
+def store_collections(step: Step) -> None:
+    """Store what was counted, once all commands are carried out."""
+    for key, (name, documents) in step.collections.items():
+        if documents:
+            step.txn.put(key, COLLECTION.pack(name, documents))
+        else:
+            step.txn.delete(key)
 
 
 # Bytes

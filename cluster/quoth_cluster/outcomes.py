@@ -138,6 +138,11 @@ class DatabasesDeleted:
     command_index: int
 
 
+@dataclass(frozen=True, slots=True)
+class IndexTaken:
+    """Nothing changed; the number is the command's index."""
+
+
 Outcome = (
     Refused
     | BatchSaved
@@ -148,6 +153,7 @@ Outcome = (
     | HiLoReturned
     | DatabaseCreated
     | DatabasesDeleted
+    | IndexTaken
 )
 
 CODEC = Codec(
@@ -165,6 +171,7 @@ CODEC = Codec(
         11: HiLoReturned,
         12: DatabaseCreated,
         13: DatabasesDeleted,
+        17: IndexTaken,
     }
 )
 

@@ -6,15 +6,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from quoth_cluster import answers, databases, members
-from quoth_cluster.commands import Command, CreateDatabase, DeleteDatabases, decode
+from quoth_cluster.commands import (
+    Command,
+    CreateDatabase,
+    DeleteDatabases,
+    TakeIndex,
+    decode,
+)
 from quoth_cluster.database import Database, store_position
 from quoth_cluster.databases import fold_name
 from quoth_cluster.dispatch import DatabaseCommand, carry_out
 from quoth_cluster.errors import Fatal, MalformedValue, NewerFormat
 from quoth_cluster.log import LogEntry, Member, MembershipChange, Position, Stepped
-from quoth_cluster.outcomes import DatabaseCreated, DatabasesDeleted, Outcome, Refused
+from quoth_cluster.outcomes import (
+    DatabaseCreated,
+    DatabasesDeleted,
+    IndexTaken,
+    Outcome,
+    Refused,
+)
 from quoth_cluster.step import check_time
 from quoth_cluster.store.environment import Environment, WriteTxn, naming, sync_folder
+
+Answerable = DatabaseCommand | CreateDatabase | DeleteDatabases  # may carry a request id
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +154,8 @@ class Round:
                 outcome = answered(
                     self._write_group(), command, lambda: self._delete_databases(command)
                 )
+            case TakeIndex():
+                outcome = IndexTaken()
             case _:
                 outcome = self._step_in_database(command)
         return Stepped(command_index, outcome)
@@ -224,7 +240,7 @@ class Round:
         self.group = replace(self.group, databases=changed)
 
 
-def answered(txn: WriteTxn, command: Command, carry_out: Callable[[], Outcome]) -> Outcome:
+def answered(txn: WriteTxn, command: Answerable, carry_out: Callable[[], Outcome]) -> Outcome:
     """The outcome of a command, or the first answer to its request id."""
     if command.request_id is None:
         return carry_out()

@@ -19,6 +19,8 @@ class Step:
     record: DatabaseRecord
     totals: Totals  # stored by the caller if the command was accepted
     command_index: int
+    # Name and number of documents by key, stored by the caller if the command was accepted.
+    collections: dict[bytes, tuple[str, int]] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)  # collections whose documents it changed
 
 

@@ -27,6 +27,7 @@ from quoth_cluster.raft.snapshot_store import SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
 from quoth_cluster.state_copy import replace_state
 from quoth_node.config import NodeConfig
+from quoth_node.database.operations import Operations
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
@@ -137,6 +138,7 @@ async def _run(
         node_tag=config.tag,
         server_id=str(chance.uuid()),
         peer_address=me.peer_address,
+        operations=Operations(group),
         config=HttpConfig(),
     )
     await _serve_http(config, services, stack)

@@ -37,6 +37,7 @@ from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.errors import FateUnknown as FateUnknownThere
 from quoth_cluster.errors import NotProposed
 from quoth_cluster.machine import Machine
+from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
 from quoth_node.scripting import ScriptProcesses
@@ -69,6 +70,7 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
+        operations=Operations(log),
         config=HttpConfig(),
     )
     runner = make_runner(services)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from scripts.local_cluster import LocalCluster
+from scripts.local_cluster import LocalCluster, wait_for
 
 SECONDS_MAX = 30.0
 MIB = 1_024 * 1_024
@@ -192,3 +192,73 @@ def test_a_request_may_be_compressed(wire: Wire) -> None:
     saved = wire.ask("POST", "/bulk_docs", data=body, headers={"Content-Encoding": "gzip"})
     assert saved.status_code == 201
     assert wire.count() == 1
+
+
+def test_what_one_node_gave_every_node_confirms(wires: list[Wire]) -> None:
+    for number in range(3):
+        assert wires[0].put(f"users/{number}", n=number).status_code == 201
+    for query in ("?id=users/0", "?id=users/0&id=users/1&id=users/9", "?id=users/0&include=x"):
+        etag = wires[0].ask("GET", f"/docs{query}").headers["ETag"]
+        known = {"If-None-Match": etag}
+        asked = [wire.ask("GET", f"/docs{query}", headers=known) for wire in wires]
+        assert [(one.status_code, one.content) for one in asked] == [(304, b"")] * 3
+    known = {"If-None-Match": wires[0].ask("GET", "/docs?id=users/0").headers["ETag"]}
+    assert wires[1].put("users/0", n=7).status_code == 201
+    for wire in wires:
+        changed = wire.ask("GET", "/docs?id=users/0", headers=known)
+        assert changed.status_code == 200 and changed.json()["Results"][0]["n"] == 7
+
+
+def test_a_bulk_insert_through_a_follower_is_on_every_node(wires: list[Wire]) -> None:
+    commands = [
+        {"Id": f"users/{n}", "Type": "PUT", "Document": {"n": n, "text": "x" * 500}}
+        for n in range(6_000)
+    ]
+    body = json.dumps(commands).encode()
+    pieces = (body[at : at + 50_000] for at in range(0, len(body), 50_000))
+    operation = wires[2].ask("GET", "/operations/next-operation-id").json()
+    saved = wires[1].ask("POST", f"/bulk_insert?id={operation['Id']}", data=pieces)
+    assert (saved.status_code, saved.content) == (201, b"")
+    assert [wire.count() for wire in wires] == [6_000] * 3
+    states = [wire.ask("GET", f"/operations/state?id={operation['Id']}").json() for wire in wires]
+    assert states[0] == states[1] == states[2]
+    assert states[0]["Progress"]["DocumentsProcessed"] == 6_000
+    streamed = wires[0].ask("GET", "/streams/docs?startsWith=users/&format=jsonl", stream=True)
+    assert sum(1 for _ in streamed.iter_lines()) == 6_000
+
+
+def test_a_bulk_insert_that_is_cut_off_is_told_as_such(wire: Wire) -> None:
+    address = urlsplit(wire.url)
+    with socket.create_connection((address.hostname, address.port), SECONDS_MAX) as line:
+        head = (
+            f"POST /databases/{wire.database}/bulk_insert?id=12345 HTTP/1.1\r\n"
+            f"Host: {address.netloc}\r\nTransfer-Encoding: chunked\r\n"
+            "Expect: 100-continue\r\n\r\n"
+        )
+        line.sendall(head.encode())
+        assert line.recv(MIB) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        line.sendall(b'1\r\n[\r\n3e\r\n{"Id":')
+    state = wait_for(lambda: ended(wire, 12345), SECONDS_MAX, "nobody noticed")
+    assert state["Status"] == "Faulted" and "went away" in state["Result"]["Message"]
+    assert wire.count() == 0
+
+
+def ended(wire: Wire, operation_id: int) -> Any:
+    state = wire.ask("GET", f"/operations/state?id={operation_id}").json()
+    return state if state["Status"] != "InProgress" else None
+
+
+def test_a_bulk_insert_takes_documents_of_any_size_in_between(wire: Wire) -> None:
+    texts = ["small", "x" * 3 * MIB, "small", '},{"Id":"a","Type":"' * 100_000, "y" * 20 * MIB]
+    commands = [
+        {"Id": f"texts/{n}", "Type": "PUT", "Document": {"text": text, "parts": [{"Id": n}] * 3}}
+        for n, text in enumerate(texts)
+    ]
+    body = json.dumps(commands).encode()
+    pieces = (body[at : at + MIB] for at in range(0, len(body), MIB))
+    assert wire.ask("POST", "/bulk_insert?id=1", data=pieces).status_code == 201
+    found = wire.ask("GET", "/docs?startsWith=texts/").json()["Results"]
+    assert [document["text"] for document in found] == texts
+    over = json.dumps([{"Id": "a", "Type": "PUT", "Document": {"text": "z" * 65 * MIB}}]).encode()
+    refused = wire.ask("POST", "/bulk_insert?id=2", data=over)
+    assert refused.status_code == 413 and "over the limit" in refused.json()["Message"]

@@ -82,7 +82,7 @@ async def transact(
     """A cluster transaction: documents, their guards and compare-exchange values, or nothing."""
     database = await exchange.known_database()
     # A request without this header comes from no client that knows of atomic guards.
-    knows_guards = "Raven-Client-Version" in exchange.request.headers
+    knows_guards = "Raven-Client-Version" in exchange.headers
     command = ClusterTransaction(
         database=database.record.name,
         at_micros=exchange.services.clock.now_micros(),

@@ -11,6 +11,11 @@ class Budget:
         self._left = limit
         self._advice = advice
 
+    @property
+    def left(self) -> int:
+        """The bytes that are left."""
+        return self._left
+
     def take(self, part: bytes) -> bytes:
         """`part`, now counted, with the comma behind it; raises OverLimit if it does not fit."""
         self.spend(len(part) + 1)

@@ -29,7 +29,7 @@ async def get_values(exchange: Exchange) -> web.Response:
     for key in keys:
         bodies.check_key(key)
     database = await exchange.current_database()
-    budget = Budget(exchange.services.config.reply_bytes_max, "ask for fewer keys at a time")
+    budget = Budget(exchange.reply_bytes_max, "ask for fewer keys at a time")
     items: dict[str, bytes] = {}
     with database.read() as txn:
         for key in dict.fromkeys(keys):
@@ -51,7 +51,7 @@ async def page(exchange: Exchange) -> web.Response:
     start, size = read_page(exchange)
     database = await exchange.current_database()
 
-    budget = Budget(exchange.services.config.reply_bytes_max, "ask with a smaller pageSize")
+    budget = Budget(exchange.reply_bytes_max, "ask with a smaller pageSize")
 
     def read() -> bytes:
         with database.read() as txn:

@@ -42,20 +42,7 @@ async def get_documents(exchange: Exchange) -> web.Response:
     if ids := query.every("id"):
         bodies.check_count(ids, bodies.IDS_MAX, "ids")
         return await load_documents(exchange, ids)
-    prefix = query.one("startsWith")
-    if prefix is None:
-        return await page(exchange, NewestPage(*read_page(exchange)))
-    bodies.check_document_id(prefix, "startsWith")
-    start, size = read_page(exchange)
-    wanted = PrefixPage(
-        prefix=prefix,
-        start_after=query.one("startAfter") or None,
-        matching=Wildcards.parse(query.one("matches")),
-        excluding=Wildcards.parse(query.one("exclude")),
-        start=start,
-        size=size,
-    )
-    return await page(exchange, wanted)
+    return await page(exchange, read_wanted(exchange))
 
 
 async def post_documents(exchange: Exchange) -> web.Response:
@@ -83,7 +70,7 @@ async def load_documents(exchange: Exchange, ids: list[str]) -> web.Response:
     )
     known = exchange.header(hdrs.IF_NONE_MATCH)
     database = await exchange.current_database()
-    budget = Budget(exchange.services.config.reply_bytes_max, "ask for fewer documents at a time")
+    budget = Budget(exchange.reply_bytes_max, "ask for fewer documents at a time")
 
     def read() -> web.Response:
         with database.read() as txn:
@@ -108,7 +95,15 @@ class NewestPage:
     size: int
 
     def read(self, txn: ReadTxn) -> Iterator[StoredDocument]:
-        return islice(newest_first(txn), self.start, self.start + self.size)
+        return islice(self.scan(txn), self.start, self.start + self.size)
+
+    def scan(self, txn: ReadTxn) -> Iterator[StoredDocument]:
+        """Documents in order, also those it does not want."""
+        return newest_first(txn)
+
+    def wants(self, document: StoredDocument) -> bool:
+        """Whether the document counts, for this page or the ones before it."""
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +118,39 @@ class PrefixPage:
     size: int
 
     def read(self, txn: ReadTxn) -> Iterator[StoredDocument]:
-        found = starting_with(txn, self.prefix, start_after=self.start_after)
+        found = self.scan(txn)
         if self.matching or self.excluding:
-            found = (document for document in found if self._wants(document.document_id))
+            found = filter(self.wants, found)
         return islice(found, self.start, self.start + self.size)
 
-    def _wants(self, document_id: str) -> bool:
-        rest = document_id[len(self.prefix) :]
+    def scan(self, txn: ReadTxn) -> Iterator[StoredDocument]:
+        """Documents in order, also those it does not want."""
+        return starting_with(txn, self.prefix, start_after=self.start_after)
+
+    def wants(self, document: StoredDocument) -> bool:
+        """Whether the document counts, for this page or the ones before it."""
+        rest = document.document_id[len(self.prefix) :]
         if self.matching and not self.matching.match(rest):
             return False
         return not self.excluding.match(rest)
+
+
+def read_wanted(exchange: Exchange) -> NewestPage | PrefixPage:
+    """The page that the parameters describe; without a prefix it is one of all documents."""
+    query = exchange.query
+    start, size = read_page(exchange)
+    prefix = query.one("startsWith")
+    if prefix is None:
+        return NewestPage(start, size)
+    bodies.check_document_id(prefix, "startsWith")
+    return PrefixPage(
+        prefix=prefix,
+        start_after=query.one("startAfter") or None,
+        matching=Wildcards.parse(query.one("matches")),
+        excluding=Wildcards.parse(query.one("exclude")),
+        start=start,
+        size=size,
+    )
 
 
 def read_page(exchange: Exchange) -> tuple[int, int]:
@@ -147,7 +165,7 @@ async def page(exchange: Exchange, wanted: NewestPage | PrefixPage) -> web.Respo
     metadata_only = exchange.query.boolean("metadataOnly")
     known = exchange.header(hdrs.IF_NONE_MATCH)
     database = await exchange.current_database()
-    budget = Budget(exchange.services.config.reply_bytes_max, "ask with a smaller pageSize")
+    budget = Budget(exchange.reply_bytes_max, "ask with a smaller pageSize")
     tag = exchange.services.node_tag
 
     def read() -> tuple[str, bytes | None]:
@@ -218,7 +236,7 @@ PAGE_PARAMETERS = knows("startsWith", "matches", "exclude", "startAfter", "start
 DOCS = f"{DATABASE}/docs"
 ROUTES = (
     Route("GET", DOCS, get_documents, LOAD_PARAMETERS | PAGE_PARAMETERS),
-    Route("POST", DOCS, post_documents, LOAD_PARAMETERS),
+    Route("POST", DOCS, post_documents, LOAD_PARAMETERS, reads=True),
     Route("HEAD", DOCS, head_document, knows("id")),
     Route("PUT", DOCS, put_document, knows("id")),
     Route("DELETE", DOCS, delete_document, knows("id")),

@@ -16,6 +16,7 @@ from quoth_cluster.errors import (
     TooLarge,
 )
 from quoth_cluster.outcomes import Refusal, Refused
+from quoth_node.database.operations import OperationExists, OperationKilled
 from quoth_node.patching import (
     ContentRefused,
     JavaScriptFailed,
@@ -67,6 +68,14 @@ class NotSupported(HttpError):
 
 class KeyTooBig(HttpError):
     """A compare-exchange key is over its limit."""
+
+
+class StreamEnded(HttpError):
+    """An answer that was begun does not come to its end."""
+
+
+class BulkInsertAborted(HttpError):
+    """A bulk insert that did not come to its end. What was saved before stays."""
 
 
 class RouteNotFound(HttpError):
@@ -138,6 +147,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     JavaScriptFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
     OperationsFailed: Told(400, "System.InvalidOperationException"),
     ContentRefused: Told(400, "System.IO.InvalidDataException"),
+    OperationExists: Told(400, "System.InvalidOperationException"),
     BodyTooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     TooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     UrlTooLong: Told(414, f"{OFFICIAL}BadRequestException"),
@@ -149,6 +159,9 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     NotReadable: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     # 500: perhaps or surely executed; no client may resend it by itself.
     FateUnknown: Told(500, f"{OFFICIAL}RavenTimeoutException"),
+    StreamEnded: Told(500, "System.TimeoutException"),
+    BulkInsertAborted: Told(500, f"{OFFICIAL}Documents.BulkInsert.BulkInsertAbortedException"),
+    OperationKilled: Told(500, "System.OperationCanceledException"),
     WaitTimedOut: Told(500, f"{OFFICIAL}RavenTimeoutException"),
     # Refused by the state machine.
     Refusal.NO_DATABASE: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
@@ -164,6 +177,10 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
 }
 
 
+# Official clients send a request again that was answered so.
+SENT_AGAIN = frozenset({408, 502, 503, 504})
+
+
 def told(error: Exception) -> Told | None:
     """How `error` is told; None if nobody foresaw it."""
     if isinstance(error, ChangeRefused):
@@ -172,3 +189,12 @@ def told(error: Exception) -> Told | None:
         if (answer := STATUS.get(cls)) is not None:
             return answer
     return None
+
+
+def message_of(error: Exception) -> str:
+    """What an error says to people."""
+    message = str(error) or type(error).__name__
+    if isinstance(error, FateUnknown):
+        # Not to be taken for a failure: it may be applied yet.
+        return f"The outcome is unknown, it may have been or may yet be applied: {message}"
+    return message

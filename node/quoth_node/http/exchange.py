@@ -6,7 +6,7 @@ snapshot. Writes go to the log and come back when they are applied here.
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,16 +47,31 @@ class Agreed(Generic[T]):
     outcome: T
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A request within another one, a multi-get."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]  # by names as routes ask for them: If-None-Match
+    body: bytes
+
+
 @dataclass(slots=True)
 class Exchange:
     """One request, read as far as every route needs it."""
 
     services: Services
-    request: web.BaseRequest
+    request: web.BaseRequest  # what it came with: for a part, the whole
+    headers: Mapping[str, str]
     target: str  # path and query as they were sent
     query: Query
     database_name: str | None
     heavy: asyncio.Lock  # one at a time of what keeps a processor busy: the event loop needs it
+    streams: asyncio.Semaphore  # the answers under way that hold a snapshot
+    reply_bytes_max: int
+    serve_part: "Callable[[Exchange, Part], Awaitable[web.Response]]"
+    part: Part | None = None  # set if it came within another request
 
     @property
     def own_url(self) -> str:
@@ -80,7 +95,7 @@ class Exchange:
 
         Raises BadRequest for bytes that are no text.
         """
-        value = self.request.headers.get(name)
+        value = self.headers.get(name)
         if value is None:
             return None
         if not value.isascii() and not is_text(value):
@@ -103,6 +118,8 @@ class Exchange:
 
         Raises BodyTooLarge, BadBody, EncodingNotSupported.
         """
+        if self.part is not None:
+            return bytearray(self.part.body)
         limit = self.services.config.body_bytes_max
         encoding = encoding_of(self.request.headers.getall(hdrs.CONTENT_ENCODING, []))
         whole = await self._sent_body(limit)
@@ -117,7 +134,7 @@ class Exchange:
         too_large = f"The body is over the limit of {limit} bytes"
         if (self.request.content_length or 0) > limit:
             raise BodyTooLarge(too_large)
-        await self._expect()
+        await self.expect_body()
         whole = bytearray()
         try:
             while chunk := await self.request.content.readany():
@@ -130,7 +147,7 @@ class Exchange:
             ) from error
         return whole
 
-    async def _expect(self) -> None:
+    async def expect_body(self) -> None:
         """Ask for the body, if the client waits to be asked."""
         expect = self.request.headers.get(hdrs.EXPECT, "")
         if expect.lower() != "100-continue" or self.request.version < HttpVersion11:
@@ -153,6 +170,8 @@ class Exchange:
         Raises NotReadable.
         """
         raft, seconds = self.services.raft, self.services.config.read_timeout_seconds
+        if self.part is not None:
+            return  # what it came with has waited
         # Unparsable means unknown: a header about caching and order never fails a request.
         known = self.header("Known-Raft-Index") or ""
         if known.isascii() and known.isdigit():

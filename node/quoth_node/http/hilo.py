@@ -84,6 +84,7 @@ ROUTES = (
         f"{DATABASE}/hilo/next",
         next_range,
         knows("tag", "lastBatchSize", "lastRangeAt", "identityPartsSeparator", "lastMax"),
+        alone=True,
     ),
     Route("PUT", f"{DATABASE}/hilo/return", return_range, knows("tag", "end", "last")),
 )

@@ -45,7 +45,7 @@ async def seed_identity(exchange: Exchange) -> web.Response:
 async def get_identities(exchange: Exchange) -> web.Response:
     """`GET /debug/identities`: the latest number of each."""
     database = await exchange.current_database()
-    budget = Budget(exchange.services.config.reply_bytes_max, "there are too many to list")
+    budget = Budget(exchange.reply_bytes_max, "there are too many to list")
 
     def read() -> bytes:
         with database.read() as txn:

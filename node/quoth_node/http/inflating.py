@@ -1,7 +1,7 @@
 """Compressed bodies, inflated within a limit. Pure."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from quoth_node.http.errors import BadBody, BodyTooLarge, EncodingNotSupported
 
@@ -9,6 +9,9 @@ CHUNK_BYTES = 262_144
 GZIP, DEFLATE = "gzip", "deflate"
 PLAIN = frozenset({"", "identity"})
 GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
+CUT_SHORT = "The body is cut short: its compressed data have no end"
+NOT_INFLATED = "The body could not be inflated: it is not {}"
+GOES_ON = "The body goes on behind its compressed data"
 
 
 def encoding_of(headers: Sequence[str]) -> str | None:
@@ -49,12 +52,42 @@ def inflated(body: bytes | bytearray, encoding: str, limit: int) -> bytearray:
                 if len(whole) > limit:
                     raise BodyTooLarge(f"The body is over the limit of {limit} bytes, inflated")
                 if not piece and not rest and not inflater.eof:
-                    raise BadBody("The body is cut short: its compressed data have no end")
+                    raise BadBody(CUT_SHORT)
         except zlib.error as error:
-            raise BadBody(f"The body could not be inflated: it is not {encoding}") from error
+            raise BadBody(NOT_INFLATED.format(encoding)) from error
         if encoding != GZIP and rest:
-            raise BadBody("The body goes on behind its compressed data")
+            raise BadBody(GOES_ON)
     return whole
+
+
+class InflatedPieces:
+    """A compressed body that comes in pieces, inflated into pieces of a bounded size."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+        self._inflater: zlib._Decompress | None = None  # of the compressed data under way
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """What comes of a piece: never more than `CHUNK_BYTES` at a time. Raises BadBody."""
+        rest = piece
+        while rest:
+            if self._inflater is None:
+                self._inflater = zlib.decompressobj(window_bits(self._encoding, rest))
+            try:
+                yield self._inflater.decompress(rest, CHUNK_BYTES)
+            except zlib.error as error:
+                raise BadBody(NOT_INFLATED.format(self._encoding)) from error
+            rest = self._inflater.unconsumed_tail
+            if self._inflater.eof:
+                rest = self._inflater.unused_data
+                self._inflater = None
+                if rest and self._encoding != GZIP:  # only gzip may be several in a row
+                    raise BadBody(GOES_ON)
+
+    def finish(self) -> None:
+        """Raise BadBody if the compressed data have no end."""
+        if self._inflater is not None:
+            raise BadBody(CUT_SHORT)
 
 
 def window_bits(encoding: str, data: bytes | memoryview) -> int:

@@ -7,7 +7,7 @@ from aiohttp import web
 # Compared as a string by the official Python client; without it, the server counts as an old one.
 SERVER_VERSION = "7.2.0.72"
 JSON = "application/json; charset=utf-8"
-SERVER = "quoth"
+HEADERS = {"Raven-Server-Version": SERVER_VERSION, "Server": "quoth"}
 
 
 def reply(
@@ -18,11 +18,7 @@ def reply(
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """A response with JSON bytes, or with none."""
-    response_headers = {
-        "Content-Type": JSON,
-        "Raven-Server-Version": SERVER_VERSION,
-        "Server": SERVER,
-    }
+    response_headers = {**HEADERS, "Content-Type": JSON}
     if status == 204:
         del response_headers["Content-Type"]
     if etag is not None:
@@ -30,3 +26,8 @@ def reply(
     if headers:
         response_headers.update(headers)
     return web.Response(body=body, status=status, headers=response_headers)
+
+
+def streamed(content_type: str) -> web.StreamResponse:
+    """A response whose body is written bit by bit."""
+    return web.StreamResponse(headers={**HEADERS, "Content-Type": content_type})

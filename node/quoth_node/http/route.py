@@ -7,7 +7,7 @@ from aiohttp import web
 
 from quoth_node.http.exchange import Exchange
 
-Serve = Callable[[Exchange], Awaitable[web.Response]]
+Serve = Callable[[Exchange], Awaitable[web.StreamResponse]]
 DATABASE = "/databases/*"  # the star is the name of the database
 
 
@@ -21,6 +21,8 @@ class Route:
     parameters: frozenset[str] = frozenset()
     tags: bool = False  # bare words in the query string are debug tags
     passive: bool = False  # served even while this node is no member of a cluster
+    alone: bool = False  # never a part of a multi-get, though it is a GET
+    reads: bool = False  # may be a part of a multi-get, though it is a POST
 
     def __post_init__(self) -> None:
         assert self.path == self.path.lower(), self.path

@@ -7,6 +7,7 @@ odd URLs of official clients must not be normalized away, and every error leaves
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from aiohttp import web
 from quoth_cluster.errors import FateUnknown
 from quoth_cluster.outcomes import Refusal
 from quoth_node.http.batch import ROUTES as BATCH
+from quoth_node.http.bulk_insert import ROUTES as BULK_INSERT
 from quoth_node.http.cluster import ROUTES as CLUSTER
 from quoth_node.http.compare_exchange import ROUTES as COMPARE_EXCHANGE
 from quoth_node.http.databases import ROUTES as DATABASES
@@ -23,23 +25,28 @@ from quoth_node.http.documents import ROUTES as DOCUMENTS
 from quoth_node.http.errors import (
     STATUS,
     UNEXPECTED,
+    BadRequest,
     ChangeRefused,
     HttpError,
     RouteNotFound,
     UrlTooLong,
     WaitTimedOut,
+    message_of,
     told,
 )
-from quoth_node.http.exchange import Exchange, unquoted
+from quoth_node.http.exchange import Exchange, Part, unquoted
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
+from quoth_node.http.multi_get import ROUTES as MULTI_GET
 from quoth_node.http.names import check_database_name
+from quoth_node.http.operations import ROUTES as OPERATIONS
 from quoth_node.http.patches import ROUTES as PATCHES
 from quoth_node.http.query import INTEGER, Query, decode
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
 from quoth_node.http.services import Services
 from quoth_node.http.stats import ROUTES as STATS
+from quoth_node.http.streams import ROUTES as STREAMS
 from quoth_node.http.topology import ROUTES as TOPOLOGY
 from quoth_node.http.topology import topology_etag
 from quoth_node.http.wire import replies
@@ -49,20 +56,26 @@ PREFIX = "/databases/"
 ROWS = tuple(
     chain(
         BATCH,
+        BULK_INSERT,
         CLUSTER,
         COMPARE_EXCHANGE,
         DATABASES,
         DOCUMENTS,
         HILO,
         IDENTITIES,
+        MULTI_GET,
+        OPERATIONS,
         PATCHES,
         STATS,
+        STREAMS,
         TOPOLOGY,
     )
 )
 ROUTES: Mapping[tuple[str, str], Route] = {(row.method, row.path): row for row in ROWS}
 assert len(ROUTES) == len(ROWS), "a route is declared twice"
 assert all(cls in STATUS for cls in Refusal), "every refusal is told"
+READ_METHODS = frozenset({"GET", "HEAD"})
+STREAMS_MAX = 64
 REFRESH_TOPOLOGY = "Refresh-Topology"
 SHORT_PATH = 256  # characters
 PATHS_KEPT = 1_024
@@ -74,6 +87,7 @@ class Routing:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._heavy = asyncio.Lock()
+        self._streams = asyncio.Semaphore(STREAMS_MAX)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Only a lost connection leaves as an exception."""
@@ -90,11 +104,55 @@ class Routing:
         except Exception as error:
             return self._tell(error, request.method, target)
 
+    async def serve_part(self, whole: Exchange, part: Part) -> web.Response:
+        """Answer a request that came within another, as if it had come by itself."""
+        try:
+            exchange, route = self._open_part(whole, part)
+            response = await route.serve(exchange)
+            assert isinstance(response, web.Response), "a route that streams is served alone"
+            return response
+        except ConnectionError:
+            raise
+        except Exception as error:
+            return self._tell(error, part.method, part.target)
+
+    def _open_part(self, whole: Exchange, part: Part) -> tuple[Exchange, Route]:
+        target, name, query, route = self._read(part.method, part.target)
+        if route.alone or not (route.reads or part.method in READ_METHODS):
+            raise BadRequest(f"{part.method} {route.path} cannot be a part of a multi-get")
+        if (name or "").lower() != (whole.database_name or "").lower():
+            raise BadRequest("A multi-get asks the database of its own URL, and no other")
+        exchange = replace(
+            whole,
+            target=target,
+            query=query,
+            headers=part.headers,
+            part=part,
+        )
+        return exchange, route
+
     def _open(self, request: web.BaseRequest, target: str) -> tuple[Exchange, Route]:
         """The request as it reads, and its route.
 
         Raises UrlTooLong, RouteNotFound, BadRequest.
         """
+        target, name, query, route = self._read(request.method, target)
+        exchange = Exchange(
+            services=self._services,
+            request=request,
+            headers=request.headers,
+            target=target,
+            query=query,
+            database_name=name,
+            heavy=self._heavy,
+            streams=self._streams,
+            reply_bytes_max=self._services.config.reply_bytes_max,
+            serve_part=self.serve_part,
+        )
+        return exchange, route
+
+    def _read(self, method: str, target: str) -> tuple[str, str | None, Query, Route]:
+        """What a request line says: path and query, database, parameters, route."""
         limit = self._services.config.url_bytes_max
         if len(target) > limit:
             raise UrlTooLong(f"The URL is over the limit of {limit} bytes")
@@ -102,15 +160,14 @@ class Routing:
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, raw_query = target.partition("?")
         name, key = (split_short if len(path) <= SHORT_PATH else split_database)(path)
-        route = ROUTES.get((request.method, key))
+        route = ROUTES.get((method, key))
         if route is None:
-            raise RouteNotFound(request.method, path[:1_000])
+            raise RouteNotFound(method, path[:1_000])
         query = Query(raw_query)
         query.check(route.parameters, tags=route.tags)
         if name is not None:
             name = check_database_name(decode(name))
-        exchange = Exchange(self._services, request, target, query, name, self._heavy)
-        return exchange, route
+        return target, name, query, route
 
     def _mark_old_topology(self, exchange: Exchange, response: web.StreamResponse) -> None:
         """Tell a client that its topology is old. The presence of the header is what counts."""
@@ -157,14 +214,6 @@ def split_database(path: str) -> tuple[str | None, str]:
         if name and slash:
             return name, f"{DATABASE}/{unquote(rest).lower()}"
     return None, unquote(lowered)
-
-
-def message_of(error: Exception) -> str:
-    message = str(error) or type(error).__name__
-    if isinstance(error, FateUnknown):
-        # Not to be taken for a failure: it may be applied yet.
-        return f"The outcome is unknown, it may have been or may yet be applied: {message}"
-    return message
 
 
 def extras_of(error: Exception) -> Mapping[str, object] | None:

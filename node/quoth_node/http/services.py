@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import RaftLog
+from quoth_node.database.operations import Operations
 from quoth_node.patching import Patches
 
 KIB, MIB = 1_024, 1_024 * 1_024
@@ -21,6 +22,10 @@ class HttpConfig:
     read_timeout_seconds: float = 15.0
     membership_timeout_seconds: float = 60.0  # a joining node catches up first
     keepalive_seconds: float = 75.0
+    bulk_insert_idle_seconds: float = 300.0  # between two pieces of one body
+    stream_seconds_max: float = 60.0  # a snapshot that is held keeps space from being used again
+    stream_growth_bytes_max: int = 1_024 * MIB  # of the files meanwhile
+    stalled_seconds_max: float = 10.0  # for a client of a stream to read what was sent
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -39,4 +44,5 @@ class Services:
     node_tag: str
     server_id: str
     peer_address: str  # where the link of this node listens, host:port
+    operations: Operations
     config: HttpConfig = field(default_factory=HttpConfig)

@@ -40,8 +40,10 @@ def replay(
     for exchange in exchanges:
         deviation = deviations.get(exchange.name, AS_RECORDED)
         sent = exchange
+        if deviation.sends is not None:
+            sent = replace(sent, body=deviation.sends)
         if deviation.apart:
-            sent = replace(exchange, path=exchange.path.replace("/golden/", f"/{OTHER_DATABASE}/"))
+            sent = replace(sent, path=exchange.path.replace("/golden/", f"/{OTHER_DATABASE}/"))
         answer = _send(connection, sent, bindings)
         # What is apart must not bind values that later exchanges use.
         used = Bindings() if deviation.apart else bindings

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from yarl import URL
 
 from quoth_cluster.clock import SeededChance
 from quoth_cluster.machine import Machine
+from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
 from quoth_node.scripting import ScriptProcesses
@@ -126,10 +128,13 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
-@pytest.fixture
-async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
+CONFIG = HttpConfig(body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_bytes_max=50_000)
+
+
+@asynccontextmanager
+async def serving(folder: Path, clock: StoppedClock, config: HttpConfig) -> AsyncIterator[Node]:
     """A node of a cluster of one, without a database."""
-    machine = Machine.open(tmp_path)
+    machine = Machine.open(folder)
     log = PlainLog(machine)
     log.found()
     chance, scripts = SeededChance(7), ScriptProcesses()
@@ -142,9 +147,8 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
-        config=HttpConfig(
-            body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_bytes_max=50_000
-        ),
+        operations=Operations(log),
+        config=config,
     )
     runner = make_runner(services)
     await runner.setup()
@@ -160,8 +164,20 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
 
 
 @pytest.fixture
-async def node(bare_node: Node) -> Node:
-    """A node with the database `db`."""
+async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
+    """A node of a cluster of one, without a database."""
+    async with serving(tmp_path, clock, CONFIG) as started:
+        yield started
+
+
+async def with_database(bare_node: Node) -> Node:
+    """The node, now with the database `db`."""
     answer = await bare_node.ask("PUT", "/admin/databases?name=db", {"DatabaseName": "db"})
     assert answer.status == 201, answer.body
     return bare_node
+
+
+@pytest.fixture
+async def node(bare_node: Node) -> Node:
+    """A node with the database `db`."""
+    return await with_database(bare_node)

@@ -3,12 +3,19 @@
 import pytest
 
 from quoth_cluster import documents
-from quoth_cluster.commands import DeleteDocument, NextIdentity, PutDocument, SaveBatch
+from quoth_cluster.commands import (
+    DeleteDocument,
+    NextIdentity,
+    PutDocument,
+    SaveBatch,
+    TakeIndex,
+)
 from quoth_cluster.outcomes import (
     BatchSaved,
     DocumentDeleted,
     DocumentPut,
     IdentityValue,
+    IndexTaken,
     Refusal,
     Refused,
 )
@@ -211,6 +218,47 @@ def test_a_time_nobody_can_show_is_refused(story: Story) -> None:
 
 def test_an_empty_batch_changes_nothing(story: Story) -> None:
     assert story.save() == BatchSaved((), last_etag=0)
+
+
+def test_what_is_stored_just_so_is_kept_if_so_asked(story: Story) -> None:
+    def keep(*commands: PutDocument) -> BatchSaved:
+        saved = story.run(SaveBatch("db", AT + 7, "B", commands, keep_equal=True))
+        assert isinstance(saved, BatchSaved)
+        return saved
+
+    story.save(put("users/1"), put("users/2"))
+    before = story.dump()["db"]
+    same = keep(put("USERS/1"), put("users/2"))
+    first, second = (story.loaded(f"users/{n}") for n in (1, 2))
+    assert same.results == (
+        DocumentPut("users/1", "Users", first.change_vector, AT),
+        DocumentPut("users/2", "Users", second.change_vector, AT),
+    )
+    assert (same.last_etag, same.collections) == (2, ())
+    after = story.dump()["db"]
+    assert {key for key in after if after[key] != before.get(key)} == {b"P"}, "only the position"
+    for changed in (
+        put("users/1", body=b'{"name":"y"}'),
+        put("users/1", body=b'{"name":"y"}', metadata=b'{"@collection":"Users","x":1}'),
+        put("users/3"),
+    ):
+        assert keep(changed).last_etag == story.loaded(changed.document_id).etag > 2
+
+
+def test_a_document_kept_is_checked_all_the_same(story: Story) -> None:
+    story.save(put("users/1"))
+    stale = put("users/1", expected="")
+    outcome = story.run(SaveBatch("db", AT, "A", (stale,), keep_equal=True))
+    assert refused(outcome).refusal == Refusal.CHANGE_VECTOR
+
+
+def test_an_index_that_is_taken_is_nobody_elses(story: Story) -> None:
+    before, indexes = story.dump(), []
+    for _ in range(3):
+        assert story.run_all(TakeIndex(), TakeIndex()) == [IndexTaken(), IndexTaken()]
+        indexes += [story.command_index - 1, story.command_index]
+    assert len(set(indexes)) == 6
+    assert story.dump() == before
 
 
 def test_a_prefix_deletes_all_that_begins_with_it(story: Story) -> None:

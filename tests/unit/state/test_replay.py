@@ -30,6 +30,7 @@ from quoth_cluster.commands import (
     SaveBatch,
     SaveCheckedBatch,
     SeedIdentity,
+    TakeIndex,
     encode,
 )
 from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
@@ -79,7 +80,8 @@ CHECKS = st.one_of(
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
-    st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
+    st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS, st.booleans()),
+    st.just(TakeIndex()),
     st.builds(
         SaveCheckedBatch,
         NAMES,

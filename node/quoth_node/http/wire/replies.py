@@ -1,6 +1,7 @@
 """Outcomes, documents and errors -> JSON bodies. Stored bytes are spliced in, never decoded."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -95,6 +96,39 @@ def one(document: StoredDocument | None, metadata_only: bool) -> bytes:
     if document is None:
         return NULL
     return document.metadata_json() if metadata_only else document.to_json()
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Documents as JSON lines; an error is a line of its own, which no document looks like."""
+
+    content_type = "application/x-ndjson; charset=utf-8"
+    start = b""
+    end = b""
+
+    def joined(self, items: Iterable[bytes], *, is_first: bool) -> bytes:
+        return b"".join(b'{"Item":%b}\n' % item for item in items)
+
+    def failed(self, error_body: bytes) -> bytes:
+        return error_body + b"\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Documents in one JSON object; an error is told in it, behind them."""
+
+    content_type = "application/json; charset=utf-8"
+    start = b'{"Results":['
+    end = b"]}"
+
+    def joined(self, items: Iterable[bytes], *, is_first: bool) -> bytes:
+        return (b"" if is_first else b",") + b",".join(items)
+
+    def failed(self, error_body: bytes) -> bytes:
+        return b"]," + error_body[1:]
+
+
+LINES, RESULTS = Lines(), Results()
 
 
 def put_saved(put: DocumentPut) -> bytes:
