@@ -2,10 +2,11 @@
 
 from typing import TypeAlias
 
-from quoth_cluster import batch, compare_exchange, hilo, identities, totals, transaction
+from quoth_cluster import batch, compare_exchange, expiring, hilo, identities, totals, transaction
 from quoth_cluster.commands import (
     ChangeCompareExchange,
     ClusterTransaction,
+    ExpireCompareExchange,
     NextHiLo,
     NextIdentity,
     ReturnHiLo,
@@ -25,16 +26,22 @@ DatabaseCommand: TypeAlias = (
     | SeedIdentity
     | NextHiLo
     | ReturnHiLo
+    | ExpireCompareExchange
 )
 
 
 def carry_out(
-    txn: WriteTxn, record: DatabaseRecord, command: DatabaseCommand, *, command_index: int
+    txn: WriteTxn,
+    record: DatabaseRecord,
+    command: DatabaseCommand,
+    *,
+    command_index: int,
+    separator: str,
 ) -> Outcome:
     """Step one command into `txn`: all of it, or nothing if it is refused."""
     drafted = _may_stop_midway(command)
     target = txn.draft() if drafted else txn
-    step = Step(target, record, totals.load(target), command_index)
+    step = Step(target, record, totals.load(target), command_index, separator)
     outcome = _step(step, command)
     refused = isinstance(outcome, Refused)
     if not refused:
@@ -66,3 +73,5 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
             return hilo.step_next(step, command)
         case ReturnHiLo():
             return hilo.step_return(step, command)
+        case ExpireCompareExchange():
+            return expiring.step_expire(step, command)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from quoth_cluster import collection_totals
 from quoth_cluster import totals as totals_room
 from quoth_cluster.clock import to_wire
 from quoth_cluster.errors import CorruptFile
@@ -19,7 +20,6 @@ from quoth_cluster.step import Step, is_json_object
 from quoth_cluster.store import keys
 from quoth_cluster.store.environment import ReadTxn, WriteTxn
 from quoth_cluster.store.schema import (
-    COLLECTION,
     DOCUMENT,
     DOCUMENT_AT_ETAG,
     TOMBSTONE,
@@ -39,6 +39,11 @@ class StoredDocument:
     flags: str | None
     metadata: bytes  # JSON object: what users wrote, @collection included
     body: bytes  # JSON object without @metadata
+
+    @property
+    def json_bytes(self) -> int:
+        """What it counts in the size of its collection."""
+        return len(self.body) + len(self.metadata)
 
     def to_json(self) -> bytes:
         """The document as readers get it: `{...,"@metadata":{...,"@id":"users/1",...}}`."""
@@ -119,9 +124,14 @@ def oldest_first(txn: ReadTxn, *, after_etag: int = 0) -> Iterator[StoredDocumen
 
 def tombstones(txn: ReadTxn, *, after_etag: int = 0) -> Iterator[Tombstone]:
     """Deletions after `after_etag`, the earliest first."""
+    return (tombstone for _, tombstone in sized_tombstones(txn, after_etag=after_etag))
+
+
+def sized_tombstones(txn: ReadTxn, *, after_etag: int = 0) -> Iterator[tuple[int, Tombstone]]:
+    """The same, each with its stored bytes."""
     start = keys.of_number(keys.TOMBSTONES, after_etag + 1)
     for key, value in txn.scan(keys.TOMBSTONES, start=start):
-        yield _decode_tombstone(key, value)
+        yield len(value), _decode_tombstone(key, value)
 
 
 def count(txn: ReadTxn) -> int:
@@ -136,8 +146,7 @@ def tombstone_count(txn: ReadTxn) -> int:
 
 def collections(txn: ReadTxn) -> dict[str, int]:
     """How many documents each collection has; empty ones are left out."""
-    rows = (COLLECTION.unpack(value)[0] for _, value in txn.scan(keys.COLLECTIONS))
-    return dict(rows)
+    return {one.name: one.documents for one in collection_totals.every(txn) if one.documents}
 
 
 def last_etag(txn: ReadTxn) -> int:
@@ -161,10 +170,12 @@ def put(step: Step, document: StoredDocument, *, existing: StoredDocument | None
     txn, folded = step.txn, fold_id(document.document_id)
     if existing is None:
         _drop_tombstone(step, folded, document.collection)
-        _count_in_collection(txn, document.collection, 1)
+        collection_totals.count_documents(txn, document.collection, 1, document.json_bytes)
         step.totals.documents += 1
     else:
         assert is_same_collection(existing.collection, document.collection), "checked by the caller"
+        if (growth := document.json_bytes - existing.json_bytes) != 0:
+            collection_totals.count_documents(txn, document.collection, 0, growth)
         _delete_etag_row(txn, existing.etag)
     txn.put(keys.of_text(keys.DOCUMENTS, folded), _encode(document))
     at_etag = keys.of_number(keys.DOCUMENTS_AT_ETAG, document.etag)
@@ -179,16 +190,15 @@ def delete(step: Step, existing: StoredDocument, tombstone: Tombstone) -> None:
     was_there = txn.delete(keys.of_text(keys.DOCUMENTS, folded))
     assert was_there, "only a stored document is deleted"
     _delete_etag_row(txn, existing.etag)
-    _count_in_collection(txn, existing.collection, -1)
-    txn.put(
-        keys.of_number(keys.TOMBSTONES, tombstone.etag),
-        TOMBSTONE.pack(
-            tombstone.document_id,
-            tombstone.change_vector,
-            tombstone.collection,
-            tombstone.at_micros,
-        ),
+    collection_totals.count_documents(txn, existing.collection, -1, -existing.json_bytes)
+    packed = TOMBSTONE.pack(
+        tombstone.document_id,
+        tombstone.change_vector,
+        tombstone.collection,
+        tombstone.at_micros,
     )
+    txn.put(keys.of_number(keys.TOMBSTONES, tombstone.etag), packed)
+    collection_totals.count_tombstones(txn, tombstone.collection, 1, len(packed))
     of_id = keys.of_text(keys.TOMBSTONES_OF_ID, folded)
     txn.put(of_id, TOMBSTONE_OF_ID.pack(tombstone.etag))
     step.touched.add(existing.collection)
@@ -223,19 +233,8 @@ def _drop_tombstone(step: Step, folded: bytes, collection: str) -> None:
     assert stored is not None, "the latest tombstone of an id is kept"
     if is_same_collection(_decode_tombstone(key, stored).collection, collection):
         txn.delete(key)
+        collection_totals.count_tombstones(txn, collection, -1, -len(stored))
         step.totals.tombstones -= 1
-
-
-def _count_in_collection(txn: WriteTxn, collection: str, change: int) -> None:
-    key = keys.of_text(keys.COLLECTIONS, keys.fold(collection))
-    value = txn.get(key)
-    name, documents = COLLECTION.unpack(value)[0] if value is not None else (collection, 0)
-    documents += change
-    assert documents >= 0, f"more documents left {name} than were in it"
-    if documents:
-        txn.put(key, COLLECTION.pack(name, documents))
-    else:
-        txn.delete(key)
 
 
 # Bytes

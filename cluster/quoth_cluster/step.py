@@ -19,6 +19,7 @@ class Step:
     record: DatabaseRecord
     totals: Totals  # stored by the caller if the command was accepted
     command_index: int
+    separator: str = "/"  # of the parts of ids that are made here
     touched: set[str] = field(default_factory=set)  # collections whose documents it changed
 
 

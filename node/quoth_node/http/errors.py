@@ -142,7 +142,11 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     WaitTimedOut: Told(500, f"{OFFICIAL}RavenTimeoutException"),
     # Refused by the state machine.
     Refusal.NO_DATABASE: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
+    Refusal.DATABASE_DISABLED: Told(503, f"{OFFICIAL}Database.DatabaseDisabledException"),
     Refusal.DATABASE_EXISTS: CONCURRENCY,
+    Refusal.DATABASE_ETAG: CONCURRENCY,
+    Refusal.DATABASE_LOCKED: Told(400, "System.InvalidOperationException"),
+    Refusal.EXPIRY: Told(400, "System.InvalidOperationException"),
     Refusal.CHANGE_VECTOR: CONCURRENCY,
     Refusal.ATOMIC_GUARD: CONCURRENCY,
     Refusal.CLUSTER_TRANSACTION: Told(409, f"{OFFICIAL}ClusterTransactionConcurrencyException"),

@@ -1,0 +1,76 @@
+"""What each collection comes to: documents, tombstones, and their bytes, counted as they change.
+
+A document counts with the bytes of its two JSON objects, a tombstone with those of its stored
+value. A collection without documents or tombstones has no row.
+"""
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+
+from quoth_cluster.store import keys
+from quoth_cluster.store.environment import ReadTxn, WriteTxn
+from quoth_cluster.store.schema import COLLECTION
+
+
+@dataclass(slots=True)
+class CollectionTotals:
+    """Invariant: nothing is below zero, and no bytes are counted of what is not there."""
+
+    name: str
+    documents: int = 0
+    document_bytes: int = 0
+    tombstones: int = 0
+    tombstone_bytes: int = 0
+
+    def check(self) -> None:
+        """Assert what must always hold."""
+        assert min(astuple(self)[1:]) >= 0, f"a count went below nothing: {self}"
+        assert self.documents or not self.document_bytes, f"bytes of no documents: {self}"
+        assert self.tombstones or not self.tombstone_bytes, f"bytes of no tombstones: {self}"
+
+
+def every(txn: ReadTxn) -> Iterator[CollectionTotals]:
+    """All collections, by folded name."""
+    for _, value in txn.scan(keys.COLLECTIONS):
+        yield _decode(value)
+
+
+def count_documents(txn: WriteTxn, name: str, documents: int, document_bytes: int) -> None:
+    """So many documents more, or fewer, in a collection."""
+    totals = _load(txn, name)
+    totals.documents += documents
+    totals.document_bytes += document_bytes
+    store(txn, totals)
+
+
+def count_tombstones(txn: WriteTxn, name: str, tombstones: int, tombstone_bytes: int) -> None:
+    """So many tombstones more, or fewer."""
+    totals = _load(txn, name)
+    totals.tombstones += tombstones
+    totals.tombstone_bytes += tombstone_bytes
+    store(txn, totals)
+
+
+def store(txn: WriteTxn, totals: CollectionTotals) -> None:
+    """Keep the totals of a collection, if there is anything in it."""
+    totals.check()
+    key = _key(totals.name)
+    if totals.documents or totals.tombstones:
+        name, documents, tombstones = totals.name, totals.documents, totals.tombstones
+        sizes = totals.document_bytes, totals.tombstone_bytes
+        txn.put(key, COLLECTION.pack(name, documents, sizes[0], tombstones, sizes[1]))
+    else:
+        txn.delete(key)
+
+
+def _load(txn: ReadTxn, name: str) -> CollectionTotals:
+    value = txn.get(_key(name))
+    return CollectionTotals(name) if value is None else _decode(value)
+
+
+def _key(name: str) -> bytes:
+    return keys.of_text(keys.COLLECTIONS, keys.fold(name))
+
+
+def _decode(value: bytes) -> CollectionTotals:
+    return CollectionTotals(*COLLECTION.unpack(value)[0])
