@@ -49,6 +49,7 @@ def changed(
     )
     if refused is not None:
         return refused
+    client_changes = command.client not in (None, record.client)
     return replace(
         record,
         changed_index=command_index,
@@ -56,7 +57,7 @@ def changed(
         disabled=_or(command.disabled, record.disabled),
         lock_mode=_or(command.lock_mode, record.lock_mode),
         client=_or(command.client, record.client),
-        client_index=record.client_index if command.client is None else command_index,
+        client_index=command_index if client_changes else record.client_index,
         members_order=_or(order, record.members_order),
         order_fixed=_or(command.order_fixed, record.order_fixed),
         order_index=record.order_index if order is None else command_index,

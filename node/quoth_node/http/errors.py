@@ -88,6 +88,21 @@ class DatabaseMissing(HttpError):
         self.headers["Database-Missing"] = name
 
 
+class DatabaseDisabled(HttpError):
+    """The database is disabled, as far as a current read can tell."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has been disabled")
+
+
+class EtagMismatch(HttpError):
+    """What was read was changed since, or is no more."""
+
+
+class NotPossible(HttpError):
+    """Understood, and it cannot be in this cluster; nothing was changed."""
+
+
 class NodeIsPassive(HttpError):
     """This node is no member of a cluster yet, or no more."""
 
@@ -128,11 +143,14 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     KeyTooBig: Told(400, f"{OFFICIAL}CompareExchangeKeyTooBigException"),
     RouteNotFound: Told(400, f"{OFFICIAL}Routing.RouteNotFoundException"),
     MembershipRefused: Told(400, "System.InvalidOperationException"),
+    NotPossible: Told(400, "System.InvalidOperationException"),
+    EtagMismatch: CONCURRENCY,
     BodyTooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     TooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     UrlTooLong: Told(414, f"{OFFICIAL}BadRequestException"),
     # 503: certainly not executed, another node may do better.
     DatabaseMissing: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
+    DatabaseDisabled: Told(503, f"{OFFICIAL}Database.DatabaseDisabledException"),
     NodeIsPassive: Told(503, f"{OFFICIAL}Cluster.NodeIsPassiveException"),
     NotProposed: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     Busy: Told(503, f"{OFFICIAL}RavenException"),

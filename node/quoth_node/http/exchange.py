@@ -23,6 +23,7 @@ from quoth_node.http.errors import (
     BadRequest,
     BodyTooLarge,
     ChangeRefused,
+    DatabaseDisabled,
     DatabaseMissing,
     NodeIsPassive,
 )
@@ -167,25 +168,28 @@ class Exchange:
     async def current_database(self) -> Database:
         """The database of this route, ready for a current read.
 
-        Raises NotReadable, DatabaseMissing.
+        Raises NotReadable, DatabaseMissing, DatabaseDisabled.
         """
         assert self.database_name is not None, "only routes of a database ask for it"
         await self.current()
         return self._local_database(self.database_name)
 
-    async def known_database(self, name: str | None = None) -> Database:
+    async def known_database(
+        self, name: str | None = None, *, even_disabled: bool = False
+    ) -> Database:
         """The database, if this node knows it or can learn of it; its state may lag.
 
-        A missing database must not cost a log entry, and one just created elsewhere exists.
-        Raises NotReadable, DatabaseMissing.
+        A missing database must not cost a log entry, and one just created elsewhere exists; so it
+        is with a disabled one.
+        Raises NotReadable, DatabaseMissing, DatabaseDisabled unless `even_disabled`.
         """
         wanted = name or self.database_name
         assert wanted is not None, "a database has a name"
         database = self.services.machine.database(wanted)
-        if database is not None:
+        if database is not None and (even_disabled or not database.record.disabled):
             return database
         await self.services.raft.current(timeout_seconds=self.services.config.read_timeout_seconds)
-        return self._local_database(wanted)
+        return self._local_database(wanted, even_disabled=even_disabled)
 
     async def propose(self, command: Command, answer: type[T]) -> Agreed[T]:
         """Put a command into the log; return what it came to, applied on this node.
@@ -203,10 +207,12 @@ class Exchange:
         assert isinstance(outcome, answer), f"{type(command).__name__} -> {outcome!r}"
         return Agreed(applied.log_index, applied.command_index, outcome)
 
-    def _local_database(self, name: str) -> Database:
+    def _local_database(self, name: str, *, even_disabled: bool = False) -> Database:
         database = self.services.machine.database(name)
         if database is None:
             raise DatabaseMissing(name)
+        if database.record.disabled and not even_disabled:
+            raise DatabaseDisabled(database.record.name)
         return database
 
     def _is_local(self) -> bool:

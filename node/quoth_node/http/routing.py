@@ -14,7 +14,10 @@ from aiohttp import web
 
 from quoth_cluster.errors import FateUnknown
 from quoth_cluster.outcomes import Refusal
+from quoth_node.http.administration import ROUTES as ADMINISTRATION
 from quoth_node.http.batch import ROUTES as BATCH
+from quoth_node.http.client_configuration import ROUTES as CLIENT_CONFIGURATION
+from quoth_node.http.client_configuration import etag_of
 from quoth_node.http.cluster import ROUTES as CLUSTER
 from quoth_node.http.compare_exchange import ROUTES as COMPARE_EXCHANGE
 from quoth_node.http.databases import ROUTES as DATABASES
@@ -46,7 +49,9 @@ log = logging.getLogger(__name__)
 PREFIX = "/databases/"
 ROWS = tuple(
     chain(
+        ADMINISTRATION,
         BATCH,
+        CLIENT_CONFIGURATION,
         CLUSTER,
         COMPARE_EXCHANGE,
         DATABASES,
@@ -61,6 +66,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {(row.method, row.path): row for row i
 assert len(ROUTES) == len(ROWS), "a route is declared twice"
 assert all(cls in STATUS for cls in Refusal), "every refusal is told"
 REFRESH_TOPOLOGY = "Refresh-Topology"
+REFRESH_CLIENT_CONFIGURATION = "Refresh-Client-Configuration"
 
 
 class Routing:
@@ -78,7 +84,7 @@ class Routing:
             if not route.passive:
                 exchange.check_membership()
             response = await route.serve(exchange)
-            self._mark_old_topology(exchange, response)
+            self._mark_what_is_old(exchange, response)
             return response
         except ConnectionError:  # the client is gone; there is nobody to answer
             raise
@@ -107,19 +113,25 @@ class Routing:
         exchange = Exchange(self._services, request, target, query, name, self._heavy)
         return exchange, route
 
-    def _mark_old_topology(self, exchange: Exchange, response: web.StreamResponse) -> None:
-        """Tell a client that its topology is old. The presence of the header is what counts."""
+    def _mark_what_is_old(self, exchange: Exchange, response: web.StreamResponse) -> None:
+        """Tell a client what it knows is old. The presence of the headers is what counts."""
         # The request is done by now: whatever stands in these headers, it must not fail any more.
-        headers = exchange.request.headers
-        sent = unquoted(headers.get("Topology-Etag") or headers.get("Cluster-Topology-Etag") or "")
-        if INTEGER.fullmatch(sent) is None:  # also "None", which the Python client sends
-            return
+        headers, machine = exchange.request.headers, self._services.machine
         record = None
         if exchange.database_name is not None:
-            database = self._services.machine.database(exchange.database_name)
+            database = machine.database(exchange.database_name)
             record = database.record if database is not None else None
-        if int(sent) < topology_etag(self._services.raft.status(), record):
+        sent = unquoted(headers.get("Topology-Etag") or headers.get("Cluster-Topology-Etag") or "")
+        # Also "None", which the Python client sends, is no number.
+        if INTEGER.fullmatch(sent) and int(sent) < topology_etag(
+            self._services.raft.status(), record
+        ):
             response.headers[REFRESH_TOPOLOGY] = "true"
+        if record is not None and (sent := headers.get("Client-Configuration-Etag", "")):
+            # Who names an etag that is no number knows none.
+            known = int(sent) if INTEGER.fullmatch(sent := unquoted(sent)) else 0
+            if known < etag_of(record, machine):
+                response.headers[REFRESH_CLIENT_CONFIGURATION] = "true"
 
     def _tell(self, error: Exception, method: str, target: str) -> web.Response:
         """An error as its body, by the table; one that nobody foresaw by a reference to the log."""

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from quoth_cluster.commands import (
+    ATOMIC_GUARD_PREFIX,
     COMPARE_EXCHANGE_KEY_BYTES_MAX,
     DOCUMENT_ID_BYTES_MAX,
     DeleteCompareExchange,
@@ -27,7 +28,6 @@ from quoth_node.http.wire.parsing import parse
 
 COMMANDS_MAX = 10_000
 IDS_MAX = 10_000
-DATABASE_NAMES_MAX = 10_000
 EMPTY_COLLECTION = "@empty"
 # Made by the server; clients send them back with what they loaded.
 SERVER_METADATA = frozenset(
@@ -62,12 +62,6 @@ NOT_SUPPORTED_COMMANDS = frozenset(
         "TimeSeriesWithIncrements",
     }
 )
-# What a database record may hold without asking for anything: the rest must be empty or null.
-RECORD_PASSED_OVER = frozenset(
-    {"DatabaseName", "Settings", "Topology", "ConflictSolverConfig", "EtagForBackup", "Etag"}
-)
-RECORD_DEFAULTS = {"LockMode": "Unlock", "DatabaseState": "Normal"}
-
 DocumentCommand = PutDocument | DeleteDocument
 CompareExchangeCommand = PutCompareExchange | DeleteCompareExchange
 
@@ -79,14 +73,6 @@ class Batch:
     documents: tuple[DocumentCommand, ...]
     compare_exchange: tuple[CompareExchangeCommand, ...]
     cluster_wide: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseWanted:
-    """A database as its creator describes it."""
-
-    name: str | None
-    settings: bytes
 
 
 def dump(value: object) -> bytes:
@@ -234,6 +220,8 @@ def compare_exchange_value(value: object, where: str) -> bytes:
     fields = an_object(value, where)
     if "Object" not in fields:
         raise BadRequest(f"{where}: the property 'Object' is missing")
+    if (metadata := fields.get("@metadata")) is not None:
+        an_object(metadata, f"{where}: @metadata")
     return dump(fields)
 
 
@@ -247,34 +235,6 @@ def read_ids(body: bytes | bytearray) -> list[str]:
         if not isinstance(document_id, str):
             raise expected(f"Ids[{number}]", "a string", document_id)
     return ids
-
-
-def read_database(body: bytes | bytearray) -> DatabaseWanted:
-    """The record of `PUT /admin/databases`; what is not supported yet must be empty."""
-    record = an_object(parse(body), "The body")
-    for name, value in record.items():
-        if value and name not in RECORD_PASSED_OVER and value != RECORD_DEFAULTS.get(name):
-            raise NotSupported(f"A database with {shortened(name)} is not supported yet")
-    settings = record.get("Settings")
-    settings = {} if settings is None else an_object(settings, "Settings")
-    for name, value in settings.items():
-        if not isinstance(value, str | None):
-            raise expected(f"Settings.{shortened(name)}", "a string", value)
-    return DatabaseWanted(name=text(record, "DatabaseName", "The body"), settings=dump(settings))
-
-
-def read_database_names(body: bytes | bytearray) -> tuple[tuple[str, ...], bool]:
-    """Which databases `DELETE /admin/databases` names, and whether their files go too."""
-    fields = an_object(parse(body), "The body")
-    names = fields.get("DatabaseNames")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise expected("DatabaseNames", "an array of strings", names)
-    if not names:
-        raise BadRequest("DatabaseNames is empty: there is nothing to delete")
-    check_count(names, DATABASE_NAMES_MAX, "names")
-    if fields.get("FromNodes"):
-        raise NotSupported("FromNodes: a database is on every node, and deleted from all of them")
-    return tuple(names), boolean(fields, "HardDelete", "The body")
 
 
 def check_count(items: Sized, limit: int, kind: str) -> None:
@@ -303,11 +263,15 @@ def check_key(key: str) -> None:
     """Raise KeyTooBig or BadRequest unless `key` can name a compare-exchange value."""
     if "\0" in key:
         raise BadRequest("A compare-exchange key cannot hold a NUL character")
-    size = len(key.lower().encode())
-    if size > COMPARE_EXCHANGE_KEY_BYTES_MAX:
+    folded = key.lower()
+    limit = COMPARE_EXCHANGE_KEY_BYTES_MAX
+    if folded.startswith(ATOMIC_GUARD_PREFIX):
+        limit += len(ATOMIC_GUARD_PREFIX)  # a guard holds the longest id
+    size = len(folded.encode())
+    if size > limit:
         raise KeyTooBig(
             f"The compare-exchange key '{shortened(key)}' is {size} bytes long, "
-            f"over the limit of {COMPARE_EXCHANGE_KEY_BYTES_MAX}"
+            f"over the limit of {limit}"
         )
 
 
