@@ -74,6 +74,18 @@ class BodyTooLarge(HttpError):
     """The body is over the limit; the rest of it was not kept."""
 
 
+class BodyTooSlow(HttpError):
+    """The body did not come in time; nothing was done with what came."""
+
+
+class HeadTooLarge(HttpError):
+    """The headers are over the limit."""
+
+
+class HeadTooSlow(HttpError):
+    """The head of a request did not come in time."""
+
+
 class UrlTooLong(HttpError):
     """The request line is over the limit."""
 
@@ -148,6 +160,10 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     BodyTooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     TooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     UrlTooLong: Told(414, f"{OFFICIAL}BadRequestException"),
+    HeadTooLarge: Told(431, f"{OFFICIAL}BadRequestException"),
+    # 408: certainly not executed, for it was not even here.
+    BodyTooSlow: Told(408, "System.TimeoutException"),
+    HeadTooSlow: Told(408, "System.TimeoutException"),
     # 503: certainly not executed, another node may do better.
     DatabaseMissing: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
     DatabaseDisabled: Told(503, f"{OFFICIAL}Database.DatabaseDisabledException"),

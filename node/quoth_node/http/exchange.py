@@ -22,18 +22,21 @@ from quoth_node.http.errors import (
     BadBody,
     BadRequest,
     BodyTooLarge,
+    BodyTooSlow,
     ChangeRefused,
     DatabaseDisabled,
     DatabaseMissing,
     NodeIsPassive,
 )
+from quoth_node.http.held import HeldBodies
 from quoth_node.http.inflating import encoding_of, inflated
+from quoth_node.http.pace import Pace
 from quoth_node.http.query import Query
 from quoth_node.http.services import Services
 
 T = TypeVar("T")
 REQUEST_ID_CHARACTERS_MAX = 128
-READ_HERE_BYTES_MAX = 1_048_576
+READ_HERE_BYTES_MAX = 262_144
 INFLATE_HERE_BYTES_MAX = 1_024  # at most some 1_000 times as much comes of it
 LOCAL = "local"
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
@@ -58,6 +61,17 @@ class Exchange:
     query: Query
     database_name: str | None
     heavy: asyncio.Lock  # one at a time of what keeps a processor busy: the event loop needs it
+    bodies: HeldBodies  # those of all requests
+    held_bytes: int = 0  # of this one, until it is answered
+
+    def let_go(self) -> None:
+        """The request is answered: its body is not needed any more."""
+        self.bodies.give_back(self.held_bytes)
+        self.held_bytes = 0
+
+    def _hold(self, size: int) -> None:
+        self.bodies.take(size)
+        self.held_bytes += size
 
     @property
     def own_url(self) -> str:
@@ -102,7 +116,7 @@ class Exchange:
     async def body(self) -> bytearray:
         """The whole body, inflated; never more of it in memory than the limit and one chunk.
 
-        Raises BodyTooLarge, BadBody, EncodingNotSupported.
+        Raises BodyTooLarge, BodyTooSlow, BadBody, EncodingNotSupported, Busy.
         """
         limit = self.services.config.body_bytes_max
         encoding = encoding_of(self.request.headers.getall(hdrs.CONTENT_ENCODING, []))
@@ -110,26 +124,49 @@ class Exchange:
         if encoding is None or not whole:
             return whole
         if len(whole) <= INFLATE_HERE_BYTES_MAX:
-            return inflated(whole, encoding, limit)
-        async with self.heavy:
-            return await asyncio.to_thread(inflated, whole, encoding, limit)
+            whole = inflated(whole, encoding, limit)
+        else:
+            async with self.heavy:
+                whole = await asyncio.to_thread(inflated, whole, encoding, limit)
+        self._hold(len(whole))
+        return whole
 
     async def _sent_body(self, limit: int) -> bytearray:
         too_large = f"The body is over the limit of {limit} bytes"
         if (self.request.content_length or 0) > limit:
             raise BodyTooLarge(too_large)
+        config, whole = self.services.config, bytearray()
+        if not self.request.can_read_body:
+            return whole
+        await self.bodies.admit(
+            self.request.content_length, patience_seconds=config.body_admission_seconds
+        )
         await self._expect()
-        whole = bytearray()
+        pace = Pace(config.body_idle_seconds_max, config.body_bytes_per_second_min)
+        while chunk := await self._next_piece(pace):
+            self._hold(len(chunk))
+            whole += chunk
+            if len(whole) > limit:
+                raise BodyTooLarge(too_large)
+        return whole
+
+    async def _next_piece(self, pace: Pace) -> bytes:
+        clock = self.services.clock
+        since = clock.monotonic()
         try:
-            while chunk := await self.request.content.readany():
-                whole += chunk
-                if len(whole) > limit:
-                    raise BodyTooLarge(too_large)
+            async with asyncio.timeout(pace.patience_seconds()):
+                chunk = await self.request.content.readany()
+        except TimeoutError as error:
+            raise BodyTooSlow(
+                f"The body came too slowly: {pace.received_bytes} bytes are here, and the next "
+                "did not follow in time"
+            ) from error
         except RequestPayloadError as error:
             raise BadBody(
                 "The body could not be read: it is cut short or not encoded as it says"
             ) from error
-        return whole
+        pace.received(len(chunk), waited_seconds=clock.monotonic() - since)
+        return chunk
 
     async def _expect(self) -> None:
         """Ask for the body, if the client waits to be asked."""

@@ -1,6 +1,7 @@
 """A response as every route gives it: the headers that clients insist on."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from aiohttp import web
 
@@ -30,3 +31,16 @@ def reply(
     if headers:
         response_headers.update(headers)
     return web.Response(body=body, status=status, headers=response_headers)
+
+
+def raw_reply(status: int, body: bytes) -> bytes:
+    """The bytes of an answer on a connection that ends with it, where there is no request."""
+    head = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {JSON}",
+        f"Content-Length: {len(body)}",
+        f"Raven-Server-Version: {SERVER_VERSION}",
+        f"Server: {SERVER}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + body

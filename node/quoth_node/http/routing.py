@@ -26,6 +26,7 @@ from quoth_node.http.errors import (
     STATUS,
     UNEXPECTED,
     ChangeRefused,
+    HeadTooLarge,
     HttpError,
     RouteNotFound,
     UrlTooLong,
@@ -33,6 +34,7 @@ from quoth_node.http.errors import (
     told,
 )
 from quoth_node.http.exchange import Exchange, unquoted
+from quoth_node.http.held import HeldBodies
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
 from quoth_node.http.names import check_database_name
@@ -47,6 +49,7 @@ from quoth_node.http.wire import replies
 
 log = logging.getLogger(__name__)
 PREFIX = "/databases/"
+HEADER_EXTRA_BYTES = len(b": \r\n")
 ROWS = tuple(
     chain(
         ADMINISTRATION,
@@ -75,10 +78,11 @@ class Routing:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._heavy = asyncio.Lock()
+        self._bodies = HeldBodies(services.config.bodies_bytes_max)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Only a lost connection leaves as an exception."""
-        target = request.raw_path
+        target, exchange = request.raw_path, None
         try:
             exchange, route = self._open(request, target)
             if not route.passive:
@@ -90,12 +94,16 @@ class Routing:
             raise
         except Exception as error:
             return self._tell(error, request.method, target)
+        finally:
+            if exchange is not None:
+                exchange.let_go()
 
     def _open(self, request: web.BaseRequest, target: str) -> tuple[Exchange, Route]:
         """The request as it reads, and its route.
 
-        Raises UrlTooLong, RouteNotFound, BadRequest.
+        Raises UrlTooLong, HeadTooLarge, RouteNotFound, BadRequest.
         """
+        check_head(request, self._services.config.head_bytes_max)
         limit = self._services.config.url_bytes_max
         if len(target) > limit:
             raise UrlTooLong(f"The URL is over the limit of {limit} bytes")
@@ -110,7 +118,8 @@ class Routing:
         query.check(route.parameters, tags=route.tags)
         if name is not None:
             name = check_database_name(decode(name))
-        exchange = Exchange(self._services, request, target, query, name, self._heavy)
+        services = self._services
+        exchange = Exchange(services, request, target, query, name, self._heavy, self._bodies)
         return exchange, route
 
     def _mark_what_is_old(self, exchange: Exchange, response: web.StreamResponse) -> None:
@@ -148,6 +157,13 @@ class Routing:
         headers = error.headers if isinstance(error, HttpError) else None
         body = replies.error(target, answer.official, message_of(error), extras_of(error))
         return reply(body, status=answer.status, headers=headers)
+
+
+def check_head(request: web.BaseRequest, limit: int) -> None:
+    """Raise HeadTooLarge for headers that are over the limit together."""
+    size = sum(len(name) + len(value) + HEADER_EXTRA_BYTES for name, value in request.raw_headers)
+    if size > limit:
+        raise HeadTooLarge(f"The headers are over the limit of {limit} bytes")
 
 
 def split_database(path: str) -> tuple[str | None, str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,10 +125,22 @@ def clock() -> StoppedClock:
     return StoppedClock()
 
 
+CONFIG = HttpConfig(body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_bytes_max=50_000)
+
+
 @pytest.fixture
 async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
     """A node of a cluster of one, without a database."""
-    machine = Machine.open(tmp_path)
+    async with running_node(tmp_path, clock, CONFIG) as node:
+        yield node
+
+
+@asynccontextmanager
+async def running_node(
+    folder: Path, clock: StoppedClock, config: HttpConfig
+) -> AsyncIterator[Node]:
+    """A node with limits of its own."""
+    machine = Machine.open(folder)
     log = PlainLog(machine)
     log.found()
     services = Services(
@@ -138,9 +151,7 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
         node_tag="A",
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
-        config=HttpConfig(
-            body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_bytes_max=50_000
-        ),
+        config=config,
     )
     runner = make_runner(services)
     await runner.setup()
@@ -157,6 +168,11 @@ async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
 @pytest.fixture
 async def node(bare_node: Node) -> Node:
     """A node with the database `db`."""
-    answer = await bare_node.ask("PUT", "/admin/databases?name=db", {"DatabaseName": "db"})
+    return await with_database(bare_node)
+
+
+async def with_database(node: Node) -> Node:
+    """The same node, with the database `db`."""
+    answer = await node.ask("PUT", "/admin/databases?name=db", {"DatabaseName": "db"})
     assert answer.status == 201, answer.body
-    return bare_node
+    return node
