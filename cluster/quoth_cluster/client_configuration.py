@@ -56,6 +56,8 @@ def is_separator(value: object) -> bool:
 
 def separator(of_database: bytes, of_server: bytes) -> str:
     """What separates the parts of ids that are made in a database."""
+    if not of_database and not of_server:
+        return DEFAULT_SEPARATOR
     for configuration in (of_database, of_server):
         content = (_content(configuration) if configuration else None) or {}
         found = content.get("IdentityPartsSeparator")

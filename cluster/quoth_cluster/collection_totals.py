@@ -5,7 +5,7 @@ value. A collection without documents or tombstones has no row.
 """
 
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 from quoth_cluster.store import keys
 from quoth_cluster.store.environment import ReadTxn, WriteTxn
@@ -24,7 +24,8 @@ class CollectionTotals:
 
     def check(self) -> None:
         """Assert what must always hold."""
-        assert min(astuple(self)[1:]) >= 0, f"a count went below nothing: {self}"
+        lowest = min(self.documents, self.document_bytes, self.tombstones, self.tombstone_bytes)
+        assert lowest >= 0, f"a count went below nothing: {self}"
         assert self.documents or not self.document_bytes, f"bytes of no documents: {self}"
         assert self.tombstones or not self.tombstone_bytes, f"bytes of no tombstones: {self}"
 
@@ -37,34 +38,44 @@ def every(txn: ReadTxn) -> Iterator[CollectionTotals]:
 
 def count_documents(txn: WriteTxn, name: str, documents: int, document_bytes: int) -> None:
     """So many documents more, or fewer, in a collection."""
-    totals = _load(txn, name)
+    key = _key(name)
+    totals = _load(txn, key, name)
     totals.documents += documents
     totals.document_bytes += document_bytes
-    store(txn, totals)
+    _store(txn, key, totals)
 
 
 def count_tombstones(txn: WriteTxn, name: str, tombstones: int, tombstone_bytes: int) -> None:
     """So many tombstones more, or fewer."""
-    totals = _load(txn, name)
+    key = _key(name)
+    totals = _load(txn, key, name)
     totals.tombstones += tombstones
     totals.tombstone_bytes += tombstone_bytes
-    store(txn, totals)
+    _store(txn, key, totals)
 
 
 def store(txn: WriteTxn, totals: CollectionTotals) -> None:
     """Keep the totals of a collection, if there is anything in it."""
+    _store(txn, _key(totals.name), totals)
+
+
+def _store(txn: WriteTxn, key: bytes, totals: CollectionTotals) -> None:
     totals.check()
-    key = _key(totals.name)
     if totals.documents or totals.tombstones:
-        name, documents, tombstones = totals.name, totals.documents, totals.tombstones
-        sizes = totals.document_bytes, totals.tombstone_bytes
-        txn.put(key, COLLECTION.pack(name, documents, sizes[0], tombstones, sizes[1]))
+        packed = COLLECTION.pack(
+            totals.name,
+            totals.documents,
+            totals.document_bytes,
+            totals.tombstones,
+            totals.tombstone_bytes,
+        )
+        txn.put(key, packed)
     else:
         txn.delete(key)
 
 
-def _load(txn: ReadTxn, name: str) -> CollectionTotals:
-    value = txn.get(_key(name))
+def _load(txn: ReadTxn, key: bytes, name: str) -> CollectionTotals:
+    value = txn.get(key)
     return CollectionTotals(name) if value is None else _decode(value)
 
 
@@ -73,4 +84,5 @@ def _key(name: str) -> bytes:
 
 
 def _decode(value: bytes) -> CollectionTotals:
-    return CollectionTotals(*COLLECTION.unpack(value)[0])
+    name, documents, document_bytes, tombstones, tombstone_bytes = COLLECTION.unpack(value)[0]
+    return CollectionTotals(name, documents, document_bytes, tombstones, tombstone_bytes)

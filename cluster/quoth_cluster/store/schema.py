@@ -68,8 +68,8 @@ class Layout:
         except (ValueError, msgpack.UnpackException) as error:
             raise MalformedValue(f"the header of a stored {self.what}: {error}") from error
         lacking: tuple[Any, ...] = ()
-        for later_format, defaults in self.added:
-            lacking += defaults if written_format < later_format else ()
+        if written_format < self.format:
+            lacking = sum((more for later, more in self.added if written_format < later), ())
         fields = self.fields - len(lacking)
         if not isinstance(header, tuple) or len(header) < fields:
             raise MalformedValue(f"a stored {self.what} lacks fields")

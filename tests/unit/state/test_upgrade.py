@@ -89,6 +89,23 @@ def test_a_state_of_the_first_format_becomes_one_of_the_present(tmp_path: Path) 
     machine.close()
 
 
+def test_a_snapshot_of_the_first_format_is_upgraded_where_it_is_installed(tmp_path: Path) -> None:
+    ahead = filled(tmp_path / "ahead")
+    expected = ahead.dump()["db"]
+    database = ahead.machine.database("db")
+    assert database is not None
+    write_as_format_1(ahead.machine._environment, "group")
+    write_as_format_1(database.environment, "database")
+    frozen = ahead.machine.freeze()
+    frozen.copy_to(tmp_path / "copy")
+    frozen.release()
+    ahead.machine.close()
+    behind = Machine.open(tmp_path / "behind", map_bytes=MAP_BYTES)
+    behind.install(tmp_path / "copy")
+    assert without_unchanged(dump(behind)["db"]) == without_unchanged(expected)
+    behind.close()
+
+
 def test_an_upgrade_that_lost_power_is_done_again(tmp_path: Path) -> None:
     story = filled(tmp_path / "state")
     expected = story.dump()["db"]
