@@ -4,6 +4,8 @@ Every node of the cluster carries every database. What asks for that succeeds, w
 anything else is refused in words; the order in which clients are to prefer nodes may be chosen.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from aiohttp import web
@@ -12,8 +14,13 @@ from quoth_cluster.administration import in_order
 from quoth_cluster.commands import ChangeDatabase, LockDatabases, ToggleDatabases
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.log import Vote
-from quoth_cluster.outcomes import DatabaseChanged, DatabasesLocked, DatabasesToggled
-from quoth_node.http.errors import BadArgument, NotPossible
+from quoth_cluster.outcomes import (
+    DatabaseChanged,
+    DatabasesLocked,
+    DatabasesToggled,
+    Refusal,
+)
+from quoth_node.http.errors import BadArgument, ChangeRefused, DatabaseMissing, NotPossible
 from quoth_node.http.exchange import Agreed, Exchange
 from quoth_node.http.names import check_database_name
 from quoth_node.http.query import shortened
@@ -50,7 +57,8 @@ async def set_lock(exchange: Exchange) -> web.Response:
     command = LockDatabases(
         names=tuple(map(check_database_name, names)), mode=mode, request_id=exchange.request_id
     )
-    await exchange.propose(command, DatabasesLocked)
+    with telling_missing(exchange, names):
+        await exchange.propose(command, DatabasesLocked)
     return reply(status=204)
 
 
@@ -158,7 +166,20 @@ async def named_record(exchange: Exchange) -> DatabaseRecord:
 async def change(exchange: Exchange, command: ChangeDatabase) -> Agreed[DatabaseChanged]:
     """Change a record, with the request id of this request."""
     whole = replace(command, request_id=exchange.request_id)
-    return await exchange.propose(whole, DatabaseChanged)
+    with telling_missing(exchange, [command.name]):
+        return await exchange.propose(whole, DatabaseChanged)
+
+
+@contextmanager
+def telling_missing(exchange: Exchange, names: Sequence[str]) -> Iterator[None]:
+    """Say which of `names` is missing, where a command was refused because one is."""
+    try:
+        yield
+    except ChangeRefused as error:
+        if error.refused.refusal != Refusal.NO_DATABASE:
+            raise
+        known = exchange.services.machine.database
+        raise DatabaseMissing(next((n for n in names if known(n) is None), names[0])) from error
 
 
 ADMIN = "/admin/databases"

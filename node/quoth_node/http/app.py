@@ -90,7 +90,7 @@ class Connection(web.RequestHandler):
     def _refuse(self, error: HttpError) -> None:
         """Answer what is no request yet, and end the connection."""
         answer = STATUS[type(error)]
-        if isinstance(self.transport, asyncio.WriteTransport):
+        if self.transport is not None:
             body = replies.error("/", answer.official, error.message)
             self.transport.write(raw_reply(answer.status, body))
         self.force_close()

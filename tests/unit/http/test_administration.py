@@ -223,6 +223,23 @@ async def test_what_cannot_be_is_refused_in_words(
     assert await record_of(node) == before
 
 
+async def test_a_database_that_cannot_be_locked_is_named_as_missing(node: Node) -> None:
+    answer = await lock(node, "Unlock", "db", "none")
+    assert answer.error[:2] == (503, "DatabaseDoesNotExistException")
+    assert answer.headers["Database-Missing"] == "none"
+
+
+async def test_a_database_that_is_deleted_while_it_is_changed_is_missing(node: Node) -> None:
+    database = node.machine.database("db")
+    await drop(node, "db")
+    known = node.machine.database
+    node.machine.database = lambda name: database  # type: ignore[method-assign]
+    answer = await node.ask("PUT", f"{DB}/admin/configuration/settings", {"a": "b"})
+    node.machine.database = known  # type: ignore[method-assign]
+    assert answer.error[:2] == (503, "DatabaseDoesNotExistException")
+    assert answer.headers["Database-Missing"] == "db"
+
+
 # Nodes
 
 

@@ -164,12 +164,14 @@ async def test_the_guard_of_the_longest_id_can_be_read(node: Node) -> None:
 
 async def test_an_expiry_that_is_no_date_is_refused_by_name(node: Node) -> None:
     body = {"Object": 1, "@metadata": {"@expires": "tomorrow"}}
+    proposals = node.log.proposals
     answer = await node.ask("PUT", f"{DB}/cmpxchg?key=k&index=0", body)
     assert answer.error[:2] == (400, "InvalidOperationException")
     assert answer.error[2].startswith("The due date format for compare exchange 'k' is not valid")
     command = {"Id": "k", "Index": 0, "Document": body, "Type": "CompareExchangePUT"}
     both = await node.transact(put("users/1"), command)
     assert both.error[:2] == (400, "InvalidOperationException")
+    assert node.log.proposals == proposals, "what is wrong costs no log entry"
     assert (await node.get(f"{DB}/docs?id=users/1")).status == 404
 
 

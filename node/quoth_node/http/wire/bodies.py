@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from quoth_cluster import expiry
 from quoth_cluster.commands import (
     ATOMIC_GUARD_PREFIX,
     COMPARE_EXCHANGE_KEY_BYTES_MAX,
@@ -15,9 +16,11 @@ from quoth_cluster.commands import (
     PutCompareExchange,
     PutDocument,
 )
+from quoth_cluster.outcomes import Refused
 from quoth_node.http.errors import (
     BadBody,
     BadRequest,
+    ChangeRefused,
     KeyTooBig,
     NotSupported,
     OverLimit,
@@ -206,23 +209,27 @@ def read_compare_exchange(
     index = integer(fields, "Index", where)
     if not is_put:
         return DeleteCompareExchange(key=key, expected_index=index)
-    value = compare_exchange_value(fields.get("Document"), f"{where}.Document")
+    value = compare_exchange_value(key, fields.get("Document"), f"{where}.Document")
     return PutCompareExchange(key=key, expected_index=index, value=value)
 
 
-def read_value(body: bytes | bytearray) -> bytes:
+def read_value(key: str, body: bytes | bytearray) -> bytes:
     """The value of `PUT /cmpxchg`."""
-    return compare_exchange_value(parse(body), "The body")
+    return compare_exchange_value(key, parse(body), "The body")
 
 
-def compare_exchange_value(value: object, where: str) -> bytes:
+def compare_exchange_value(key: str, value: object, where: str) -> bytes:
     """The bytes of a compare-exchange value: an object with the property `Object`."""
     fields = an_object(value, where)
     if "Object" not in fields:
         raise BadRequest(f"{where}: the property 'Object' is missing")
     if (metadata := fields.get("@metadata")) is not None:
         an_object(metadata, f"{where}: @metadata")
-    return dump(fields)
+    dumped = dump(fields)
+    expires = expiry.of_value(key, dumped)
+    if isinstance(expires, Refused):  # as the state would, without a log entry
+        raise ChangeRefused(expires)
+    return dumped
 
 
 def read_ids(body: bytes | bytearray) -> list[str]:
