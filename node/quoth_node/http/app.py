@@ -55,8 +55,9 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        complete = self._request_count
         super().data_received(data)
-        if not self._waits_for_head():
+        if self._request_count != complete or not self._waits_for_head():
             self._head_is_here()
             return
         self._head_bytes += len(data)
@@ -67,8 +68,9 @@ class Connection(web.RequestHandler):
             self._expect_head()
 
     def _waits_for_head(self) -> bool:
-        # aiohttp's own sign: its loop has nothing to do before the next head is complete.
-        return self._waiter is not None and not self._waiter.done()
+        # aiohttp's own signs: none was complete yet, or its loop waits for the next one. That loop
+        # may not even have begun to wait when the first bytes are here.
+        return self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
 
     def _expect_head(self) -> None:
         self._head_timer = self._loop.call_later(self._config.head_seconds_max, self._head_is_late)
@@ -81,10 +83,12 @@ class Connection(web.RequestHandler):
 
     def _head_is_late(self) -> None:
         self._head_timer = None
+        if not self._waits_for_head():
+            return
         if self._head_bytes:
             seconds = self._config.head_seconds_max
             self._refuse(HeadTooSlow(f"The head of the request was not here after {seconds:g} s"))
-        elif self._waits_for_head():  # it never said a word
+        else:  # it never said a word
             self.force_close()
 
     def _refuse(self, error: HttpError) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,15 @@ class Line:
         parts = urlsplit(node.url)
         return cls(*await asyncio.open_connection(parts.hostname, parts.port))
 
+    @classmethod
+    async def before_anybody_looks(cls, node: Node, data: bytes) -> "Line":
+        """A connection whose first bytes are there when the node is told of it."""
+        parts = urlsplit(node.url)
+        ready = socket.create_connection((parts.hostname, parts.port))
+        ready.sendall(data)
+        ready.setblocking(False)
+        return cls(*await asyncio.open_connection(sock=ready))
+
     async def send(self, data: bytes) -> None:
         self._writer.write(data)
         await self._writer.drain()
@@ -86,6 +96,23 @@ async def test_dripping_does_not_make_more_time(impatient: Node) -> None:
             break
         await line.send(b"x")
     assert await answer == (408, "TimeoutException")
+
+
+def test_the_event_loop_of_real_nodes_is_as_impatient(tmp_path: Path) -> None:
+    """There the first bytes are here before anybody has begun to wait for them."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def story() -> None:
+        async with running_node(tmp_path, StoppedClock(), IMPATIENT) as node:
+            line = await Line.before_anybody_looks(node, b"GET /build/version HTTP/1.1\r\nX: ")
+            assert await line.answer() == (408, "TimeoutException")
+            silent = await Line.before_anybody_looks(node, b"")
+            assert await silent.until_closed() == b""
+            head = b"GET /setup/alive HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            whole = await Line.before_anybody_looks(node, head)
+            assert (await whole.until_closed()).startswith(b"HTTP/1.1 204")
+
+    uvloop.run(asyncio.wait_for(story(), 10))
 
 
 async def test_who_says_nothing_is_let_go(impatient: Node) -> None:
