@@ -9,13 +9,12 @@ from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.step import Step, invalid, is_json_object
 
 IDENTITY_END = "|"
-SERVER_SIDE_END = "/"
 
 
 def resolve_id(step: Step, command: PutDocument, node_tag: str) -> str | Refused:
     """The id a document gets: `users|` takes the next identity, `users/` the next etag."""
     document_id = command.document_id
-    if document_id.endswith(SERVER_SIDE_END):
+    if document_id.endswith(step.separator):
         return f"{document_id}{step.totals.last_etag + 1:019}-{node_tag}"
     if not document_id.endswith(IDENTITY_END):
         return document_id
@@ -24,7 +23,7 @@ def resolve_id(step: Step, command: PutDocument, node_tag: str) -> str | Refused
     taken = identities.take(step, document_id)
     if isinstance(taken, Refused):
         return taken
-    return f"{document_id.removesuffix(IDENTITY_END)}/{taken.value}"
+    return f"{document_id.removesuffix(IDENTITY_END)}{step.separator}{taken.value}"
 
 
 def check_id(document_id: str) -> Refused | None:

@@ -176,6 +176,61 @@ class CreateDatabase:
     cluster_transaction_id: str
     settings: bytes  # JSON object
     request_id: str | None = None
+    disabled: bool = False
+    lock_mode: str = "Unlock"  # a LockMode
+    client: bytes = b""  # client configuration, a JSON object; empty: none
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeDatabase:
+    """Change what stands in the record of one database; None leaves a thing as it is."""
+
+    name: str
+    expected_etag: int | None = None  # None: whatever it is
+    settings: bytes | None = None  # JSON object
+    disabled: bool | None = None
+    lock_mode: str | None = None
+    client: bytes | None = None  # client configuration, a JSON object
+    members_order: tuple[str, ...] | None = None  # the tags of all members
+    order_fixed: bool | None = None
+    dynamic_distribution: bool | None = None
+    unused_ids: tuple[str, ...] | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToggleDatabases:
+    """Disable or enable databases by name. Unknown names are told, and are no error."""
+
+    names: tuple[str, ...]
+    disabled: bool
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockDatabases:
+    """Say of databases whether they may be deleted: of all that are named, or of none."""
+
+    names: tuple[str, ...]
+    mode: str  # a LockMode
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutClientConfiguration:
+    """Set the configuration that clients of every database take, but where it has its own."""
+
+    configuration: bytes  # JSON object
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireCompareExchange:
+    """Delete the compare-exchange values whose time had come at `at_micros`, the earliest first."""
+
+    database: str
+    at_micros: int
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +259,11 @@ Command = (
     | DeleteDatabases
     | SaveCheckedBatch
     | TakeIndex
+    | ChangeDatabase
+    | ToggleDatabases
+    | LockDatabases
+    | PutClientConfiguration
+    | ExpireCompareExchange
 )
 
 CODEC = Codec(
@@ -225,6 +285,11 @@ CODEC = Codec(
         15: CheckCompareExchange,
         16: SaveCheckedBatch,
         17: TakeIndex,
+        20: ChangeDatabase,
+        21: ToggleDatabases,
+        22: LockDatabases,
+        23: PutClientConfiguration,
+        24: ExpireCompareExchange,
     }
 )
 

@@ -7,7 +7,7 @@ whoever changes a value under the index they read changes what they read. A miss
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quoth_cluster import totals
+from quoth_cluster import expiry, totals
 from quoth_cluster.commands import (
     ATOMIC_GUARD_PREFIX,
     COMPARE_EXCHANGE_KEY_BYTES_MAX,
@@ -19,7 +19,7 @@ from quoth_cluster.errors import CorruptFile
 from quoth_cluster.outcomes import CompareExchangeAnswer, Refused
 from quoth_cluster.step import Step, invalid, is_json_object
 from quoth_cluster.store import keys
-from quoth_cluster.store.environment import ReadTxn
+from quoth_cluster.store.environment import ReadTxn, WriteTxn
 from quoth_cluster.store.schema import COMPARE_EXCHANGE
 
 MISSING_INDEX = 0
@@ -32,6 +32,7 @@ class CompareExchangeValue:
     key: str
     index: int  # the command that set it
     value: bytes  # JSON object: {"Object": ...} and perhaps "@metadata"
+    expires_micros: int | None = None  # when it ends by itself; invariant: it has its row then
 
 
 def get(txn: ReadTxn, key: str) -> CompareExchangeValue | None:
@@ -68,16 +69,19 @@ def is_guard_key(key: str) -> bool:
 
 
 def check(command: PutCompareExchange | DeleteCompareExchange) -> Refused | None:
-    """Refuse a key that is empty or too long, and a value that could not be shown."""
+    """Refuse a key that is empty or too long, and a value that could not be shown, or end."""
     key = command.key
     key_bytes_max = COMPARE_EXCHANGE_KEY_BYTES_MAX
     if is_guard_key(key):
         key_bytes_max += len(ATOMIC_GUARD_PREFIX)  # a guard holds the longest id
     if not 0 < len(keys.fold(key)) <= key_bytes_max:
         return invalid(f"A compare-exchange key has 1 to {key_bytes_max} bytes: '{key}'.")
-    if isinstance(command, PutCompareExchange) and not is_json_object(command.value):
+    if isinstance(command, DeleteCompareExchange):
+        return None
+    if not is_json_object(command.value):
         return invalid(f"The compare-exchange value of '{key}' is not a JSON object.")
-    return None
+    expires = expiry.of_value(key, command.value)
+    return expires if isinstance(expires, Refused) else None
 
 
 def step_change(step: Step, change: ChangeCompareExchange) -> CompareExchangeAnswer | Refused:
@@ -102,24 +106,53 @@ def step_change(step: Step, change: ChangeCompareExchange) -> CompareExchangeAns
 
 def put(step: Step, key: str, value: bytes) -> None:
     """Set a value; its index is that of the command."""
-    stored_key = keys.of_text(keys.COMPARE_EXCHANGE, keys.fold(key))
-    current = step.txn.get(stored_key)
-    assert current is None or _decode(current).index <= step.command_index, "an index only grows"
-    step.txn.put(stored_key, COMPARE_EXCHANGE.pack(key, step.command_index, raw=value))
+    current = get(step.txn, key)
+    assert current is None or current.index <= step.command_index, "an index only grows"
+    expires = expiry.of_value(key, value)
+    assert not isinstance(expires, Refused), "checked by the caller"
+    if current is not None and current.expires_micros is not None:
+        expiry.forget(step.txn, key, current.expires_micros)
+    new = CompareExchangeValue(key, step.command_index, value)
+    store(step.txn, new, expires_micros=expires)
+    if expires is not None:
+        expiry.note(step.txn, key, expires)
     step.totals.compare_exchange += current is None
 
 
 def delete(step: Step, key: str) -> bool:
     """Delete a value; whether it was there."""
-    deleted = step.txn.delete(keys.of_text(keys.COMPARE_EXCHANGE, keys.fold(key)))
-    step.totals.compare_exchange -= deleted
-    return deleted
+    current = get(step.txn, key)
+    if current is None:
+        return False
+    if current.expires_micros is not None:
+        expiry.forget(step.txn, key, current.expires_micros)
+    step.txn.delete(_key(key))
+    step.totals.compare_exchange -= 1
+    return True
+
+
+def outlive(step: Step, key: str) -> None:
+    """Keep a value whose time has come, with its index: it does not expire any more."""
+    current = get(step.txn, key)
+    assert current is not None and current.expires_micros is not None, "it expired"
+    expiry.forget(step.txn, key, current.expires_micros)
+    store(step.txn, current, expires_micros=None)
+
+
+def store(txn: WriteTxn, value: CompareExchangeValue, *, expires_micros: int | None) -> None:
+    """Write a value as it is, over what was there; its row is for the caller."""
+    packed = COMPARE_EXCHANGE.pack(value.key, value.index, expires_micros, raw=value.value)
+    txn.put(_key(value.key), packed)
+
+
+def _key(key: str) -> bytes:
+    return keys.of_text(keys.COMPARE_EXCHANGE, keys.fold(key))
 
 
 def _decode(value: bytes) -> CompareExchangeValue:
-    (key, index), raw = COMPARE_EXCHANGE.unpack(value)
+    (key, index, expires_micros), raw = COMPARE_EXCHANGE.unpack(value)
     assert index > MISSING_INDEX, "command indexes start at 1"
-    return CompareExchangeValue(key, index, raw)
+    return CompareExchangeValue(key, index, raw, expires_micros)
 
 
 def _folded_key_in(value: bytes) -> bytes:

@@ -8,6 +8,7 @@ from quoth_cluster.errors import CorruptFile
 from quoth_cluster.log import Position
 from quoth_cluster.store import keys, schema
 from quoth_cluster.store.environment import Environment, ReadTxn, WriteTxn
+from quoth_cluster.upgrade import upgrade
 
 STORE_KIND = "database"
 
@@ -44,6 +45,8 @@ class Database:
         database.is_dirty = True  # what a killed process committed may not be on the disk
         with database.read() as txn:
             check_store_kind(txn, STORE_KIND)
+        upgrade(database.environment, STORE_KIND)
+        with database.read() as txn:
             database.position = load_position(txn)
         return database
 

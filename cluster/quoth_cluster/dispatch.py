@@ -4,8 +4,9 @@ from typing import TypeAlias
 
 from quoth_cluster import (
     batch,
+    collection_totals,
     compare_exchange,
-    documents,
+    expiring,
     hilo,
     identities,
     totals,
@@ -14,6 +15,7 @@ from quoth_cluster import (
 from quoth_cluster.commands import (
     ChangeCompareExchange,
     ClusterTransaction,
+    ExpireCompareExchange,
     NextHiLo,
     NextIdentity,
     ReturnHiLo,
@@ -35,21 +37,27 @@ DatabaseCommand: TypeAlias = (
     | SeedIdentity
     | NextHiLo
     | ReturnHiLo
+    | ExpireCompareExchange
 )
 
 
 def carry_out(
-    txn: WriteTxn, record: DatabaseRecord, command: DatabaseCommand, *, command_index: int
+    txn: WriteTxn,
+    record: DatabaseRecord,
+    command: DatabaseCommand,
+    *,
+    command_index: int,
+    separator: str,
 ) -> Outcome:
     """Step one command into `txn`: all of it, or nothing if it is refused."""
     drafted = _may_stop_midway(command)
     target = txn.draft() if drafted else txn
-    step = Step(target, record, totals.load(target), command_index)
+    step = Step(target, record, totals.load(target), command_index, separator)
     outcome = _step(step, command)
     refused = isinstance(outcome, Refused)
     if not refused:
         totals.store(target, step.totals)
-        documents.store_collections(step)
+        collection_totals.store_all(target, step.collections)
     if drafted:
         target.abort() if refused else target.commit()
     return outcome
@@ -79,3 +87,5 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
             return hilo.step_next(step, command)
         case ReturnHiLo():
             return hilo.step_return(step, command)
+        case ExpireCompareExchange():
+            return expiring.step_expire(step, command)

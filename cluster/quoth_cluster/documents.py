@@ -12,14 +12,15 @@ from dataclasses import dataclass
 
 import orjson
 
+from quoth_cluster import collection_totals
 from quoth_cluster import totals as totals_room
 from quoth_cluster.clock import to_wire
+from quoth_cluster.collection_totals import CollectionTotals
 from quoth_cluster.errors import CorruptFile
 from quoth_cluster.step import Step, is_json_object
 from quoth_cluster.store import keys
 from quoth_cluster.store.environment import ReadTxn, WriteTxn
 from quoth_cluster.store.schema import (
-    COLLECTION,
     DOCUMENT,
     DOCUMENT_AT_ETAG,
     TOMBSTONE,
@@ -39,6 +40,11 @@ class StoredDocument:
     flags: str | None
     metadata: bytes  # JSON object: what users wrote, @collection included
     body: bytes  # JSON object without @metadata
+
+    @property
+    def json_bytes(self) -> int:
+        """What it counts in the size of its collection."""
+        return len(self.body) + len(self.metadata)
 
     def to_json(self) -> bytes:
         """The document as readers get it: `{...,"@metadata":{...,"@id":"users/1",...}}`."""
@@ -119,9 +125,14 @@ def oldest_first(txn: ReadTxn, *, after_etag: int = 0) -> Iterator[StoredDocumen
 
 def tombstones(txn: ReadTxn, *, after_etag: int = 0) -> Iterator[Tombstone]:
     """Deletions after `after_etag`, the earliest first."""
+    return (tombstone for _, tombstone in sized_tombstones(txn, after_etag=after_etag))
+
+
+def sized_tombstones(txn: ReadTxn, *, after_etag: int = 0) -> Iterator[tuple[int, Tombstone]]:
+    """The same, each with its stored bytes."""
     start = keys.of_number(keys.TOMBSTONES, after_etag + 1)
     for key, value in txn.scan(keys.TOMBSTONES, start=start):
-        yield _decode_tombstone(key, value)
+        yield len(value), _decode_tombstone(key, value)
 
 
 def count(txn: ReadTxn) -> int:
@@ -136,8 +147,7 @@ def tombstone_count(txn: ReadTxn) -> int:
 
 def collections(txn: ReadTxn) -> dict[str, int]:
     """How many documents each collection has; empty ones are left out."""
-    rows = (COLLECTION.unpack(value)[0] for _, value in txn.scan(keys.COLLECTIONS))
-    return dict(rows)
+    return {one.name: one.documents for one in collection_totals.every(txn) if one.documents}
 
 
 def last_etag(txn: ReadTxn) -> int:
@@ -161,10 +171,14 @@ def put(step: Step, document: StoredDocument, *, existing: StoredDocument | None
     txn, folded = step.txn, fold_id(document.document_id)
     if existing is None:
         _drop_tombstone(step, folded, document.collection)
-        _count_in_collection(step, document.collection, 1)
+        counted = _counted(step, document.collection)
+        counted.documents += 1
+        counted.document_bytes += document.json_bytes
         step.totals.documents += 1
     else:
         assert is_same_collection(existing.collection, document.collection), "checked by the caller"
+        if (growth := document.json_bytes - existing.json_bytes) != 0:
+            _counted(step, document.collection).document_bytes += growth
         _delete_etag_row(txn, existing.etag)
     txn.put(keys.of_text(keys.DOCUMENTS, folded), _encode(document))
     at_etag = keys.of_number(keys.DOCUMENTS_AT_ETAG, document.etag)
@@ -179,16 +193,19 @@ def delete(step: Step, existing: StoredDocument, tombstone: Tombstone) -> None:
     was_there = txn.delete(keys.of_text(keys.DOCUMENTS, folded))
     assert was_there, "only a stored document is deleted"
     _delete_etag_row(txn, existing.etag)
-    _count_in_collection(step, existing.collection, -1)
-    txn.put(
-        keys.of_number(keys.TOMBSTONES, tombstone.etag),
-        TOMBSTONE.pack(
-            tombstone.document_id,
-            tombstone.change_vector,
-            tombstone.collection,
-            tombstone.at_micros,
-        ),
+    counted = _counted(step, existing.collection)
+    counted.documents -= 1
+    counted.document_bytes -= existing.json_bytes
+    packed = TOMBSTONE.pack(
+        tombstone.document_id,
+        tombstone.change_vector,
+        tombstone.collection,
+        tombstone.at_micros,
     )
+    txn.put(keys.of_number(keys.TOMBSTONES, tombstone.etag), packed)
+    counted = _counted(step, tombstone.collection)
+    counted.tombstones += 1
+    counted.tombstone_bytes += len(packed)
     of_id = keys.of_text(keys.TOMBSTONES_OF_ID, folded)
     txn.put(of_id, TOMBSTONE_OF_ID.pack(tombstone.etag))
     step.touched.add(existing.collection)
@@ -223,31 +240,15 @@ def _drop_tombstone(step: Step, folded: bytes, collection: str) -> None:
     assert stored is not None, "the latest tombstone of an id is kept"
     if is_same_collection(_decode_tombstone(key, stored).collection, collection):
         txn.delete(key)
+        counted = _counted(step, collection)
+        counted.tombstones -= 1
+        counted.tombstone_bytes -= len(stored)
         step.totals.tombstones -= 1
 
 
-def _count_in_collection(step: Step, collection: str, change: int) -> None:
-    """Count it in memory: a batch of many documents writes each count once."""
-    key = keys.of_text(keys.COLLECTIONS, keys.fold(collection))
-    counted = step.collections.get(key)
-    if counted is None:
-        value = step.txn.get(key)
-        counted = COLLECTION.unpack(value)[0] if value is not None else (collection, 0)
-    name, documents = counted
-    if documents == 0:
-        name = collection  # it is named anew
-    documents += change
-    assert documents >= 0, f"more documents left {name} than were in it"
-    step.collections[key] = (name, documents)
-
-
-def store_collections(step: Step) -> None:
-    """Store what was counted, once all commands are carried out."""
-    for key, (name, documents) in step.collections.items():
-        if documents:
-            step.txn.put(key, COLLECTION.pack(name, documents))
-        else:
-            step.txn.delete(key)
+def _counted(step: Step, collection: str) -> CollectionTotals:
+    """The totals of a collection, to be changed: a batch of many documents writes each once."""
+    return collection_totals.of(step.txn, step.collections, collection)
 
 
 # Bytes

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from quoth_cluster import databases, members
+from quoth_cluster import client_configuration, databases, members
+from quoth_cluster.client_configuration import ClientConfiguration
 from quoth_cluster.database import (
     Database,
     check_store_kind,
@@ -43,6 +44,7 @@ from quoth_cluster.state_copy import (
     replace_state,
 )
 from quoth_cluster.store.environment import Environment, ReadTxn, make_folder
+from quoth_cluster.upgrade import upgrade
 
 GIB = 2**30
 DATABASE_MAP_BYTES = 64 * GIB  # address space, not disk: the files grow as they are written
@@ -123,6 +125,11 @@ class Machine:
     def members_command_index(self) -> int:
         """The command index of the last change of membership applied here."""
         return self._group.members_command_index
+
+    @property
+    def client_configuration(self) -> ClientConfiguration:
+        """What the server tells clients, as applied here."""
+        return self._group.client
 
     def database(self, name: str) -> Database | None:
         """The database of that name, in whatever case it is written."""
@@ -212,9 +219,12 @@ def _open(folder: Path, map_bytes: int) -> Opened:
     environment.sync()
     with environment.read() as txn:
         check_store_kind(txn, STORE_KIND)
+    upgrade(environment, STORE_KIND)
+    with environment.read() as txn:
         position = load_position(txn)
         records = list(databases.every(txn))
         left = databases.left_folders(txn)
+        client = client_configuration.load(txn)
         member_by_tag, changed_at = members.every(txn), members.changed_at(txn)
     _sweep(folder / DATABASES_FOLDER, left | {record.folder for record in records})
     by_name = {
@@ -223,7 +233,7 @@ def _open(folder: Path, map_bytes: int) -> Opened:
         )
         for record in records
     }
-    return Opened(environment, Group(by_name, member_by_tag, changed_at), position)
+    return Opened(environment, Group(by_name, member_by_tag, changed_at, client), position)
 
 
 def _found_if_new(environment: Environment) -> None:

@@ -11,6 +11,10 @@ class Refusal(StrEnum):
 
     NO_DATABASE = "no-database"
     DATABASE_EXISTS = "database-exists"
+    DATABASE_DISABLED = "database-disabled"
+    DATABASE_LOCKED = "database-locked"  # its lock mode forbids to delete it
+    DATABASE_ETAG = "database-etag"  # its record is not the one that was read
+    EXPIRY = "expiry"  # the @expires of a compare-exchange value is no time
     CHANGE_VECTOR = "change-vector"  # optimistic concurrency; expected and actual are given
     ATOMIC_GUARD = "atomic-guard"  # a single-node write over a guard it does not know
     CLUSTER_TRANSACTION = "cluster-transaction"  # violations are listed
@@ -143,6 +147,53 @@ class IndexTaken:
     """Nothing changed; the number is the command's index."""
 
 
+@dataclass(frozen=True, slots=True)
+class DatabaseChanged:
+    """The record of a database holds the change from this command on."""
+
+    name: str
+    command_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Toggled:
+    """What became of one database that was to be disabled or enabled."""
+
+    name: str
+    found: bool
+    changed: bool  # False: it was so already
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasesToggled:
+    """The databases that were named, in that order."""
+
+    databases: tuple[Toggled, ...]
+    command_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasesLocked:
+    """All databases that were named have the lock mode."""
+
+    command_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClientConfigurationPut:
+    """The server's configuration for clients stands."""
+
+    command_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompareExchangeExpired:
+    """So many values are gone; `more` of them are due."""
+
+    deleted: int
+    more: bool
+
+
 Outcome = (
     Refused
     | BatchSaved
@@ -154,6 +205,11 @@ Outcome = (
     | DatabaseCreated
     | DatabasesDeleted
     | IndexTaken
+    | DatabaseChanged
+    | DatabasesToggled
+    | DatabasesLocked
+    | ClientConfigurationPut
+    | CompareExchangeExpired
 )
 
 CODEC = Codec(
@@ -172,6 +228,12 @@ CODEC = Codec(
         12: DatabaseCreated,
         13: DatabasesDeleted,
         17: IndexTaken,
+        20: DatabaseChanged,
+        21: Toggled,
+        22: DatabasesToggled,
+        23: DatabasesLocked,
+        24: ClientConfigurationPut,
+        25: CompareExchangeExpired,
     }
 )
 

@@ -4,31 +4,50 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
-from quoth_cluster import answers, databases, members
+from quoth_cluster import administration, answers, client_configuration, databases, members
+from quoth_cluster.client_configuration import ClientConfiguration
 from quoth_cluster.commands import (
+    ChangeDatabase,
     Command,
     CreateDatabase,
     DeleteDatabases,
+    LockDatabases,
+    PutClientConfiguration,
     TakeIndex,
+    ToggleDatabases,
     decode,
 )
 from quoth_cluster.database import Database, store_position
-from quoth_cluster.databases import fold_name
+from quoth_cluster.databases import DatabaseRecord, fold_name
 from quoth_cluster.dispatch import DatabaseCommand, carry_out
 from quoth_cluster.errors import Fatal, MalformedValue, NewerFormat
 from quoth_cluster.log import LogEntry, Member, MembershipChange, Position, Stepped
 from quoth_cluster.outcomes import (
+    ClientConfigurationPut,
+    DatabaseChanged,
     DatabaseCreated,
     DatabasesDeleted,
+    DatabasesLocked,
+    DatabasesToggled,
     IndexTaken,
     Outcome,
     Refused,
+    Toggled,
 )
 from quoth_cluster.step import check_time
 from quoth_cluster.store.environment import Environment, WriteTxn, naming, sync_folder
 
-Answerable = DatabaseCommand | CreateDatabase | DeleteDatabases  # may carry a request id
+GroupCommand: TypeAlias = (
+    CreateDatabase
+    | DeleteDatabases
+    | ChangeDatabase
+    | ToggleDatabases
+    | LockDatabases
+    | PutClientConfiguration
+)
+Answerable: TypeAlias = DatabaseCommand | GroupCommand  # may carry a request id
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,7 @@ class Group:
     databases: dict[str, Database] = field(default_factory=dict)  # by folded name
     members: dict[str, Member] = field(default_factory=dict)
     members_command_index: int = 0
+    client: ClientConfiguration = field(default_factory=ClientConfiguration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,7 @@ class Round:
         self._writing: dict[str, Writing] = {}  # by folder
         self._created: list[Database] = []
         self._leaving: list[Leaving] = []
+        self._records: dict[str, DatabaseRecord] = {}  # as changed here, by folder
 
     def step(self, opened: OpenedEntry) -> tuple[Stepped, ...]:
         """Carry out one entry; an entry that carries nothing only moves the position."""
@@ -122,6 +143,8 @@ class Round:
             database.make_durable()
         store_position(self._group_txn, self.position)
         self._group_txn.commit()
+        for database in self.group.databases.values():
+            database.record = self._record_of(database)
         return True
 
     def abort(self) -> None:
@@ -146,13 +169,16 @@ class Round:
         command_index = self._take_index()
         outcome: Outcome | None
         match command:
-            case CreateDatabase():
+            case (
+                CreateDatabase()
+                | DeleteDatabases()
+                | ChangeDatabase()
+                | ToggleDatabases()
+                | LockDatabases()
+                | PutClientConfiguration()
+            ):
                 outcome = answered(
-                    self._write_group(), command, lambda: self._create_database(command)
-                )
-            case DeleteDatabases():
-                outcome = answered(
-                    self._write_group(), command, lambda: self._delete_databases(command)
+                    self._write_group(), command, lambda: self._step_in_group(command)
                 )
             case TakeIndex():
                 outcome = IndexTaken()
@@ -160,11 +186,30 @@ class Round:
                 outcome = self._step_in_database(command)
         return Stepped(command_index, outcome)
 
+    def _step_in_group(self, command: GroupCommand) -> Outcome:
+        match command:
+            case CreateDatabase():
+                return self._create_database(command)
+            case DeleteDatabases():
+                return self._delete_databases(command)
+            case ChangeDatabase():
+                return self._change_database(command)
+            case ToggleDatabases():
+                return self._toggle_databases(command)
+            case LockDatabases():
+                return self._lock_databases(command)
+            case PutClientConfiguration():
+                return self._put_client_configuration(command)
+
     def _step_in_database(self, command: DatabaseCommand) -> Outcome | None:
         """Its outcome; None if the database had it before a restart: nobody waits for it."""
         database = self.group.databases.get(fold_name(command.database))
         if database is None:
             return databases.missing(command.database)
+        record = self._record_of(database)
+        if record.disabled:
+            # Without an answer to remember: sent again once it is enabled, it is carried out.
+            return databases.disabled(record)
         done = database.position
         has_it = self.position.command_index <= done.command_index
         assert has_it == (self.position.log_index <= done.log_index), "a replay leaves nothing out"
@@ -172,15 +217,24 @@ class Round:
             return None
         txn = self._write_database(database)
         command_index = self.position.command_index
+        separator = client_configuration.separator(record.client, self.group.client.json)
         with naming(database.environment.path):
             return answered(
                 txn,
                 command,
-                lambda: carry_out(txn, database.record, command, command_index=command_index),
+                lambda: carry_out(
+                    txn, record, command, command_index=command_index, separator=separator
+                ),
             )
 
     def _create_database(self, command: CreateDatabase) -> Outcome:
-        if (refused := check_time(command.at_micros)) is not None:
+        refused = (
+            check_time(command.at_micros)
+            or administration.check_settings(command.settings)
+            or administration.check_lock(command.lock_mode)
+            or (client_configuration.check(command.client) if command.client else None)
+        )
+        if refused is not None:
             return refused
         record = databases.create(
             self._write_group(), command, command_index=self.position.command_index
@@ -193,19 +247,75 @@ class Round:
         return DatabaseCreated(record.name, record.command_index)
 
     def _delete_databases(self, command: DeleteDatabases) -> Outcome:
-        deleted: list[str] = []
-        for name in command.names:
-            remaining = dict(self.group.databases)
-            database = remaining.pop(fold_name(name), None)
-            if database is None:
-                continue
-            databases.delete(self._write_group(), database.record, hard=command.hard)
-            if (writing := self._writing.pop(database.record.folder, None)) is not None:
+        names = dict.fromkeys(map(fold_name, command.names))
+        found = filter(None, map(self.group.databases.get, names))
+        records = [self._record_of(database) for database in found]
+        deletable = administration.to_delete(records)
+        if isinstance(deletable, Refused):
+            return deletable
+        remaining = dict(self.group.databases)
+        for record in deletable:
+            database = remaining.pop(fold_name(record.name))
+            databases.delete(self._write_group(), record, hard=command.hard)
+            if (writing := self._writing.pop(record.folder, None)) is not None:
                 writing.txn.abort()
             self._leaving.append(Leaving(database, command.hard))
-            self._set_databases(remaining)
-            deleted.append(database.record.name)
-        return DatabasesDeleted(tuple(deleted), self.position.command_index)
+        self._set_databases(remaining)
+        deleted = tuple(record.name for record in deletable)
+        return DatabasesDeleted(deleted, self.position.command_index)
+
+    def _change_database(self, command: ChangeDatabase) -> Outcome:
+        database = self.group.databases.get(fold_name(command.name))
+        if database is None:
+            return databases.missing(command.name)
+        record = administration.changed(
+            self._record_of(database),
+            command,
+            members=self.group.members.keys(),
+            command_index=self.position.command_index,
+        )
+        if isinstance(record, Refused):
+            return record
+        self._set_record(record)
+        return DatabaseChanged(record.name, self.position.command_index)
+
+    def _toggle_databases(self, command: ToggleDatabases) -> Outcome:
+        index, told = self.position.command_index, []
+        for name in command.names:
+            database = self.group.databases.get(fold_name(name))
+            if database is None:
+                told.append(Toggled(name, found=False, changed=False))
+                continue
+            record = self._record_of(database)
+            changes = record.disabled != command.disabled
+            if changes:
+                self._set_record(replace(record, disabled=command.disabled, changed_index=index))
+            told.append(Toggled(record.name, found=True, changed=changes))
+        return DatabasesToggled(tuple(told), index)
+
+    def _lock_databases(self, command: LockDatabases) -> Outcome:
+        if (refused := administration.check_lock(command.mode)) is not None:
+            return refused
+        found = {name: self.group.databases.get(fold_name(name)) for name in command.names}
+        for name, database in found.items():
+            if database is None:
+                return databases.missing(name)
+        index = self.position.command_index
+        for database in found.values():
+            assert database is not None, "just looked for"
+            record = self._record_of(database)
+            if record.lock_mode != command.mode:
+                self._set_record(replace(record, lock_mode=command.mode, changed_index=index))
+        return DatabasesLocked(index)
+
+    def _put_client_configuration(self, command: PutClientConfiguration) -> Outcome:
+        if (refused := client_configuration.check(command.configuration)) is not None:
+            return refused
+        index = self.position.command_index
+        configuration = ClientConfiguration(command.configuration, index)
+        client_configuration.store(self._write_group(), configuration)
+        self.group = replace(self.group, client=configuration)
+        return ClientConfigurationPut(index)
 
     def _change_members(self, membership: MembershipChange) -> Stepped:
         command_index = self._take_index()
@@ -235,6 +345,14 @@ class Round:
             self._writing[folder] = writing
         writing.position = self.position
         return writing.txn
+
+    def _record_of(self, database: Database) -> DatabaseRecord:
+        """The record as it stands here; readers see it after the commit."""
+        return self._records.get(database.record.folder, database.record)
+
+    def _set_record(self, record: DatabaseRecord) -> None:
+        databases.store(self._write_group(), record)
+        self._records[record.folder] = record
 
     def _set_databases(self, changed: dict[str, Database]) -> None:
         self.group = replace(self.group, databases=changed)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from quoth_cluster.collection_totals import CollectionTotals
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.store.environment import WriteTxn
@@ -19,8 +20,9 @@ class Step:
     record: DatabaseRecord
     totals: Totals  # stored by the caller if the command was accepted
     command_index: int
-    # Name and number of documents by key, stored by the caller if the command was accepted.
-    collections: dict[bytes, tuple[str, int]] = field(default_factory=dict)
+    separator: str = "/"  # of the parts of ids that are made here
+    # By key, stored by the caller if the command was accepted.
+    collections: dict[bytes, CollectionTotals] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)  # collections whose documents it changed
 
 

@@ -13,10 +13,9 @@ from dataclasses import replace
 
 import orjson
 
-from quoth_cluster import change_vector, compare_exchange, documents
+from quoth_cluster import change_vector, compare_exchange, documents, expiry
 from quoth_cluster.change_vector import guard_index_in
 from quoth_cluster.checks import (
-    SERVER_SIDE_END,
     check_collection,
     check_content,
     check_id,
@@ -46,7 +45,7 @@ MISSING_INDEX = -1  # how a violation tells that there is no value
 
 def save_transaction(step: Step, transaction: ClusterTransaction) -> TransactionSaved | Refused:
     """Check all indexes, then change compare-exchange values, documents and their guards."""
-    if (refused := _check_transaction(transaction)) is not None:
+    if (refused := _check_transaction(step, transaction)) is not None:
         return refused
     commands = _resolve_ids(step, transaction)
     if isinstance(commands, Refused):
@@ -76,16 +75,16 @@ def save_transaction(step: Step, transaction: ClusterTransaction) -> Transaction
     )
 
 
-def _check_transaction(transaction: ClusterTransaction) -> Refused | None:
-    """What can be told without looking at the state."""
+def _check_transaction(step: Step, transaction: ClusterTransaction) -> Refused | None:
+    """What can be told without looking at what is stored."""
     if (refused := check_time(transaction.at_micros)) is not None:
         return refused
     for command in transaction.documents:
         if isinstance(command, DeleteDocument) and command.prefixed:
             return invalid("A cluster transaction cannot delete by prefix.")
-        if isinstance(command, PutDocument) and command.document_id.endswith(SERVER_SIDE_END):
+        if isinstance(command, PutDocument) and command.document_id.endswith(step.separator):
             return invalid(
-                f"Document id '{command.document_id}' cannot end with '{SERVER_SIDE_END}' "
+                f"Document id '{command.document_id}' cannot end with '{step.separator}' "
                 "as part of a cluster transaction."
             )
     for change in transaction.compare_exchange:
@@ -182,7 +181,9 @@ def _expires(metadata: bytes) -> str | None:
         expires = orjson.loads(metadata).get("@expires")
     except orjson.JSONDecodeError:
         return None
-    return expires if isinstance(expires, str) else None
+    # A document with another @expires is the user's affair: it makes no guard that ends.
+    is_time = isinstance(expires, str) and expiry.read_time(expires) is not None
+    return expires if is_time else None
 
 
 def _other_index(step: Step, key: str, expected: int) -> int | None:

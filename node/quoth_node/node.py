@@ -29,6 +29,7 @@ from quoth_cluster.state_copy import replace_state
 from quoth_node.config import NodeConfig
 from quoth_node.database.operations import Operations
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
+from quoth_node.expiring import expire_values
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
@@ -145,6 +146,7 @@ async def _run(
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
         tasks.create_task(_watch_for_removal(group), name="removal")
+        tasks.create_task(expire_values(group, machine, clock, sleep=asyncio.sleep), name="expiry")
         is_fresh = journal.last_index == BASE_INDEX  # nothing of an earlier life is known
         await _become_member(start, group, me, asks=config.asks_to_join, is_fresh=is_fresh)
         await group.until_promoted()

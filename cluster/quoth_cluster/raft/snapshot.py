@@ -27,8 +27,9 @@ from quoth_cluster.raft.inside import Inside
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 
-CHUNK_SECONDS = 2.0  # an answer may be lost with its link; asking again costs one small message
-END_SECONDS = 5.0  # then it is asked anew, and hears "past it" once the install is done
+# An answer may be lost with its link. Asking again costs one small message, also while the end is
+# still being carried out: who asks anew waits behind it, and hears "past it" once it is done.
+ANSWER_SECONDS = 2.0
 RETRY_SECONDS = 0.2
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class Snapshots:
                 log.info("node %s did not take a chunk: %s", tag, answer.get("refused"))
                 return None
         end = {"step": "end", "name": manifest.name}
-        answer = await self._ask(tag, end, seconds=END_SECONDS)
+        answer = await self._ask(tag, end)
         if answer.get("installed") == manifest.log_index:
             return manifest.log_index
         log.info("node %s did not install the snapshot: %s", tag, answer.get("refused"))
@@ -167,8 +168,8 @@ class Snapshots:
             self._outgoing = None
             await self._in_thread(self._store.forget_outgoing)
 
-    async def _ask(self, tag: str, body: Body, *, seconds: float = CHUNK_SECONDS) -> Body:
-        return await self._calls.ask(tag, "snapshot", body, timeout_seconds=seconds)
+    async def _ask(self, tag: str, body: Body) -> Body:
+        return await self._calls.ask(tag, "snapshot", body, timeout_seconds=ANSWER_SECONDS)
 
     @staticmethod
     def _offset(answer: Body, number: int) -> int | None:

@@ -5,10 +5,12 @@
     e etag              folded id of the document with that etag
     t etag              tombstone             u folded id         etag of its latest tombstone
     c folded name       collection            x folded key        compare-exchange value
-    i folded name       identity              a request id        answer
+    i folded name       identity              y time, folded key  value that expires then
+    a request id        answer
     b sequence          request id answered
     r folded name       database record       k folder            folder a soft delete left
     m tag               member                M                   last change of membership
+    s                   client configuration of the server
 
 Etags and sequences are 8 bytes, big-endian, so byte order is their order. LMDB takes keys of up to
 511 bytes, ids may be longer: a text of more than `HEAD_BYTES` is cut there and told apart by a
@@ -26,6 +28,7 @@ STORE = b"F"
 POSITION = b"P"
 TOTALS = b"N"
 MEMBERS_CHANGED = b"M"
+CLIENT_CONFIGURATION = b"s"
 
 DOCUMENTS = b"d"
 DOCUMENTS_AT_ETAG = b"e"
@@ -33,6 +36,7 @@ TOMBSTONES = b"t"
 TOMBSTONES_OF_ID = b"u"
 COLLECTIONS = b"c"
 COMPARE_EXCHANGE = b"x"
+EXPIRIES = b"y"
 IDENTITIES = b"i"
 ANSWERS = b"a"
 ANSWERED = b"b"
@@ -42,7 +46,8 @@ MEMBERS = b"m"
 
 HEAD_BYTES = 448
 DIGEST_BYTES = 32
-assert 1 + HEAD_BYTES + DIGEST_BYTES <= KEY_BYTES_MAX
+NUMBER_BYTES = 8
+assert 1 + NUMBER_BYTES + HEAD_BYTES + DIGEST_BYTES <= KEY_BYTES_MAX
 
 _NUMBER = struct.Struct(">Q")
 
@@ -71,6 +76,17 @@ def of_text(kind: bytes, text: bytes) -> bytes:
 def of_number(kind: bytes, number: int) -> bytes:
     """The key of an etag or sequence within its kind."""
     return kind + _NUMBER.pack(number)
+
+
+def of_number_and_text(kind: bytes, number: int, text: bytes) -> bytes:
+    """The key of a text within its kind, ordered by a number first."""
+    return of_text(of_number(kind, number), text)
+
+
+def leading_number_of(key: bytes) -> int:
+    """The number that a key of `of_number_and_text` begins with."""
+    number: int = _NUMBER.unpack_from(key, 1)[0]
+    return number
 
 
 def number_of(key: bytes) -> int:

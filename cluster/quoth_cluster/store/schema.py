@@ -5,6 +5,7 @@
 The checksum covers everything behind it. This envelope is for ever; what a layout keeps in header
 and raw bytes may change with its format number. Numbers are big-endian. A value of a newer format,
 or with more fields than known here, is named NewerFormat; one that fails its checksum CorruptFile.
+A value of an older format is read with what its layout says of the fields it did not have yet.
 """
 
 import struct
@@ -28,6 +29,8 @@ class Layout:
     what: str
     format: int
     fields: int
+    # Per later format: what values of the formats before it have for the fields it added.
+    added: tuple[tuple[int, tuple[Any, ...]], ...] = ()
 
     def pack(self, *header: Any, raw: bytes = b"") -> bytes:
         """The bytes of a value."""
@@ -52,22 +55,32 @@ class Layout:
                 f"a stored {self.what} has format {written_format}, known is up to {self.format}"
             )
         raw_at = _HEADER_AT + header_bytes
-        return self._header(value[_HEADER_AT:raw_at]), value[raw_at:]
+        return self._header(value[_HEADER_AT:raw_at], written_format), value[raw_at:]
 
-    def _header(self, packed: bytes) -> tuple[Any, ...]:
+    def format_of(self, value: bytes) -> int:
+        """The format a value was written in, once `unpack` has read it."""
+        written_format: int = _HEAD.unpack_from(value, _CHECKSUM.size)[0]
+        return written_format
+
+    def _header(self, packed: bytes, written_format: int) -> tuple[Any, ...]:
         try:
             header = msgpack.unpackb(packed, use_list=False)
         except (ValueError, msgpack.UnpackException) as error:
             raise MalformedValue(f"the header of a stored {self.what}: {error}") from error
-        if not isinstance(header, tuple) or len(header) < self.fields:
+        lacking: tuple[Any, ...] = ()
+        if written_format < self.format:
+            lacking = sum((more for later, more in self.added if written_format < later), ())
+        fields = self.fields - len(lacking)
+        if not isinstance(header, tuple) or len(header) < fields:
             raise MalformedValue(f"a stored {self.what} lacks fields")
-        if len(header) > self.fields:
-            raise NewerFormat(f"a stored {self.what} has {len(header)} fields, not {self.fields}")
-        return header
+        if len(header) > fields:
+            raise NewerFormat(f"a stored {self.what} has {len(header)} fields, not {fields}")
+        return header + lacking
 
 
 # What is stored: name, format, number of header fields; the fields in order; the raw bytes.
-STORE = Layout("store format", 1, 1)  # 'group' or 'database'
+# Format 2 of a store: it has the expiry times of its values, and sums per collection (upgrade.py).
+STORE = Layout("store format", 2, 1)  # 'group' or 'database'
 POSITION = Layout("position", 1, 2)  # log index, command index
 
 # ... in the environment of a database
@@ -77,8 +90,11 @@ DOCUMENT = Layout("document", 1, 7)
 DOCUMENT_AT_ETAG = Layout("document etag", 1, 0)  # raw: folded id
 TOMBSTONE = Layout("tombstone", 1, 4)  # id, change vector, collection, time
 TOMBSTONE_OF_ID = Layout("tombstone etag", 1, 1)  # etag
-COLLECTION = Layout("collection", 1, 2)  # name, count
-COMPARE_EXCHANGE = Layout("compare-exchange value", 1, 2)  # key, command index; raw: value JSON
+COLLECTION = Layout("collection", 2, 5, added=((2, (0, 0, 0)),))
+# name, count, bytes of the documents, tombstones, bytes of those
+COMPARE_EXCHANGE = Layout("compare-exchange value", 2, 3, added=((2, (None,)),))
+# key, command index, when it expires in microseconds (None: never); raw: value JSON
+EXPIRY = Layout("expiry", 1, 0)  # raw: folded key
 IDENTITY = Layout("identity", 1, 2)  # name, latest number
 
 # ... in both
@@ -86,9 +102,12 @@ ANSWER = Layout("answer", 1, 3)  # request id, kind of command, sequence; raw: o
 ANSWERED = Layout("answered request", 1, 1)  # request id
 
 # ... in the environment of the group
-DATABASE = Layout("database record", 1, 8)
+_NEVER_CHANGED = (0, False, "Unlock", b"", 0, (), False, 0, False, ())
+DATABASE = Layout("database record", 2, 18, added=((2, _NEVER_CHANGED),))
 # name, database id, topology id, cluster transaction id, time, command index, group, folder;
-# raw: settings JSON
+# index of the last change, disabled, lock mode, client configuration JSON and its index, order of
+# the members, whether it is fixed, its index, dynamic distribution, unused ids; raw: settings JSON
+CLIENT_CONFIGURATION = Layout("client configuration", 1, 1)  # command index; raw: JSON
 LEFT_FOLDER = Layout("left folder", 1, 1)  # name of the database that was in it
 MEMBER = Layout("member", 1, 4)  # tag, url, peer address, vote
 MEMBERS_CHANGED = Layout("last change of membership", 1, 1)  # command index

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from functools import partial
 from itertools import islice
 
 from aiohttp import web
@@ -65,7 +66,7 @@ async def page(exchange: Exchange) -> web.Response:
 async def put_value(exchange: Exchange) -> web.Response:
     """`PUT /cmpxchg`: set a value iff its index is the expected one."""
     key, index = read_key_and_index(exchange)
-    value = await exchange.parsed(bodies.read_value)
+    value = await exchange.parsed(partial(bodies.read_value, key))
     return await change(exchange, PutCompareExchange(key=key, expected_index=index, value=value))
 
 

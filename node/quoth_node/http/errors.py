@@ -89,6 +89,18 @@ class BodyTooLarge(HttpError):
     """The body is over the limit; the rest of it was not kept."""
 
 
+class BodyTooSlow(HttpError):
+    """The body did not come in time; nothing was done with what came."""
+
+
+class HeadTooLarge(HttpError):
+    """The headers are over the limit."""
+
+
+class HeadTooSlow(HttpError):
+    """The head of a request did not come in time."""
+
+
 class UrlTooLong(HttpError):
     """The request line is over the limit."""
 
@@ -101,6 +113,21 @@ class DatabaseMissing(HttpError):
         self.name = name
         # Both official clients tell a missing database by this header; a 404 would mean "null".
         self.headers["Database-Missing"] = name
+
+
+class DatabaseDisabled(HttpError):
+    """The database is disabled, as far as a current read can tell."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} has been disabled")
+
+
+class EtagMismatch(HttpError):
+    """What was read was changed since, or is no more."""
+
+
+class NotPossible(HttpError):
+    """Understood, and it cannot be in this cluster; nothing was changed."""
 
 
 class NodeIsPassive(HttpError):
@@ -148,11 +175,18 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     OperationsFailed: Told(400, "System.InvalidOperationException"),
     ContentRefused: Told(400, "System.IO.InvalidDataException"),
     OperationExists: Told(400, "System.InvalidOperationException"),
+    NotPossible: Told(400, "System.InvalidOperationException"),
+    EtagMismatch: CONCURRENCY,
     BodyTooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     TooLarge: Told(413, f"{OFFICIAL}BadRequestException"),
     UrlTooLong: Told(414, f"{OFFICIAL}BadRequestException"),
+    HeadTooLarge: Told(431, f"{OFFICIAL}BadRequestException"),
+    # 408: certainly not executed, for it was not even here.
+    BodyTooSlow: Told(408, "System.TimeoutException"),
+    HeadTooSlow: Told(408, "System.TimeoutException"),
     # 503: certainly not executed, another node may do better.
     DatabaseMissing: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
+    DatabaseDisabled: Told(503, f"{OFFICIAL}Database.DatabaseDisabledException"),
     NodeIsPassive: Told(503, f"{OFFICIAL}Cluster.NodeIsPassiveException"),
     NotProposed: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     Busy: Told(503, f"{OFFICIAL}RavenException"),
@@ -165,7 +199,11 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     WaitTimedOut: Told(500, f"{OFFICIAL}RavenTimeoutException"),
     # Refused by the state machine.
     Refusal.NO_DATABASE: Told(503, f"{OFFICIAL}Database.DatabaseDoesNotExistException"),
+    Refusal.DATABASE_DISABLED: Told(503, f"{OFFICIAL}Database.DatabaseDisabledException"),
     Refusal.DATABASE_EXISTS: CONCURRENCY,
+    Refusal.DATABASE_ETAG: CONCURRENCY,
+    Refusal.DATABASE_LOCKED: Told(400, "System.InvalidOperationException"),
+    Refusal.EXPIRY: Told(400, "System.InvalidOperationException"),
     Refusal.CHANGE_VECTOR: CONCURRENCY,
     Refusal.ATOMIC_GUARD: CONCURRENCY,
     Refusal.CLUSTER_TRANSACTION: Told(409, f"{OFFICIAL}ClusterTransactionConcurrencyException"),

@@ -22,17 +22,21 @@ from quoth_node.http.errors import (
     BadBody,
     BadRequest,
     BodyTooLarge,
+    BodyTooSlow,
     ChangeRefused,
+    DatabaseDisabled,
     DatabaseMissing,
     NodeIsPassive,
 )
+from quoth_node.http.held import HeldBodies
 from quoth_node.http.inflating import encoding_of, inflated
+from quoth_node.http.pace import Pace
 from quoth_node.http.query import Query
 from quoth_node.http.services import Services
 
 T = TypeVar("T")
 REQUEST_ID_CHARACTERS_MAX = 128
-READ_HERE_BYTES_MAX = 1_048_576
+READ_HERE_BYTES_MAX = 262_144
 INFLATE_HERE_BYTES_MAX = 1_024  # at most some 1_000 times as much comes of it
 LOCAL = "local"
 HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
@@ -71,7 +75,18 @@ class Exchange:
     streams: asyncio.Semaphore  # the answers under way that hold a snapshot
     reply_bytes_max: int
     serve_part: "Callable[[Exchange, Part], Awaitable[web.Response]]"
+    bodies: HeldBodies  # those of all requests
     part: Part | None = None  # set if it came within another request
+    held_bytes: int = 0  # of this one, until it is answered
+
+    def let_go(self) -> None:
+        """The request is answered: its body is not needed any more."""
+        self.bodies.give_back(self.held_bytes)
+        self.held_bytes = 0
+
+    def _hold(self, size: int) -> None:
+        self.bodies.take(size)
+        self.held_bytes += size
 
     @property
     def own_url(self) -> str:
@@ -116,7 +131,7 @@ class Exchange:
     async def body(self) -> bytearray:
         """The whole body, inflated; never more of it in memory than the limit and one chunk.
 
-        Raises BodyTooLarge, BadBody, EncodingNotSupported.
+        Raises BodyTooLarge, BodyTooSlow, BadBody, EncodingNotSupported, Busy.
         """
         if self.part is not None:
             return bytearray(self.part.body)
@@ -126,26 +141,49 @@ class Exchange:
         if encoding is None or not whole:
             return whole
         if len(whole) <= INFLATE_HERE_BYTES_MAX:
-            return inflated(whole, encoding, limit)
-        async with self.heavy:
-            return await asyncio.to_thread(inflated, whole, encoding, limit)
+            whole = inflated(whole, encoding, limit)
+        else:
+            async with self.heavy:
+                whole = await asyncio.to_thread(inflated, whole, encoding, limit)
+        self._hold(len(whole))
+        return whole
 
     async def _sent_body(self, limit: int) -> bytearray:
         too_large = f"The body is over the limit of {limit} bytes"
         if (self.request.content_length or 0) > limit:
             raise BodyTooLarge(too_large)
+        config, whole = self.services.config, bytearray()
+        if not self.request.can_read_body:
+            return whole
+        await self.bodies.admit(
+            self.request.content_length, patience_seconds=config.body_admission_seconds
+        )
         await self.expect_body()
-        whole = bytearray()
+        pace = Pace(config.body_idle_seconds_max, config.body_bytes_per_second_min)
+        while chunk := await self._next_piece(pace):
+            self._hold(len(chunk))
+            whole += chunk
+            if len(whole) > limit:
+                raise BodyTooLarge(too_large)
+        return whole
+
+    async def _next_piece(self, pace: Pace) -> bytes:
+        clock = self.services.clock
+        since = clock.monotonic()
         try:
-            while chunk := await self.request.content.readany():
-                whole += chunk
-                if len(whole) > limit:
-                    raise BodyTooLarge(too_large)
+            async with asyncio.timeout(pace.patience_seconds()):
+                chunk = await self.request.content.readany()
+        except TimeoutError as error:
+            raise BodyTooSlow(
+                f"The body came too slowly: {pace.received_bytes} bytes are here, and the next "
+                "did not follow in time"
+            ) from error
         except RequestPayloadError as error:
             raise BadBody(
                 "The body could not be read: it is cut short or not encoded as it says"
             ) from error
-        return whole
+        pace.received(len(chunk), waited_seconds=clock.monotonic() - since)
+        return chunk
 
     async def expect_body(self) -> None:
         """Ask for the body, if the client waits to be asked."""
@@ -186,25 +224,28 @@ class Exchange:
     async def current_database(self) -> Database:
         """The database of this route, ready for a current read.
 
-        Raises NotReadable, DatabaseMissing.
+        Raises NotReadable, DatabaseMissing, DatabaseDisabled.
         """
         assert self.database_name is not None, "only routes of a database ask for it"
         await self.current()
         return self._local_database(self.database_name)
 
-    async def known_database(self, name: str | None = None) -> Database:
+    async def known_database(
+        self, name: str | None = None, *, even_disabled: bool = False
+    ) -> Database:
         """The database, if this node knows it or can learn of it; its state may lag.
 
-        A missing database must not cost a log entry, and one just created elsewhere exists.
-        Raises NotReadable, DatabaseMissing.
+        A missing database must not cost a log entry, and one just created elsewhere exists; so it
+        is with a disabled one.
+        Raises NotReadable, DatabaseMissing, DatabaseDisabled unless `even_disabled`.
         """
         wanted = name or self.database_name
         assert wanted is not None, "a database has a name"
         database = self.services.machine.database(wanted)
-        if database is not None:
+        if database is not None and (even_disabled or not database.record.disabled):
             return database
         await self.services.raft.current(timeout_seconds=self.services.config.read_timeout_seconds)
-        return self._local_database(wanted)
+        return self._local_database(wanted, even_disabled=even_disabled)
 
     async def propose(self, command: Command, answer: type[T]) -> Agreed[T]:
         """Put a command into the log; return what it came to, applied on this node.
@@ -226,10 +267,12 @@ class Exchange:
             return DatabaseMissing(self.database_name)
         return ChangeRefused(refused)
 
-    def _local_database(self, name: str) -> Database:
+    def _local_database(self, name: str, *, even_disabled: bool = False) -> Database:
         database = self.services.machine.database(name)
         if database is None:
             raise DatabaseMissing(name)
+        if database.record.disabled and not even_disabled:
+            raise DatabaseDisabled(database.record.name)
         return database
 
     def _is_local(self) -> bool:

@@ -16,8 +16,11 @@ from aiohttp import web
 
 from quoth_cluster.errors import FateUnknown
 from quoth_cluster.outcomes import Refusal
+from quoth_node.http.administration import ROUTES as ADMINISTRATION
 from quoth_node.http.batch import ROUTES as BATCH
 from quoth_node.http.bulk_insert import ROUTES as BULK_INSERT
+from quoth_node.http.client_configuration import ROUTES as CLIENT_CONFIGURATION
+from quoth_node.http.client_configuration import etag_of
 from quoth_node.http.cluster import ROUTES as CLUSTER
 from quoth_node.http.compare_exchange import ROUTES as COMPARE_EXCHANGE
 from quoth_node.http.databases import ROUTES as DATABASES
@@ -27,6 +30,7 @@ from quoth_node.http.errors import (
     UNEXPECTED,
     BadRequest,
     ChangeRefused,
+    HeadTooLarge,
     HttpError,
     RouteNotFound,
     UrlTooLong,
@@ -35,6 +39,7 @@ from quoth_node.http.errors import (
     told,
 )
 from quoth_node.http.exchange import Exchange, Part, unquoted
+from quoth_node.http.held import HeldBodies
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
 from quoth_node.http.multi_get import ROUTES as MULTI_GET
@@ -53,10 +58,13 @@ from quoth_node.http.wire import replies
 
 log = logging.getLogger(__name__)
 PREFIX = "/databases/"
+HEADER_EXTRA_BYTES = len(b": \r\n")
 ROWS = tuple(
     chain(
+        ADMINISTRATION,
         BATCH,
         BULK_INSERT,
+        CLIENT_CONFIGURATION,
         CLUSTER,
         COMPARE_EXCHANGE,
         DATABASES,
@@ -79,6 +87,7 @@ STREAMS_MAX = 64
 REFRESH_TOPOLOGY = "Refresh-Topology"
 SHORT_PATH = 256  # characters
 PATHS_KEPT = 1_024
+REFRESH_CLIENT_CONFIGURATION = "Refresh-Client-Configuration"
 
 
 class Routing:
@@ -88,21 +97,25 @@ class Routing:
         self._services = services
         self._heavy = asyncio.Lock()
         self._streams = asyncio.Semaphore(STREAMS_MAX)
+        self._bodies = HeldBodies(services.config.bodies_bytes_max)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request. Only a lost connection leaves as an exception."""
-        target = request.raw_path
+        target, exchange = request.raw_path, None
         try:
             exchange, route = self._open(request, target)
             if not route.passive:
                 exchange.check_membership()
             response = await route.serve(exchange)
-            self._mark_old_topology(exchange, response)
+            self._mark_what_is_old(exchange, response)
             return response
         except ConnectionError:  # the client is gone; there is nobody to answer
             raise
         except Exception as error:
             return self._tell(error, request.method, target)
+        finally:
+            if exchange is not None:
+                exchange.let_go()
 
     async def serve_part(self, whole: Exchange, part: Part) -> web.Response:
         """Answer a request that came within another, as if it had come by itself."""
@@ -134,8 +147,9 @@ class Routing:
     def _open(self, request: web.BaseRequest, target: str) -> tuple[Exchange, Route]:
         """The request as it reads, and its route.
 
-        Raises UrlTooLong, RouteNotFound, BadRequest.
+        Raises UrlTooLong, HeadTooLarge, RouteNotFound, BadRequest.
         """
+        check_head(request, self._services.config.head_bytes_max)
         target, name, query, route = self._read(request.method, target)
         exchange = Exchange(
             services=self._services,
@@ -148,6 +162,7 @@ class Routing:
             streams=self._streams,
             reply_bytes_max=self._services.config.reply_bytes_max,
             serve_part=self.serve_part,
+            bodies=self._bodies,
         )
         return exchange, route
 
@@ -169,19 +184,25 @@ class Routing:
             name = check_database_name(decode(name))
         return target, name, query, route
 
-    def _mark_old_topology(self, exchange: Exchange, response: web.StreamResponse) -> None:
-        """Tell a client that its topology is old. The presence of the header is what counts."""
+    def _mark_what_is_old(self, exchange: Exchange, response: web.StreamResponse) -> None:
+        """Tell a client what it knows is old. The presence of the headers is what counts."""
         # The request is done by now: whatever stands in these headers, it must not fail any more.
-        headers = exchange.request.headers
-        sent = unquoted(headers.get("Topology-Etag") or headers.get("Cluster-Topology-Etag") or "")
-        if INTEGER.fullmatch(sent) is None:  # also "None", which the Python client sends
-            return
+        headers, machine = exchange.request.headers, self._services.machine
         record = None
         if exchange.database_name is not None:
-            database = self._services.machine.database(exchange.database_name)
+            database = machine.database(exchange.database_name)
             record = database.record if database is not None else None
-        if int(sent) < topology_etag(self._services.raft.members_command_index, record):
+        sent = unquoted(headers.get("Topology-Etag") or headers.get("Cluster-Topology-Etag") or "")
+        # Also "None", which the Python client sends, is no number.
+        if INTEGER.fullmatch(sent) and int(sent) < topology_etag(
+            self._services.raft.members_command_index, record
+        ):
             response.headers[REFRESH_TOPOLOGY] = "true"
+        if record is not None and (sent := headers.get("Client-Configuration-Etag", "")):
+            # Who names an etag that is no number knows none.
+            known = int(sent) if INTEGER.fullmatch(sent := unquoted(sent)) else 0
+            if known < etag_of(record, machine):
+                response.headers[REFRESH_CLIENT_CONFIGURATION] = "true"
 
     def _tell(self, error: Exception, method: str, target: str) -> web.Response:
         """An error as its body, by the table; one that nobody foresaw by a reference to the log."""
@@ -204,6 +225,13 @@ class Routing:
 def split_short(path: str) -> tuple[str | None, str]:
     """As `split_database`; clients ask for few paths, again and again."""
     return split_database(path)
+
+
+def check_head(request: web.BaseRequest, limit: int) -> None:
+    """Raise HeadTooLarge for headers that are over the limit together."""
+    size = sum(len(name) + len(value) + HEADER_EXTRA_BYTES for name, value in request.raw_headers)
+    if size > limit:
+        raise HeadTooLarge(f"The headers are over the limit of {limit} bytes")
 
 
 def split_database(path: str) -> tuple[str | None, str]:

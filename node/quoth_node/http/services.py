@@ -16,6 +16,12 @@ class HttpConfig:
     """The limits of the HTTP room. Going over one is a definite error with a name."""
 
     body_bytes_max: int = 64 * MIB  # after inflating, too
+    bodies_bytes_max: int = 256 * MIB  # of all requests that are under way
+    body_idle_seconds_max: float = 10.0  # for the next piece of a body
+    body_bytes_per_second_min: int = 16 * KIB
+    body_admission_seconds: float = 5.0  # how long a body waits for others to be done
+    head_bytes_max: int = 32 * KIB  # of all headers
+    head_seconds_max: float = 10.0  # from its first byte, or from the start of the connection
     url_bytes_max: int = 16 * KIB
     reply_bytes_max: int = 256 * MIB  # of one page of documents
     write_timeout_seconds: float = 15.0

@@ -4,14 +4,14 @@ import asyncio
 
 from aiohttp import web
 
+from quoth_cluster.collection_totals import every as every_collection
 from quoth_cluster.compare_exchange import count as count_values
+from quoth_cluster.documents import count as count_documents
 from quoth_cluster.documents import (
-    collections,
     last_document_etag,
     last_etag,
     tombstone_count,
 )
-from quoth_cluster.documents import count as count_documents
 from quoth_cluster.identities import count as count_identities
 from quoth_cluster.machine import Database
 from quoth_node.http.exchange import Exchange
@@ -52,6 +52,13 @@ async def get_collection_statistics(exchange: Exchange) -> web.Response:
     return reply(records.collection_statistics(counts))
 
 
+async def get_detailed_collection_statistics(exchange: Exchange) -> web.Response:
+    """`GET /collections/stats/detailed`: what each kind of document takes."""
+    database = await exchange.current_database()
+    counts = await asyncio.to_thread(count, database)
+    return reply(records.detailed_collection_statistics(counts))
+
+
 def count(database: Database) -> Counts:
     with database.read() as txn:
         return Counts(
@@ -61,13 +68,15 @@ def count(database: Database) -> Counts:
             compare_exchange=count_values(txn),
             last_etag=last_etag(txn),
             last_document_etag=last_document_etag(txn),
-            collections=collections(txn),
+            collections=tuple(every_collection(txn)),
         )
 
 
+COLLECTIONS = f"{DATABASE}/collections/stats"
 ROUTES = (
     # Clients ask a node that failed before with `?failure=check`.
     Route("GET", f"{DATABASE}/stats", get_statistics, knows("failure"), tags=True),
     Route("GET", f"{DATABASE}/stats/detailed", get_detailed_statistics, tags=True),
-    Route("GET", f"{DATABASE}/collections/stats", get_collection_statistics, tags=True),
+    Route("GET", COLLECTIONS, get_collection_statistics, tags=True),
+    Route("GET", f"{COLLECTIONS}/detailed", get_detailed_collection_statistics, tags=True),
 )

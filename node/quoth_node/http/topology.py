@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 from aiohttp import web
 
+from quoth_cluster.administration import in_order
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.log import Vote
 from quoth_cluster.raft.door import GroupStatus
@@ -26,13 +27,14 @@ async def get_database_topology(exchange: Exchange) -> web.Response:
     """`GET /topology`: the nodes that carry a database."""
     name = check_database_name(exchange.query.required("name"))
     try:
-        database = await exchange.known_database(name)
+        database = await exchange.known_database(name, even_disabled=True)
     except DatabaseMissing as missing:
         # The status and the header are what clients go by; the body is that of the official server.
         return reply(records.topology_of_missing(name), status=503, headers=missing.headers)
     status = exchange.services.raft.status()
     etag = topology_etag(status.members_command_index, database.record)
-    members = addresses(exchange, status, votes=HOLDS_DATA)
+    by_tag = addresses(exchange, status, votes=HOLDS_DATA)
+    members = {tag: by_tag[tag] for tag in in_order(by_tag, database.record)}
     return reply(records.database_topology(database.record.name, members, etag=etag))
 
 
@@ -44,9 +46,12 @@ async def get_cluster_topology(exchange: Exchange) -> web.Response:
 
 
 def topology_etag(members_command_index: int, record: DatabaseRecord | None) -> int:
-    """Grows whenever the nodes of a database change: every member carries every database."""
-    created = record.command_index if record is not None else 0
-    return max(created, members_command_index)
+    """Grows whenever the nodes of a database change, or their order.
+
+    Every member carries every database.
+    """
+    ordered = max(record.command_index, record.order_index) if record is not None else 0
+    return max(ordered, members_command_index)
 
 
 def addresses(

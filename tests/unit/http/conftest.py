@@ -132,8 +132,10 @@ CONFIG = HttpConfig(body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_by
 
 
 @asynccontextmanager
-async def serving(folder: Path, clock: StoppedClock, config: HttpConfig) -> AsyncIterator[Node]:
-    """A node of a cluster of one, without a database."""
+async def running_node(
+    folder: Path, clock: StoppedClock, config: HttpConfig
+) -> AsyncIterator[Node]:
+    """A node of a cluster of one, without a database, with limits of its own."""
     machine = Machine.open(folder)
     log = PlainLog(machine)
     log.found()
@@ -166,7 +168,7 @@ async def serving(folder: Path, clock: StoppedClock, config: HttpConfig) -> Asyn
 @pytest.fixture
 async def bare_node(tmp_path: Path, clock: StoppedClock) -> AsyncIterator[Node]:
     """A node of a cluster of one, without a database."""
-    async with serving(tmp_path, clock, CONFIG) as started:
+    async with running_node(tmp_path, clock, CONFIG) as started:
         yield started
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.http.conftest import Node
+from tests.unit.http.conftest import Node, put
 
 DB = "/databases/db"
 
@@ -127,6 +127,54 @@ async def test_values_are_read_by_key_and_by_prefix(node: Node) -> None:
     assert await keys("startsWith=none") == []
 
 
+@pytest.mark.parametrize("content", [None, True, 5, 1.5, "", "x", [], [1, [None]], {}, {"a": {}}])
+async def test_a_value_is_any_json(node: Node, content: object) -> None:
+    metadata = {"mine": content, "@expires": "2030-01-01T00:00:00.0000000Z"}
+    body = {"Object": content, "@metadata": metadata}
+    answer = await node.ask("PUT", f"{DB}/cmpxchg?key=k&index=0", body)
+    assert answer.json["Successful"] is True and answer.json["Value"] == body
+    (found,) = (await node.get(f"{DB}/cmpxchg?key=k")).json["Results"]
+    assert found == {"Key": "k", "Value": body, "Index": answer.json["Index"]}
+
+
+async def test_a_value_that_is_not_there_changes_under_no_index_but_0(node: Node) -> None:
+    assert await put_value(node, "k", 7, "x") == (False, 0, None)
+    gone = await node.ask("DELETE", f"{DB}/cmpxchg?key=k&index=0")
+    assert gone.json["Successful"] is True and gone.json["Value"] is None
+    assert (await node.get(f"{DB}/cmpxchg?key=k")).status == 404
+
+
+async def test_pages_follow_the_order_of_keys_whatever_their_case(node: Node) -> None:
+    keys = ["B", "a", "C/2", "c/1", "d", "x" * 512]
+    for key in keys:
+        await put_value(node, key, 0, key)
+    listed: list[str] = []
+    for start in range(0, 8, 2):
+        page = await node.get(f"{DB}/cmpxchg?start={start}&pageSize=2")
+        listed += [one["Key"] for one in page.json["Results"]]
+    assert listed == ["a", "B", "c/1", "C/2", "d", "x" * 512]
+
+
+async def test_the_guard_of_the_longest_id_can_be_read(node: Node) -> None:
+    document_id = "i" * 512
+    assert (await node.transact(put(document_id))).status == 201
+    answer = await node.get(f"{DB}/cmpxchg?key=rvn-atomic/{document_id}")
+    assert answer.json["Results"][0]["Value"] == {"Object": {"Id": document_id}}
+
+
+async def test_an_expiry_that_is_no_date_is_refused_by_name(node: Node) -> None:
+    body = {"Object": 1, "@metadata": {"@expires": "tomorrow"}}
+    proposals = node.log.proposals
+    answer = await node.ask("PUT", f"{DB}/cmpxchg?key=k&index=0", body)
+    assert answer.error[:2] == (400, "InvalidOperationException")
+    assert answer.error[2].startswith("The due date format for compare exchange 'k' is not valid")
+    command = {"Id": "k", "Index": 0, "Document": body, "Type": "CompareExchangePUT"}
+    both = await node.transact(put("users/1"), command)
+    assert both.error[:2] == (400, "InvalidOperationException")
+    assert node.log.proposals == proposals, "what is wrong costs no log entry"
+    assert (await node.get(f"{DB}/docs?id=users/1")).status == 404
+
+
 async def test_one_missing_value_is_404_without_a_body(node: Node) -> None:
     answer = await node.get(f"{DB}/cmpxchg?key=none")
     assert (answer.status, answer.body) == (404, b"")
@@ -140,6 +188,7 @@ async def test_one_missing_value_is_404_without_a_body(node: Node) -> None:
         ("?key=k&index=x", b'{"Object":1}', (400, "ArgumentException")),
         ("?key=k&index=0", b"{}", (400, "BadRequestException")),
         ("?key=k&index=0", b"5", (400, "BadRequestException")),
+        ("?key=k&index=0", b'{"Object":1,"@metadata":5}', (400, "BadRequestException")),
         ("?key=k&index=0", b"{", (400, "InvalidDataException")),
         (f"?key={'k' * 513}&index=0", b'{"Object":1}', (400, "CompareExchangeKeyTooBigException")),
     ],

@@ -22,12 +22,11 @@ from quoth_node.http.errors import (
     OverLimit,
     UnknownCommandType,
 )
+from quoth_node.http.wire.administration import ToDelete, read_database, read_deletion
 from quoth_node.http.wire.batches import read_batch
 from quoth_node.http.wire.bodies import (
     check_document_id,
     put_document,
-    read_database,
-    read_database_names,
     read_ids,
 )
 from quoth_node.http.wire.parsing import check_numbers, parse
@@ -361,7 +360,11 @@ def test_a_database_may_say_that_it_wants_nothing_special() -> None:
     ("body", "error", "message"),
     [
         (b'{"Encrypted":true}', NotSupported, "Encrypted"),
-        (b'{"LockMode":"PreventDeletesError"}', NotSupported, "LockMode"),
+        (b'{"DatabaseState":"RestoreInProgress"}', NotSupported, "DatabaseState"),
+        (b'{"LockMode":"Locked"}', BadRequest, "LockMode: one of Unlock, "),
+        (b'{"Disabled":1}', BadRequest, "Disabled: true or false"),
+        (b'{"Client":[]}', BadRequest, "Client: an object"),
+        (b'{"UnusedDatabaseIds":[1]}', BadRequest, "UnusedDatabaseIds: an array"),
         (b'{"Settings":[]}', BadRequest, "Settings: an object"),
         (b'{"Settings":{"a":1}}', BadRequest, "Settings.a: a string"),
         (b'{"DatabaseName":1}', BadRequest, "DatabaseName: a string"),
@@ -373,14 +376,14 @@ def test_what_a_database_cannot_be(body: bytes, error: type[HttpError], message:
 
 
 def test_databases_to_delete() -> None:
-    assert read_database_names(b'{"DatabaseNames":["a"],"HardDelete":true}') == (("a",), True)
+    wanted = read_deletion(b'{"DatabaseNames":["a"],"HardDelete":true,"FromNodes":["A"]}')
+    assert wanted == ToDelete(names=("a",), hard=True, from_nodes=("A",))
     for body in (
         b"{}",
         b'{"DatabaseNames":[]}',
         b'{"DatabaseNames":[1]}',
         b'{"DatabaseNames":["a"],"HardDelete":"x"}',
+        b'{"DatabaseNames":["a"],"FromNodes":"A"}',
     ):
         with pytest.raises(BadRequest):
-            read_database_names(body)
-    with pytest.raises(NotSupported):
-        read_database_names(b'{"DatabaseNames":["a"],"FromNodes":["A"]}')
+            read_deletion(body)

@@ -16,7 +16,7 @@ import pytest
 from quoth_cluster.errors import FateUnknown, NotProposed
 from quoth_node.http.bulk_insert import BATCH_DOCUMENTS_MAX
 from quoth_node.http.flight import Flight
-from tests.unit.http.conftest import CONFIG, Answer, Node, StoppedClock, serving, with_database
+from tests.unit.http.conftest import CONFIG, Answer, Node, StoppedClock, running_node, with_database
 
 BULK_INSERT = "/databases/db/bulk_insert"
 STATE = "/databases/db/operations/state"
@@ -325,7 +325,7 @@ async def test_a_client_that_says_nothing_for_long_is_let_go(
     tmp_path: Path, clock: StoppedClock
 ) -> None:
     config = replace(CONFIG, bulk_insert_idle_seconds=0.2)
-    async with serving(tmp_path, clock, config) as bare:
+    async with running_node(tmp_path, clock, config) as bare:
         node = await with_database(bare)
         body = SlowBody(b"[")
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:

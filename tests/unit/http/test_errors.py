@@ -234,7 +234,7 @@ RAW = {
     "a space": (b"GET /topology?name=a b HTTP/1.1\r\nHost: x", b""),
     "a method nobody knows": (b"BREW /topology HTTP/1.1\r\nHost: x", b""),
     "no HTTP": (b"\x16\x03\x01", b""),
-    "a long header": (GET + b"A: " + b"a" * 20_000, b""),
+    "a long header": (GET + b"A: " + b"a" * 40_000, b""),
     "a very long URL": (b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: x", b""),
     "a header without a colon": (GET + b"foo", b""),
     "many headers": (GET + b"A: 1\r\n" * 5_000, b""),
@@ -244,13 +244,15 @@ RAW = {
 }
 
 
-@pytest.mark.parametrize(("head", "message"), RAW.values(), ids=RAW.keys())
-async def test_what_is_no_request_is_told_as_every_error(
-    node: Node, head: bytes, message: bytes
-) -> None:
+OVER_A_LIMIT = {"a long header": 431, "a very long URL": 414, "many headers": 431}
+
+
+@pytest.mark.parametrize("name", RAW)
+async def test_what_is_no_request_is_told_as_every_error(node: Node, name: str) -> None:
+    head, message = RAW[name]
     answered = await raw(node, head + b"\r\n")
     top, _, body = answered.partition(b"\r\n\r\n")
-    assert top[:13] in (b"HTTP/1.1 400 ", b"HTTP/1.0 400 ")
+    assert top.startswith(b"HTTP/1.") and int(top.split()[1]) == OVER_A_LIMIT.get(name, 400)
     assert b"Raven-Server-Version: 7.2.0.72" in top
     assert b"Content-Type: application/json; charset=utf-8" in top
     told = json.loads(body)

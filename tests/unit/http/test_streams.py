@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from quoth_node.http import routing, streams
-from tests.unit.http.conftest import CONFIG, Node, StoppedClock, put, serving, with_database
+from tests.unit.http.conftest import CONFIG, Node, StoppedClock, put, running_node, with_database
 
 STREAM = "/databases/db/streams/docs"
 TYPE = "application/x-ndjson; charset=utf-8"
@@ -130,7 +130,7 @@ async def test_a_database_that_grows_ends_it(
     tmp_path: Path, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = replace(CONFIG, stream_growth_bytes_max=1_000)
-    async with serving(tmp_path, clock, config) as bare:
+    async with running_node(tmp_path, clock, config) as bare:
         node = await with_database(bare)
         await fill(node, 30)
         database = node.machine.database("db")
@@ -156,7 +156,7 @@ async def test_a_client_that_does_not_read_is_cut_off(
             raise
 
     monkeypatch.setattr(streams.Stream, "send", watched)
-    async with serving(tmp_path, clock, replace(CONFIG, stalled_seconds_max=0.3)) as bare:
+    async with running_node(tmp_path, clock, replace(CONFIG, stalled_seconds_max=0.3)) as bare:
         node = await with_database(bare)
         await fill(node, 200, text="x" * 9_000)
         host, port = node.url.removeprefix("http://").split(":")
@@ -174,7 +174,7 @@ async def test_only_so_many_at_once(
     tmp_path: Path, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(routing, "STREAMS_MAX", 0)
-    async with serving(tmp_path, clock, CONFIG) as bare:
+    async with running_node(tmp_path, clock, CONFIG) as bare:
         node = await with_database(bare)
         answer = await node.get(f"{STREAM}?startsWith=users/")
         assert answer.status == 503 and "too many streams" in answer.error[2]

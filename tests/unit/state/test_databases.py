@@ -281,7 +281,7 @@ def test_a_missing_database_folder_is_not_made_up(story: Story) -> None:
 def test_a_newer_store_is_named_as_newer(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     story.machine.close()
     monkeypatch.setattr("quoth_cluster.database.schema.STORE", Layout("store format", 0, 1))
-    with pytest.raises(NewerFormat, match=r"/group: .* has format 1, known is up to 0"):
+    with pytest.raises(NewerFormat, match=r"/group: .* has format 2, known is up to 0"):
         Machine.open(story.folder, map_bytes=MAP_BYTES)
 
 

@@ -17,20 +17,25 @@ from hypothesis import strategies as st
 
 from quoth_cluster.commands import (
     ChangeCompareExchange,
+    ChangeDatabase,
     CheckCompareExchange,
     CheckDocument,
     ClusterTransaction,
     Command,
     DeleteCompareExchange,
     DeleteDatabases,
+    ExpireCompareExchange,
+    LockDatabases,
     NextHiLo,
     NextIdentity,
+    PutClientConfiguration,
     PutCompareExchange,
     ReturnHiLo,
     SaveBatch,
     SaveCheckedBatch,
     SeedIdentity,
     TakeIndex,
+    ToggleDatabases,
     encode,
 )
 from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
@@ -70,8 +75,11 @@ DELETES = st.one_of(
     st.builds(delete, st.sampled_from(["users", "x"]), prefixed=st.booleans()),
 )
 DOCUMENTS = st.lists(PUTS | DELETES, max_size=3).map(tuple)
+EXPIRING = b'{"Object":1,"@metadata":{"@expires":"%b"}}'
+VALUES = st.sampled_from([b"{}", EXPIRING % b"2023-11-14", EXPIRING % b"2023-11-15"])
+CONFIGURATIONS = st.sampled_from([b"{}", b'{"IdentityPartsSeparator":"-"}', b"no configuration"])
 CHANGES = st.one_of(
-    st.builds(PutCompareExchange, st.just("k"), st.integers(0, 40), st.just(b"{}")),
+    st.builds(PutCompareExchange, st.sampled_from(["k", "l"]), st.integers(0, 40), VALUES),
     st.builds(DeleteCompareExchange, st.sampled_from(["k", "K"]), st.integers(0, 40)),
 )
 CHECKS = st.one_of(
@@ -108,6 +116,25 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
     NAMES.map(lambda name: ReturnHiLo(name, "u", 3, 32, AT, "B")),
     st.builds(create, NAMES, request_id=REQUEST_IDS),
     st.builds(DeleteDatabases, st.lists(NAMES, max_size=2).map(tuple), st.booleans(), REQUEST_IDS),
+    st.builds(ExpireCompareExchange, NAMES, st.sampled_from([AT - 10**11, AT, AT + 10**11])),
+    st.builds(ToggleDatabases, st.lists(NAMES, max_size=2).map(tuple), st.booleans(), REQUEST_IDS),
+    st.builds(
+        LockDatabases,
+        st.lists(NAMES, max_size=2).map(tuple),
+        st.sampled_from(["Unlock", "PreventDeletesIgnore", "PreventDeletesError"]),
+        REQUEST_IDS,
+    ),
+    st.builds(
+        ChangeDatabase,
+        NAMES,
+        expected_etag=st.none() | st.integers(1, 20),
+        settings=st.none() | st.just(b'{"a":"b"}'),
+        disabled=st.none() | st.just(False),
+        client=st.none() | CONFIGURATIONS,
+        members_order=st.none() | st.lists(st.sampled_from("ABC"), max_size=3).map(tuple),
+        request_id=REQUEST_IDS,
+    ),
+    st.builds(PutClientConfiguration, CONFIGURATIONS, REQUEST_IDS),
 )
 MEMBERSHIP = st.builds(
     MembershipChange,

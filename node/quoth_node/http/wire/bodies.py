@@ -1,12 +1,13 @@
 """JSON bodies -> values and commands. Every wrong field is named, with what was expected of it."""
 
 from collections.abc import Callable, Sized
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from quoth_cluster import expiry
 from quoth_cluster.commands import (
+    ATOMIC_GUARD_PREFIX,
     COMPARE_EXCHANGE_KEY_BYTES_MAX,
     DOCUMENT_ID_BYTES_MAX,
     DeleteCompareExchange,
@@ -14,29 +15,21 @@ from quoth_cluster.commands import (
     PutCompareExchange,
     PutDocument,
 )
+from quoth_cluster.outcomes import Refused
 from quoth_node.database.content import EMPTY_COLLECTION, SERVER_METADATA
-from quoth_node.http.errors import BadBody, BadRequest, KeyTooBig, NotSupported, OverLimit
+from quoth_node.http.errors import (
+    BadBody,
+    BadRequest,
+    ChangeRefused,
+    KeyTooBig,
+    OverLimit,
+)
 from quoth_node.http.query import INT64_MAX, INT64_MIN, shortened
 from quoth_node.http.wire.parsing import parse
 
 IDS_MAX = 10_000
-DATABASE_NAMES_MAX = 10_000
-# What a database record may hold without asking for anything: the rest must be empty or null.
-RECORD_PASSED_OVER = frozenset(
-    {"DatabaseName", "Settings", "Topology", "ConflictSolverConfig", "EtagForBackup", "Etag"}
-)
-RECORD_DEFAULTS = {"LockMode": "Unlock", "DatabaseState": "Normal"}
-
 DocumentCommand = PutDocument | DeleteDocument
 CompareExchangeCommand = PutCompareExchange | DeleteCompareExchange
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseWanted:
-    """A database as its creator describes it."""
-
-    name: str | None
-    settings: bytes
 
 
 def dump(value: object) -> bytes:
@@ -132,21 +125,27 @@ def read_compare_exchange(
     index = integer(fields, "Index", where)
     if not is_put:
         return DeleteCompareExchange(key=key, expected_index=index)
-    value = compare_exchange_value(fields.get("Document"), f"{where}.Document")
+    value = compare_exchange_value(key, fields.get("Document"), f"{where}.Document")
     return PutCompareExchange(key=key, expected_index=index, value=value)
 
 
-def read_value(body: bytes | bytearray) -> bytes:
+def read_value(key: str, body: bytes | bytearray) -> bytes:
     """The value of `PUT /cmpxchg`."""
-    return compare_exchange_value(parse(body), "The body")
+    return compare_exchange_value(key, parse(body), "The body")
 
 
-def compare_exchange_value(value: object, where: str) -> bytes:
+def compare_exchange_value(key: str, value: object, where: str) -> bytes:
     """The bytes of a compare-exchange value: an object with the property `Object`."""
     fields = an_object(value, where)
     if "Object" not in fields:
         raise BadRequest(f"{where}: the property 'Object' is missing")
-    return dump(fields)
+    if (metadata := fields.get("@metadata")) is not None:
+        an_object(metadata, f"{where}: @metadata")
+    dumped = dump(fields)
+    expires = expiry.of_value(key, dumped)
+    if isinstance(expires, Refused):  # as the state would, without a log entry
+        raise ChangeRefused(expires)
+    return dumped
 
 
 def read_ids(body: bytes | bytearray) -> list[str]:
@@ -159,34 +158,6 @@ def read_ids(body: bytes | bytearray) -> list[str]:
         if not isinstance(document_id, str):
             raise expected(f"Ids[{number}]", "a string", document_id)
     return ids
-
-
-def read_database(body: bytes | bytearray) -> DatabaseWanted:
-    """The record of `PUT /admin/databases`; what is not supported yet must be empty."""
-    record = an_object(parse(body), "The body")
-    for name, value in record.items():
-        if value and name not in RECORD_PASSED_OVER and value != RECORD_DEFAULTS.get(name):
-            raise NotSupported(f"A database with {shortened(name)} is not supported yet")
-    settings = record.get("Settings")
-    settings = {} if settings is None else an_object(settings, "Settings")
-    for name, value in settings.items():
-        if not isinstance(value, str | None):
-            raise expected(f"Settings.{shortened(name)}", "a string", value)
-    return DatabaseWanted(name=text(record, "DatabaseName", "The body"), settings=dump(settings))
-
-
-def read_database_names(body: bytes | bytearray) -> tuple[tuple[str, ...], bool]:
-    """Which databases `DELETE /admin/databases` names, and whether their files go too."""
-    fields = an_object(parse(body), "The body")
-    names = fields.get("DatabaseNames")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise expected("DatabaseNames", "an array of strings", names)
-    if not names:
-        raise BadRequest("DatabaseNames is empty: there is nothing to delete")
-    check_count(names, DATABASE_NAMES_MAX, "names")
-    if fields.get("FromNodes"):
-        raise NotSupported("FromNodes: a database is on every node, and deleted from all of them")
-    return tuple(names), boolean(fields, "HardDelete", "The body")
 
 
 def check_count(items: Sized, limit: int, kind: str) -> None:
@@ -215,11 +186,15 @@ def check_key(key: str) -> None:
     """Raise KeyTooBig or BadRequest unless `key` can name a compare-exchange value."""
     if "\0" in key:
         raise BadRequest("A compare-exchange key cannot hold a NUL character")
-    size = len(key.lower().encode())
-    if size > COMPARE_EXCHANGE_KEY_BYTES_MAX:
+    folded = key.lower()
+    limit = COMPARE_EXCHANGE_KEY_BYTES_MAX
+    if folded.startswith(ATOMIC_GUARD_PREFIX):
+        limit += len(ATOMIC_GUARD_PREFIX)  # a guard holds the longest id
+    size = len(folded.encode())
+    if size > limit:
         raise KeyTooBig(
             f"The compare-exchange key '{shortened(key)}' is {size} bytes long, "
-            f"over the limit of {COMPARE_EXCHANGE_KEY_BYTES_MAX}"
+            f"over the limit of {limit}"
         )
 
 

@@ -1,15 +1,16 @@
-"""Databases, topologies, nodes and statistics -> JSON bodies.
+"""Topologies, nodes and statistics -> JSON bodies.
 
-The records hold every key that the official clients read, most of them empty: what this server does
-not have, it says by an empty value rather than by silence.
+They hold every key that the official clients read: what this server does not have, it says by an
+empty value rather than by silence.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import orjson
 
 from quoth_cluster.clock import to_wire
+from quoth_cluster.collection_totals import CollectionTotals
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.log import Member, Vote
 from quoth_cluster.raft.door import GroupStatus
@@ -26,35 +27,6 @@ BUILD = {
 SCHEMA_VERSION = 72_000
 UNITS = ("Bytes", "KBytes", "MBytes", "GBytes", "TBytes")
 
-RECORD_START = {
-    "Disabled": False,
-    "Encrypted": False,
-    "EtagForBackup": 0,
-    "DeletionInProgress": {},
-    "RollingIndexes": {},
-    "DatabaseState": "Normal",
-    "LockMode": "Unlock",
-}
-NULL_FEATURES = (
-    "Sharding ConflictSolverConfig DocumentsCompression Revisions RevisionsBin TimeSeries "
-    "RevisionsForConflicts Expiration Refresh DataArchival Integrations Client Studio"
-).split()
-OBJECT_FEATURES = (
-    "Sorters Analyzers Indexes IndexesHistory AutoIndexes RavenConnectionStrings "
-    "SqlConnectionStrings OlapConnectionStrings ElasticSearchConnectionStrings "
-    "QueueConnectionStrings SnowflakeConnectionStrings AiConnectionStrings"
-).split()
-LIST_FEATURES = (
-    "PeriodicBackups ExternalReplications SinkPullReplications HubPullReplications AiAgents "
-    "RavenEtls SqlEtls ElasticSearchEtls OlapEtls QueueEtls QueueSinks SnowflakeEtls "
-    "EmbeddingsGenerations GenAis UnusedDatabaseIds SupportedFeatures"
-).split()
-FEATURES: dict[str, object] = {
-    **dict.fromkeys(NULL_FEATURES),
-    **{name: {} for name in OBJECT_FEATURES},
-    **{name: [] for name in LIST_FEATURES},
-    "TruncatedClusterTransactionCommandsCount": 0,
-}
 NO_COUNTS = dict.fromkeys(
     (
         "CountOfRevisionDocuments",
@@ -105,7 +77,7 @@ class Counts:
     compare_exchange: int
     last_etag: int
     last_document_etag: int
-    collections: Mapping[str, int]
+    collections: tuple[CollectionTotals, ...]
 
 
 def build_version() -> bytes:
@@ -114,69 +86,6 @@ def build_version() -> bytes:
 
 def license_status() -> bytes:
     return orjson.dumps(LICENSE)
-
-
-def no_client_configuration() -> bytes:
-    return orjson.dumps({"Etag": 0, "Configuration": None})
-
-
-def database_names(names: Sequence[str]) -> bytes:
-    return orjson.dumps({"Databases": names})
-
-
-def database_infos(records: Sequence[DatabaseRecord]) -> bytes:
-    infos = [
-        {"Name": record.name, "Disabled": False, "IsEncrypted": False, "LockMode": "Unlock"}
-        for record in records
-    ]
-    return orjson.dumps({"Databases": infos})
-
-
-def database_record(record: DatabaseRecord, status: GroupStatus, *, etag: int) -> bytes:
-    return orjson.dumps(
-        {
-            "DatabaseName": record.name,
-            **RECORD_START,
-            "Topology": {**record_topology(record, status), "PredefinedMentors": {}},
-            **FEATURES,
-            "Settings": orjson.Fragment(record.settings),
-            "Etag": etag,
-        }
-    )
-
-
-def database_created(record: DatabaseRecord, status: GroupStatus, *, urls: Sequence[str]) -> bytes:
-    return orjson.dumps(
-        {
-            "RaftCommandIndex": record.command_index,
-            "Name": record.name,
-            "Topology": record_topology(record, status),
-            "NodesAddedTo": urls,
-            "ShardsDefined": False,
-        }
-    )
-
-
-def databases_deleted(command_index: int) -> bytes:
-    return orjson.dumps({"RaftCommandIndex": command_index, "PendingDeletes": []})
-
-
-def record_topology(record: DatabaseRecord, status: GroupStatus) -> dict[str, object]:
-    """Every member of the cluster carries every database."""
-    return {
-        "Members": [m.tag for m in status.members if m.vote is not Vote.PROMOTABLE],
-        "Promotables": [m.tag for m in status.members if m.vote is Vote.PROMOTABLE],
-        "Rehabs": [],
-        "DemotionReasons": {},
-        "PromotablesStatus": {},
-        "Stamp": {"Index": record.command_index, "Term": status.term, "LeadersTicks": -2},
-        "DynamicNodesDistribution": False,
-        "ReplicationFactor": len(status.members),
-        "PriorityOrder": [],
-        "NodesModifiedAt": to_wire(record.at_micros),
-        "DatabaseTopologyIdBase64": record.topology_id,
-        "ClusterTransactionIdBase64": record.cluster_transaction_id,
-    }
 
 
 def database_topology(name: str, members: Mapping[str, str], *, etag: int) -> bytes:
@@ -352,6 +261,7 @@ def statistics(
         body |= {
             "CountOfIdentities": counts.identities,
             "CountOfCompareExchange": counts.compare_exchange,
+            # A key comes back under a higher index, so nothing is kept of a deleted value.
             "CountOfCompareExchangeTombstones": 0,
             "CountOfTimeSeriesDeletedRanges": 0,
         }
@@ -365,7 +275,28 @@ def collection_statistics(counts: Counts) -> bytes:
             "CountOfTombstones": counts.tombstones,
             **NO_COUNTS,
             "CountOfTimeSeriesDeletedRanges": 0,
-            "Collections": counts.collections,
+            "Collections": {one.name: one.documents for one in counts.collections if one.documents},
+        }
+    )
+
+
+def detailed_collection_statistics(counts: Counts) -> bytes:
+    """Documents count with the bytes of their JSON, tombstones with those they take in storage."""
+    return orjson.dumps(
+        {
+            "CountOfDocuments": counts.documents,
+            "CountOfConflicts": 0,
+            "Collections": {
+                one.name: {
+                    "Name": one.name,
+                    "CountOfDocuments": one.documents,
+                    "Size": size(one.document_bytes + one.tombstone_bytes),
+                    "DocumentsSize": size(one.document_bytes),
+                    "TombstonesSize": size(one.tombstone_bytes),
+                    "RevisionsSize": size(0),
+                }
+                for one in counts.collections
+            },
         }
     )
 
