@@ -16,6 +16,7 @@ from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.neighbours import Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.reconfiguration import Reconfiguration
@@ -231,7 +232,7 @@ BUGS: tuple[Bug, ...] = (
     _bug(
         "removed-still-heard",
         "a removed node is not refused",
-        (RaftGroup, "_refuses", mutations.refuse_nobody),
+        (Neighbours, "refuses", mutations.refuse_nobody),
         churns=True,
     ),
     _bug(

@@ -16,6 +16,7 @@ from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import Proposal
 from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.neighbours import Neighbours
 from quoth_cluster.raft.proposals import Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import count_yes
@@ -362,7 +363,7 @@ def resolve(self: Reconfiguration, change: Any) -> Any:
     return None if is_mine else whole
 
 
-def refuse_nobody(self: RaftGroup, *_: object) -> str | None:
+def refuse_nobody(self: Neighbours, *_: object) -> str | None:
     return None
 
 
