@@ -165,16 +165,14 @@ class Engine:
 
     def caught_up_by_snapshot(self, tag: str, log_index: int) -> None:
         """`tag` holds durably all up to `log_index`, which a snapshot told it; the log goes on."""
-        if not self.is_leader or tag not in self._behind:
+        if not self.is_leader or self._behind.pop(tag, None) is None:
             return
-        del self._behind[tag]
         self._report_links()
-        if tag not in self.others and tag not in self._reported_learners:
-            return  # its link is gone: to the library it comes back as a stranger
-        self._sent_next[tag] = log_index + 1
-        answer = {"next_node_idx": log_index + 1, "reset": True, "success": True}
-        self._match[tag] = max(log_index, self._match.get(tag, 0))
-        self._library.deliver(tag, {"type": "next_node_idx", **answer})
+        if tag in self.others | self._reported_learners:  # else its link is gone: it comes back new
+            self._sent_next[tag] = log_index + 1
+            answer = {"next_node_idx": log_index + 1, "reset": True, "success": True}
+            self._match[tag] = max(log_index, self._match.get(tag, 0))
+            self._library.deliver(tag, {"type": "next_node_idx", **answer})
 
     def restart_at(self, log_index: int) -> None:
         """A snapshot took the place of the log up to `log_index`, which is committed."""
@@ -233,7 +231,7 @@ class Engine:
             return
         if rules.is_stale(message["sender_term"], self.term) or not self.is_leader:
             return
-        if tag not in self.others and tag not in self._reported_learners:
+        if tag not in self.others | self._reported_learners:
             return
         delivered = dict(message)
         if message["reset"]:
