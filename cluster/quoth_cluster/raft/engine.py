@@ -230,7 +230,7 @@ class Engine:
             return
         if rules.is_stale(message["sender_term"], self.term) or not self.is_leader:
             return
-        if tag not in self.others and tag not in self._reported_learners:
+        if tag not in self.others | self._reported_learners:
             return
         delivered = dict(message)
         if message["reset"]:
