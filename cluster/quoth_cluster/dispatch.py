@@ -52,7 +52,7 @@ def carry_out(
     """Step one command into `txn`: all of it, or nothing if it is refused."""
     drafted = _may_stop_midway(command)
     target = txn.draft() if drafted else txn
-    step = Step(target, record, totals.load(target), command_index, separator)
+    step = Step(target, record, totals.load(target), command_index, separator=separator)
     outcome = _step(step, command)
     refused = isinstance(outcome, Refused)
     if not refused:
