@@ -96,6 +96,8 @@ BUGS: tuple[Bug, ...] = (
         "commit-beyond-proof",
         "c, s1: a follower takes the leader's commit index as it comes",
         (rules, "clamp_commit", mutations.same),
+        nodes=5,
+        plot="deposed tail",
     ),
     _bug(
         "stale-ack",
@@ -198,6 +200,8 @@ BUGS: tuple[Bug, ...] = (
         "proposal-of-any-term",
         "k: a leader takes proposals that were made for an earlier term",
         (RaftGroup, "_on_propose", mutations.take_any_term),
+        nodes=5,
+        plot="late acks",
     ),
     _bug(
         "timeout-is-definite",

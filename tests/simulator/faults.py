@@ -8,6 +8,7 @@ from tests.simulator.clients import Admins
 from tests.simulator.member import Node
 from tests.simulator.plots import (
     believed_early,
+    deposed_tail,
     hasty_voters,
     late_acks,
     leader_unsynced,
@@ -53,6 +54,7 @@ class Faults:
             "late acks": lambda: late_acks(world),
             "believed early": lambda: believed_early(world),
             "leader unsynced": lambda: leader_unsynced(world),
+            "deposed tail": lambda: deposed_tail(world),
             "old matches": lambda: old_matches(world),
             "hasty voters": lambda: hasty_voters(world),
             "left behind": lambda: left_behind(world),

@@ -92,6 +92,45 @@ def _acknowledgements_arrive(world: "World", leader: Node, friend: Node, rival: 
     world.time.after(0.1, world.network.heal)
 
 
+def deposed_tail(world: "World") -> None:
+    """A follower holds much that only it and a deposed leader have, behind some that all have.
+
+    It hears of a later history in small windows, while what is committed there is far beyond them:
+    from the second leader after, who begins at its own end and has to be told to go back. Who
+    commits further than a message proves, applies what was never agreed (findings c, s1).
+    """
+    leader = world.leader()
+    if leader is None or len(world.up()) < 5 or any(_is_asleep(node) for node in world.up()):
+        return
+    others = [node for node in world.up() if node is not leader]
+    friend = world.dice.choice(others)
+    others.remove(friend)
+    _cut_off(world, leader, others)
+    seconds = world.dice.uniform(0.02, 0.1)
+    world.time.after(seconds, _fall_asleep_until_deposed, world, leader, friend)
+
+
+def _fall_asleep_until_deposed(world: "World", leader: Node, friend: Node) -> None:
+    _cut_off(world, friend, [node for node in world.up() if node is not friend])
+    for node in (leader, friend):
+        node.pause()
+
+    def depose_again() -> None:
+        rival = world.leader()
+        if rival is not None and rival is not leader and not world.is_calm:
+            rival.kill()
+            world.time.after(longest, _restart, world, rival)
+
+    def wake() -> None:
+        world.network.heal()
+        for node in (friend, leader):
+            node.resume()
+
+    longest = world.profile.timing[2]
+    world.time.after(2.5 * longest, depose_again)
+    world.time.after(5.0 * longest, wake)
+
+
 def _cut_off(world: "World", one: Node, others: list[Node]) -> None:
     for other in others:
         world.network.cut(one.tag, other.tag)

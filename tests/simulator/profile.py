@@ -44,6 +44,7 @@ FAULTS = {  # name -> weight when it is part of the mix
     "leader unsynced": 4,
     "left behind": 5,
     "old matches": 2,
+    "deposed tail": 2,
     "hasty voters": 2,
     "late end": 4,
 }
@@ -101,23 +102,36 @@ def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
     )
 
 
+# What a plot needs to be other than the others have it.
+PLOT_LIMITS: dict[str, dict[tuple[Any, str], Any]] = {
+    "deposed tail": {
+        (journal, "WINDOW_SLOTS_MAX"): 2,
+        (cycle, "ENTRIES_IN_FLIGHT_MAX"): 30,
+        (proposals, "ENTRY_BYTES_SOFT_MAX"): 30,
+    },
+}
+PLOT_FIELDS: dict[str, dict[str, Any]] = {
+    "deposed tail": {"segment_bytes": 64_000_000, "log_keep_slots": 10_000},
+    # Where many outcomes stay unknown, few clients: the search for an order is exponential.
+    "late end": {"clients": 3},
+}
+
+
 def with_plot(profile: Profile, plot: str) -> Profile:
     """The same seed with one plot only, again and again, in quick time and with busy clients."""
-    limits = {**profile.limits, (applier, "CHECKPOINT_SECONDS"): 0.2}
-    return replace(
-        profile,
-        faults={plot: 1},
-        fault_seconds=2.5,
-        storm_seconds=8.0,
-        timing=(0.05, 0.2, 0.4),
-        # Where many outcomes stay unknown, few clients: the search for an order is exponential.
-        clients=3 if plot == "late end" else 8,
-        think_seconds=0.01,
-        stall_chance=0.0,
-        segment_bytes=600,
-        log_keep_slots=0,
-        limits=limits,
-    )
+    limits = {**profile.limits, (applier, "CHECKPOINT_SECONDS"): 0.2, **PLOT_LIMITS.get(plot, {})}
+    fields: dict[str, Any] = {
+        "fault_seconds": 2.5,
+        "storm_seconds": 8.0,
+        "timing": (0.05, 0.2, 0.4),
+        "clients": 8,
+        "think_seconds": 0.01,
+        "stall_chance": 0.0,
+        "segment_bytes": 600,
+        "log_keep_slots": 0,
+    }
+    fields |= PLOT_FIELDS.get(plot, {})
+    return replace(profile, faults={plot: 1}, limits=limits, **fields)
 
 
 @contextmanager
