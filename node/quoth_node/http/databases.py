@@ -32,6 +32,7 @@ from quoth_node.http.wire import administration, database_records
 from quoth_node.http.wire.administration import DatabaseWanted
 
 REPLICATION_FACTOR_MAX = 1_000
+UNDEFINED = "undefined"  # what the Node.js client writes where it has no etag
 
 
 async def put_database(exchange: Exchange) -> web.Response:
@@ -52,7 +53,7 @@ async def put_database(exchange: Exchange) -> web.Response:
 def read_etag(exchange: Exchange) -> int | None:
     """The etag of the record that the client read; None or 0: it read none."""
     text = exchange.header("ETag")
-    if not text:
+    if not text or text == UNDEFINED:
         return None
     if INTEGER.fullmatch(text) is None:
         raise BadArgument(cannot_parse("ETag", "int", text))

@@ -72,6 +72,8 @@ async def test_an_etag_of_a_database_that_is_not_there(node: Node) -> None:
     assert "does not exist, but had a non zero etag" in answer.error[2]
     created = await node.ask("PUT", f"{ADMIN}?name=none", {}, headers={"ETag": '"0"'})
     assert created.status == 201
+    from_node_js = {"ETag": '"undefined"'}
+    assert (await node.ask("PUT", f"{ADMIN}?name=other", {}, headers=from_node_js)).status == 201
 
 
 @pytest.mark.parametrize("etag", ["x", "None", "1.5", "9" * 30])
