@@ -8,6 +8,7 @@
     ├── NotReadable        a current read could not be confirmed in time; nothing was promised
     ├── NotAsked           definite: a question to another node did not leave this one
     ├── NoAnswer           indefinite: a question may have been heard, and what it asked for be done
+    ├── NoCopy             no copy of the state could be made for another node
     ├── MembershipRefused  definite: the change of membership is not possible as asked
     └── Fatal              this node must stop: what is on its disk cannot be trusted or written
         ├── CorruptFile    a checksum does not match: file and offset are named
@@ -46,6 +47,10 @@ class NotAsked(ClusterError):
 
 class NoAnswer(ClusterError):
     """Indefinite: the question may have been heard."""
+
+
+class NoCopy(ClusterError):
+    """A copy of the state could not be made, for want of space perhaps; try again later."""
 
 
 class MembershipRefused(ClusterError):

@@ -94,7 +94,6 @@ async def _run(
 ) -> None:
     _allow_many_files()
     clock, chance = SystemClock(), SeededChance()
-    disk = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="journal"))
     snapshots = SnapshotStore(folder.path / SNAPSHOTS_NAME)
     interrupted = snapshots.open()
     if interrupted is not None:
@@ -103,6 +102,8 @@ async def _run(
     segment_bytes = config.raft.log_segment_bytes
     journal = Journal.open(folder.path / JOURNAL_NAME, segment_bytes=segment_bytes)
     stack.callback(journal.close)
+    # It ends before the journal is closed: a sync may still be under way in it.
+    disk = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="journal"))
     if interrupted is not None:
         adopt(journal, interrupted)
         snapshots.installed()

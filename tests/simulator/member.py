@@ -312,9 +312,9 @@ class Node:
         self._trace("apply", self.tag, entry.log_index, entry.term, state.digest)
         self._watch.on_apply(self.tag, entry, state)
 
-    def _on_install(self, state: State) -> None:
+    def _on_install(self, state: State, before: int) -> None:
         self._trace("install", self.tag, state.position.log_index, state.digest)
-        self._watch.on_install(self.tag, state)
+        self._watch.on_install(self.tag, state, before)
         self.on_installed(self)
 
     def _on_error(self, context: dict[str, Any]) -> None:

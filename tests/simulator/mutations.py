@@ -85,7 +85,9 @@ _on_vote = Engine._on_vote
 
 
 def forget_nothing(self: Engine) -> None:
-    return None
+    if self._terms_seen != self.term:
+        self._terms_seen = self.term
+        self._reign.votes.clear()  # else nobody is elected any more
 
 
 # -- what is durable

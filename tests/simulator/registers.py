@@ -188,7 +188,7 @@ class Registers:
         self,
         store: Store,
         on_apply: Callable[[LogEntry, State], None],
-        on_install: Callable[[State], None],
+        on_install: Callable[[State, int], None],
     ) -> None:
         self._store = store
         self._on_apply = on_apply
@@ -235,9 +235,10 @@ class Registers:
         return FrozenState(self.state, self._store.disk)
 
     def install(self, copy: Path) -> None:
+        before = self.state.position.log_index
         self._store.install(copy)
         self._replayed = self.state.position
-        self._on_install(self.state)
+        self._on_install(self.state, before)
 
     def _replayed_from(self, entry: LogEntry) -> int:
         expected = max(self._replayed.log_index, 1) + 1

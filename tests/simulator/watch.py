@@ -181,9 +181,11 @@ class Watch:
                 self.fail(f"command {uid} is in slot {at}, and {self.never[uid]}")
             self.committed_at[uid] = at
 
-    def on_install(self, tag: str, state: State) -> None:
-        """`tag` was given a state: it must be what history came to there."""
+    def on_install(self, tag: str, state: State, before: int) -> None:
+        """`tag`, which had come to slot `before`, was given a state: newer, and that of history."""
         at = state.position.log_index
+        if at <= before:
+            self.fail(f"{tag} had come to slot {before}, and installs the state of slot {at}")
         self.applied_most[tag] = max(at, self.applied_most.get(tag, 0))
         past = self.past.get(at)
         if past is None or (past.digest, past.command_index) != (

@@ -22,6 +22,7 @@ from quoth_cluster.raft.proposals import ENTRIES_IN_FLIGHT_MAX, Proposals
 
 TICK_SECONDS = 0.02
 INBOX_MAX = 4_096  # messages of peers that wait for the cycle; over it their links wait
+INBOX_BYTES_MAX = 16 * 1024 * 1024  # of their slots
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class Cycle:
         self._on_configuration = on_configuration
         self._moves_seen = journal.membership_moves
         self._inbox: list[tuple[str, dict[str, Any]]] = []
+        self._inbox_bytes = 0
         self._todo: list[Callable[[], None]] = []
         self._between: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
         self._trim_index = 0
@@ -62,7 +64,8 @@ class Cycle:
         """Take a raft message of a peer; waits while too many wait already."""
         await self._has_room.wait()
         self._inbox.append((tag, message))
-        if len(self._inbox) >= INBOX_MAX:
+        self._inbox_bytes += _bytes_in(message)
+        if len(self._inbox) >= INBOX_MAX or self._inbox_bytes >= INBOX_BYTES_MAX:
             self._has_room.clear()
         self._wake.set()
 
@@ -138,6 +141,7 @@ class Cycle:
     def _step(self) -> None:
         """One turn without waiting: messages, proposals, a tick."""
         inbox, self._inbox = self._inbox, []
+        self._inbox_bytes = 0
         self._has_room.set()
         for tag, message in inbox:
             self._engine.receive(tag, message)
@@ -174,3 +178,12 @@ class Cycle:
         self._seen = seen
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _bytes_in(message: dict[str, Any]) -> int:
+    """About how much a message holds; it is not checked yet."""
+    entries = message.get("entries")
+    if not isinstance(entries, list):
+        return 0
+    contents = (entry[0] for entry in entries if isinstance(entry, list) and entry)
+    return sum(len(content) for content in contents if isinstance(content, bytes))

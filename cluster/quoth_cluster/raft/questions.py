@@ -15,8 +15,10 @@ from typing import Any
 
 from quoth_cluster.errors import (
     ClusterError,
+    Fatal,
     MalformedValue,
     MembershipRefused,
+    NewerFormat,
     NoAnswer,
     NotAsked,
     NotProposed,
@@ -148,6 +150,11 @@ class Questions:
             return {"is_known": False}
         try:
             answered = await answer(body)
+        except Fatal as error:
+            if not isinstance(error, MalformedValue | NewerFormat):  # of the question, most likely
+                assert self._tasks is not None, "asked while the group runs"
+                self._tasks.create_task(self._stop(error))
+            return {"failed": str(error)}
         except Exception as error:
             # The asker is told, and this node goes on: it is not the log that failed.
             log.exception("a question on %s was not answered", topic)
@@ -155,6 +162,11 @@ class Questions:
         if len(answered) > COMMAND_BYTES_MAX:
             return {"failed": f"an answer of {len(answered)} bytes"}
         return {"body": answered}
+
+    @staticmethod
+    async def _stop(error: Fatal) -> None:
+        """End the node by what an answer met."""
+        raise error
 
     async def _read_index(self, _: Body) -> Body:
         return {"log_index": await self._group.confirm_leadership()}

@@ -95,14 +95,15 @@ class Reconfiguration:
             raise NotProposed("this node led, and hands over before it goes")
         if whole.removes_voter:
             self._check_quorum_without(whole.member.tag)
-        term = self._group.engine.term
-        log_index = await self._cycle.run_inside(lambda: self._propose(change))
-        if log_index is None:
+        proposed = await self._cycle.run_inside(lambda: self._propose(change))
+        if proposed is None:
             raise NotProposed("an earlier change is under way, or this node does not lead")
+        log_index, content = proposed
         seconds = deadline - clock.monotonic()
         if not await self._applier.applied.reached_within(log_index, seconds=seconds):
             raise FateUnknown(f"the change is in the log and not applied in {timeout_seconds:g} s")
-        if self._journal.term_at(log_index) != term:
+        # By its content: the slot itself may be trimmed, or lie within a snapshot that came since.
+        if dict(self._journal.numbered_memberships()).get(log_index) != content:
             raise NotProposed("another leader's entry took its place")
 
     def _check_quorum_without(self, tag: str) -> None:
@@ -143,8 +144,8 @@ class Reconfiguration:
                 return member
         return None
 
-    def _propose(self, change: MembershipChange) -> int | None:
-        """One step inside the cycle: check again, then into the log."""
+    def _propose(self, change: MembershipChange) -> tuple[int, bytes] | None:
+        """One step inside the cycle: check again, then into the log; where, and what."""
         engine = self._group.engine
         applied = self._applier.applied.value
         is_settled = self._journal.last_membership_index() <= applied
@@ -158,7 +159,8 @@ class Reconfiguration:
             return None
         if whole.removes_voter and whole.member.tag == engine.tag:
             return None
-        return engine.propose_membership(whole)
+        log_index = engine.propose_membership(whole)
+        return None if log_index is None else (log_index, pack_membership(whole))
 
     async def _reach(self, member: Member) -> None:
         links = self._group.links

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import google_crc32c
 
 from quoth_cluster.clock import Chance
-from quoth_cluster.errors import MalformedValue, NoAnswer, NotAsked
+from quoth_cluster.errors import MalformedValue, NoAnswer, NoCopy, NotAsked
 from quoth_cluster.raft import rules
 from quoth_cluster.raft.calls import Calls
 from quoth_cluster.raft.cycle import Cycle
@@ -31,6 +31,9 @@ from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 # still being carried out: who asks anew waits behind it, and hears "past it" once it is done.
 ANSWER_SECONDS = 2.0
 RETRY_SECONDS = 0.2
+NO_COPY_SECONDS = 5.0  # then it is tried again
+HOLD_SECONDS = 120.0  # how long the log is kept for one that was given a state
+CAUGHT_UP_SLOTS = 100
 
 log = logging.getLogger(__name__)
 Body = dict[str, Any]
@@ -72,6 +75,8 @@ class Snapshots:
         self._outgoing: Manifest | None = None
         self._taken_from: int | None = None  # a copy is being made of the state at, or after
         self._sending: set[str] = set()
+        self._held: dict[str, float] = {}  # whom the log is kept for, and until when
+        self._no_copy_before = 0.0
         self._taking = asyncio.Lock()
         self._receiving = asyncio.Lock()
         self._incoming: Manifest | None = None
@@ -85,7 +90,14 @@ class Snapshots:
         """
         if self._taken_from is not None:
             return self._taken_from
-        return self._outgoing.log_index if self._outgoing and self._sending else None
+        if self._outgoing is None:
+            return None
+        start = self._outgoing.log_index
+        if self._sending:
+            return start
+        # Who has the state needs the log behind it, or would need another state soon.
+        engine = self._host.engine
+        return min((max(start, engine.match_index(tag)) for tag in self._held), default=None)
 
     # -- sending
 
@@ -93,7 +105,9 @@ class Snapshots:
         """As the leader, serve those behind; until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                for tag in self._host.engine.behind:
+                self._let_go()
+                may_begin = self._host.clock.monotonic() >= self._no_copy_before
+                for tag in self._host.engine.behind if may_begin else ():
                     if tag not in self._sending and self._host.links.is_up(tag):
                         self._sending.add(tag)
                         tasks.create_task(self._serve(tag), name=f"snapshot to {tag}")
@@ -105,6 +119,9 @@ class Snapshots:
             log_index = await self._send_to(tag)
         except (NotAsked, NoAnswer) as error:
             log.info("the snapshot for node %s stopped: %s", tag, error)
+        except NoCopy as error:
+            log.warning("node %s is behind, and %s", tag, error)
+            self._no_copy_before = self._host.clock.monotonic() + NO_COPY_SECONDS
         else:
             if log_index is not None:
                 engine = self._host.engine
@@ -138,6 +155,7 @@ class Snapshots:
             if offset is None:
                 log.info("node %s did not take a chunk: %s", tag, answer.get("refused"))
                 return None
+        self._held[tag] = self._host.clock.monotonic() + HOLD_SECONDS
         end = {"step": "end", "name": manifest.name}
         answer = await self._ask(tag, end)
         if answer.get("installed") == manifest.log_index:
@@ -159,6 +177,15 @@ class Snapshots:
                 log.info("took a snapshot at slot %d", self._outgoing.log_index)
             assert self._outgoing is not None
             return self._outgoing
+
+    def _let_go(self) -> None:
+        """Of the log for those that have caught up, or took too long."""
+        engine, now = self._host.engine, self._host.clock.monotonic()
+        enough = engine.commit_index - CAUGHT_UP_SLOTS
+        for tag, until in list(self._held.items()):
+            has_caught_up = tag not in engine.behind and engine.match_index(tag) >= enough
+            if has_caught_up or now >= until or not engine.is_leader:
+                del self._held[tag]
 
     async def _forget_stale(self) -> None:
         """A copy that this log does not go on from any more takes the disk of a second state."""

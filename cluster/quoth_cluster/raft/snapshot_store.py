@@ -20,7 +20,7 @@ from typing import Protocol
 import google_crc32c
 import msgpack
 
-from quoth_cluster.errors import CorruptFile, Fatal, MalformedValue
+from quoth_cluster.errors import CorruptFile, Fatal, MalformedValue, NoCopy
 from quoth_cluster.log import Position
 from quoth_cluster.raft.disk import Disk, DiskFile, RealDisk
 
@@ -124,15 +124,22 @@ class SnapshotStore:
     def take(
         self, frozen: Frozen, *, name: str, term: int, memberships: tuple[tuple[int, bytes], ...]
     ) -> Manifest:
-        """Copy a frozen state, in the place of the copy before."""
-        with _fatal(self._folder):
-            with self._reading:
-                self._outgoing_name = None
-                self._disk.remove_folder(self.outgoing)
+        """Copy a frozen state, in the place of the copy before.
+
+        Raises NoCopy if there is no room for it, or the disk fails.
+        """
+        try:
+            self.forget_outgoing()
             paths = frozen.copy_to(self.outgoing)
             files = tuple(self._describe(path) for path in paths)
-            with self._reading:
-                self._outgoing_name = name
+        except CorruptFile:
+            raise
+        except (OSError, Fatal) as error:
+            # Nothing of this node rests on the copy: a full disk must not end it.
+            self.forget_outgoing()
+            raise NoCopy(f"the state was not copied to {self.outgoing}: {error}") from error
+        with self._reading:
+            self._outgoing_name = name
         return Manifest(name, frozen.position.log_index, term, memberships, files)
 
     def read(self, name: str, file: SnapshotFile, offset: int) -> bytes | None:
