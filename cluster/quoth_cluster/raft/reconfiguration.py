@@ -95,6 +95,10 @@ class Reconfiguration:
             raise NotProposed("this node led, and hands over before it goes")
         if whole.removes_voter:
             self._check_quorum_without(whole.member.tag)
+        if _makes_voter(whole) and not self._has_caught_up(whole.member.tag):
+            raise MembershipRefused(
+                f"node {whole.member.tag} has not caught up yet; it will vote as soon as it has"
+            )
         proposed = await self._cycle.run_inside(lambda: self._propose(change))
         if proposed is None:
             raise NotProposed("an earlier change is under way, or this node does not lead")
@@ -135,14 +139,20 @@ class Reconfiguration:
         engine = self._group.engine
         if not engine.is_leader:
             return None
-        enough = engine.commit_index - CAUGHT_UP_SLOTS
         for tag, member in sorted(self._group.members().items()):
-            # It must hold the very slot that added it: a node that does not know that it is one of
-            # the cluster does not vote, and as a member its vote may be the one that is needed.
-            needed = max(enough, self._group.moved_at(tag))
-            if member.vote is Vote.PROMOTABLE and engine.match_index(tag) >= needed:
+            if member.vote is Vote.PROMOTABLE and self._has_caught_up(tag):
                 return member
         return None
+
+    def _has_caught_up(self, tag: str) -> bool:
+        """Whether a node may vote, as far as this leader knows.
+
+        It must hold the very slot that added it: a node that does not know that it is one of the
+        cluster does not vote, and as a member its vote may be the one that is needed.
+        """
+        engine = self._group.engine
+        enough = engine.commit_index - CAUGHT_UP_SLOTS
+        return engine.match_index(tag) >= max(enough, self._group.moved_at(tag))
 
     def _propose(self, change: MembershipChange) -> tuple[int, bytes] | None:
         """One step inside the cycle: check again, then into the log; where, and what."""
@@ -158,6 +168,8 @@ class Reconfiguration:
             log.info("a change lost a race: %s", error)
             return None
         if whole.removes_voter and whole.member.tag == engine.tag:
+            return None
+        if _makes_voter(whole) and not self._has_caught_up(whole.member.tag):
             return None
         log_index = engine.propose_membership(whole)
         return None if log_index is None else (log_index, pack_membership(whole))
@@ -205,3 +217,8 @@ class Reconfiguration:
         if "not_proposed" in answer:
             raise NotProposed(str(answer["not_proposed"]))
         raise FateUnknown(str(answer.get("unknown")))
+
+
+def _makes_voter(change: MembershipChange) -> bool:
+    """Whether a change that was resolved lets a node vote from now on."""
+    return change.change is Change.PROMOTE and change.member.vote is Vote.MEMBER

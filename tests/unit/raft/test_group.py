@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from quoth_cluster.errors import (
+    CorruptFile,
+    MalformedValue,
     MembershipRefused,
     NoAnswer,
     NotAsked,
@@ -266,4 +268,28 @@ async def test_nodes_ask_each_other_what_the_log_knows_nothing_of(tmp_path: Path
     await b.stop()
     with pytest.raises((NotAsked, NoAnswer)):
         await a.group.ask("B", "shout", b"hello", timeout_seconds=0.5)
+    await a.stop()
+
+
+async def test_an_answer_that_meets_a_damaged_state_ends_its_node(tmp_path: Path) -> None:
+    a = Running("A", tmp_path / "A")
+    await a.start()
+    await a.group.found(a.member)
+
+    async def read_what_is_damaged(_: bytes) -> bytes:
+        raise CorruptFile("the state is damaged")
+
+    async def read_what_is_malformed(_: bytes) -> bytes:
+        raise MalformedValue("the question is no msgpack")
+
+    a.group.answer("damaged", read_what_is_damaged)
+    a.group.answer("malformed", read_what_is_malformed)
+    with pytest.raises(NoAnswer, match="no msgpack"):
+        await a.group.ask("A", "malformed", b"", timeout_seconds=PATIENCE)
+    await a.propose(b"it goes on")
+    with pytest.raises(NoAnswer, match="damaged"):
+        await a.group.ask("A", "damaged", b"", timeout_seconds=PATIENCE)
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.timeout(PATIENCE):
+            await a.task
     await a.stop()

@@ -1,14 +1,15 @@
 """Whatever a crash leaves of a snapshot, only whole files replace a state."""
 
+import errno
 import random
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import google_crc32c
 import pytest
 
-from quoth_cluster.errors import CorruptFile, Fatal
+from quoth_cluster.errors import CorruptFile, Fatal, NoCopy
 from quoth_cluster.log import Position
 from quoth_cluster.raft import snapshot_store
 from quoth_cluster.raft.disk import RealDisk
@@ -209,3 +210,40 @@ def test_a_folder_made_by_a_life_that_was_killed_is_made_durable(tmp_path: Path)
     disk = WatchedDisk()
     disk.make_folder(tmp_path / "made")
     assert disk.synced == [tmp_path]
+
+
+@dataclass
+class NoRoom:
+    """A state whose copy does not fit on the disk; or is damaged, which is another matter."""
+
+    disk: SimDisk
+    error: Exception
+    position: Position = field(default_factory=lambda: Position(40, 40))
+
+    def copy_to(self, folder: Path) -> list[Path]:
+        self.disk.make_folder(folder)
+        self.disk.open(folder / "data").write(0, b"half of it")
+        raise self.error
+
+    def release(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "no space is left"), Fatal("the copy failed: no space is left")]
+)
+def test_a_copy_that_finds_no_room_leaves_nothing_and_ends_nobody(error: Exception) -> None:
+    disk = SimDisk(random.Random(1))
+    store = SnapshotStore(FOLDER, disk=disk)
+    assert store.open() is None
+    with pytest.raises(NoCopy, match="no space"):
+        store.take(NoRoom(disk, error), name="first", term=3, memberships=())
+    assert not disk.exists(store.outgoing)
+
+
+def test_a_damaged_state_is_no_matter_of_room() -> None:
+    disk = SimDisk(random.Random(1))
+    store = SnapshotStore(FOLDER, disk=disk)
+    assert store.open() is None
+    with pytest.raises(CorruptFile):
+        store.take(NoRoom(disk, CorruptFile("damaged")), name="first", term=3, memberships=())
