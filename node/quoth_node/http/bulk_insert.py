@@ -5,6 +5,9 @@
 Each batch is saved whole or not at all; the stream is not one transaction, and what was saved
 before it broke stays. While both batches wait for the log nothing is read, so the socket fills and
 the client waits: no more than the two, the one being filled and a run are ever in memory.
+
+The stream ends with its array. The official Node.js client never ends the request's body: it waits
+for the answer behind the last bracket.
 """
 
 import asyncio
@@ -201,16 +204,16 @@ class BulkInsert:
         return str(self._exchange.services.chance.uuid())
 
     async def _pieces(self) -> AsyncIterator[bytes]:
-        """The body as it comes, inflated, in pieces that take no long time each."""
+        """The body up to the end of the array, inflated, in pieces that take no long time each."""
         headers = self._exchange.request.headers.getall(hdrs.CONTENT_ENCODING, [])
         encoding = encoding_of(headers)
         inflating = None if encoding is None else InflatedPieces(encoding)
         await self._exchange.expect_body()
-        while chunk := await self._chunk():
+        while not self._splitter.is_complete and (chunk := await self._chunk()):
             for piece in [chunk] if inflating is None else inflating.feed(chunk):
                 for at in range(0, len(piece), PIECE_BYTES):
                     yield piece[at : at + PIECE_BYTES]
-        if inflating is not None:
+        if inflating is not None and self._exchange.request.content.is_eof():
             inflating.finish()
 
     async def _chunk(self) -> bytes:

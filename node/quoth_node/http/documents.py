@@ -76,7 +76,8 @@ async def load_documents(exchange: Exchange, ids: list[str]) -> web.Response:
         with database.read() as txn:
             loaded = load_all(txn, wanted, database.record.cluster_transaction_id, budget)
         if len(ids) == 1 and loaded.results[0] is None and not wanted.cluster_wide:
-            return reply(status=404)
+            # As a part it has a body: the official Node.js client parses it whatever the status.
+            return reply(b"" if exchange.part is None else loaded.to_json(), status=404)
         etag = loaded.etag()
         if etag is not None and etag == known:
             return reply(status=304)

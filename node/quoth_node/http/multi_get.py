@@ -1,7 +1,8 @@
 """`POST /multi_get`: several reads in one request, each served as if it had come by itself.
 
 All of them see what the multi-get itself may not miss: it waits for a current read once. They are
-answered one after the other, each from a snapshot of its own.
+answered one after the other, each from a snapshot of its own. Only a missing document is told in
+other words than by itself: with a body.
 """
 
 import asyncio

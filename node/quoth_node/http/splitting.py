@@ -53,16 +53,26 @@ class Splitter:
         self._in_string = False
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the array has its closing bracket."""
+        return self._stage is Stage.BEHIND
+
+    @property
     def waiting(self) -> bytes | bytearray:
         """What has come and is in no list yet."""
         return self._buffer
 
     def feed(self, piece: bytes) -> Iterator[list[Any]]:
-        """What is whole now. Raises BadBody, BodyTooLarge, OverLimit."""
+        """What is whole now, and all if the array ends. Raises BadBody, BodyTooLarge, OverLimit."""
         self._buffer += piece
         self._skip_blank()
-        while self._stage is Stage.WITHIN and len(self._buffer) >= self._run_bytes:
-            values = self._guessed_run() or self._scanned_run()
+        while self._stage is Stage.WITHIN:
+            if len(self._buffer) >= self._run_bytes:
+                values = self._guessed_run() or self._scanned_run()
+            elif self._may_end():
+                values = self._scanned_run()
+            else:
+                return
             if values is None:
                 if len(self._buffer) > self._element_bytes_max:
                     limit = self._element_bytes_max
@@ -94,6 +104,11 @@ class Splitter:
             self._skip_blank()
         if self._stage is Stage.BEHIND and self._buffer:
             raise BadBody(f"The body goes on behind its array of {self.count} commands")
+
+    def _may_end(self) -> bool:
+        """Whether what came last may be the end of the array. No run is waited for then: some
+        clients send nothing more, not even the end of their request."""
+        return self._buffer[self._at :].rstrip(BLANK).endswith(b"]")
 
     def _guessed_run(self) -> list[Any] | None:
         if self._at or len(self._buffer) > GUESSED_BYTES_MAX:

@@ -4,6 +4,7 @@ of it in memory, and never half a batch."""
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -252,6 +253,19 @@ async def test_a_client_that_waits_to_be_asked_is_asked(node: Node) -> None:
     assert await count(node) == 3
 
 
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_the_array_is_the_end_even_if_the_request_has_none(node: Node, encoding: str) -> None:
+    whole = written(users(BATCH_DOCUMENTS_MAX + 500))
+    if encoding == "gzip":
+        packer = zlib.compressobj(wbits=31)
+        whole = packer.compress(whole) + packer.flush(zlib.Z_SYNC_FLUSH)
+    body = SlowBody(whole[:1_000], whole[1_000:-1], whole[-1:])
+    async with aiohttp.ClientSession() as session, asyncio.timeout(SETTLED_SECONDS_MAX):
+        assert await send(session, node, body, Content_Encoding=encoding) == 201
+    assert await count(node) == BATCH_DOCUMENTS_MAX + 500
+    assert (await state(node))["Status"] == "Completed"
+
+
 async def test_the_client_waits_while_two_batches_wait(node: Node) -> None:
     node.log.hold, before = asyncio.Event(), node.log.proposals
     pieces = [written(users(300, start=300 * n, text="x" * 1_000))[1:-1] for n in range(100)]
@@ -275,9 +289,11 @@ async def test_the_client_waits_while_two_batches_wait(node: Node) -> None:
     assert await count(node) == 30_000
 
 
-async def send(session: aiohttp.ClientSession, node: Node, body: SlowBody) -> int:
+async def send(session: aiohttp.ClientSession, node: Node, body: SlowBody, **more: str) -> int:
     """Send a body as it comes; the status of the answer."""
-    async with session.post(f"{node.url}{BULK_INSERT}?id=1", data=body.__aiter__()) as answer:
+    headers = {key.replace("_", "-"): value for key, value in more.items()}
+    url = f"{node.url}{BULK_INSERT}?id=1"
+    async with session.post(url, data=body.__aiter__(), headers=headers) as answer:
         return answer.status
 
 

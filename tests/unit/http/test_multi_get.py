@@ -37,7 +37,8 @@ async def test_each_part_is_answered_in_its_place(node: Node) -> None:
     )
     assert (one["StatusCode"], one["Result"]["Results"][0]["n"]) == (200, 1)
     assert one["Headers"] == {"ETag": f'"{vector}"'}
-    assert missing == {"StatusCode": 404, "Result": None, "Headers": {}}
+    nothing = {"Results": [None], "Includes": {}}
+    assert missing == {"StatusCode": 404, "Result": nothing, "Headers": {}}
     assert [document["n"] for document in both["Result"]["Results"]] == [2, 1]
     assert [document["n"] for document in prefix["Result"]["Results"]] == [1, 2]
 

@@ -140,6 +140,21 @@ def test_an_element_is_scanned_once_however_many_pieces_it_comes_in() -> None:
     assert found[0]["Document"]["text"] == text
 
 
+def test_the_end_of_the_array_is_seen_as_it_comes() -> None:
+    body = write([{"Id": "a", "Document": {"list": [1]}}, {"Id": "b]"}], style=2)
+    splitter = Splitter(element_bytes_max=1_000)
+    found: list[Any] = []
+    end = body.rindex(b"]")
+    for at in range(end):
+        for run in splitter.feed(body[at : at + 1]):
+            found += run
+        assert not splitter.is_complete
+    for run in splitter.feed(body[end:]):
+        found += run
+    assert splitter.is_complete
+    assert [element["Id"] for element in found] == ["a", "b]"]
+
+
 def test_memory_is_bounded_by_one_element_and_a_piece() -> None:
     splitter = Splitter(element_bytes_max=200_000, run_bytes=1_000)
     list(splitter.feed(b"["))

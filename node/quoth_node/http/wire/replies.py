@@ -100,14 +100,14 @@ def one(document: StoredDocument | None, metadata_only: bool) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Documents as JSON lines; an error is a line of its own, which no document looks like."""
+    """Documents as JSON lines; an error is a line of its own, which alone has no `@metadata`."""
 
     content_type = "application/x-ndjson; charset=utf-8"
     start = b""
     end = b""
 
     def joined(self, items: Iterable[bytes], *, is_first: bool) -> bytes:
-        return b"".join(b'{"Item":%b}\n' % item for item in items)
+        return b"".join(b"%b\n" % item for item in items)
 
     def failed(self, error_body: bytes) -> bytes:
         return error_body + b"\n"
