@@ -6,7 +6,7 @@ What the rest of the house may rely on:
   `durable=False`: a power cut may take that one back as a whole, until `sync()` returned;
 * a snapshot does not change while it is held, and holds no writer up;
 * every error of the disk or the map is Fatal and names the folder. After one, the state in memory
-  is not to be trusted.
+  is not to be trusted. A snapshot that there is no room for is none: it is `TooManyReaders`.
 """
 
 import os
@@ -32,6 +32,10 @@ R = TypeVar("R")
 
 class Closed(NotReadable):
     """The environment is closed: its database was deleted, or the node stops."""
+
+
+class TooManyReaders(NotReadable):
+    """As many snapshots are held as the environment has room for; try again later."""
 
 
 def _fatal_names_the_folder(method: Callable[P, R]) -> Callable[P, R]:
@@ -256,7 +260,10 @@ class Environment:
 
     @_fatal_names_the_folder
     def _begin(self, *, write: bool) -> Any:
-        return self._environment.begin(write=write)
+        try:
+            return self._environment.begin(write=write)
+        except lmdb.ReadersFullError as error:
+            raise TooManyReaders(f"{READERS_MAX} snapshots of {self.path} are held") from error
 
     def _reader_left(self) -> None:
         with self._lock:

@@ -154,6 +154,12 @@ class Attempt:
 
     async def _evaluate_on(self, database: Database) -> Plan:
         leader = self._leader
+        # Not before there is something to do with it: a snapshot that is held keeps its pages.
+        async with leader.turns.evaluating:
+            return await self._evaluate_on_snapshot(database)
+
+    async def _evaluate_on_snapshot(self, database: Database) -> Plan:
+        leader = self._leader
         with database.read() as txn:
             view = View(txn, at_micros=self._at_micros)
             running = Running(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from quoth_cluster.errors import Busy
 
 WAITING_MAX = 4_096
+EVALUATING_MAX = 32  # patches that hold a snapshot; the scripts of most of them wait
 
 Name = tuple[str, bytes]  # a database and a folded id
 
@@ -24,6 +25,7 @@ class Turns:
     """One at a time for each document; who needs several takes them in order: nobody is stuck."""
 
     def __init__(self) -> None:
+        self.evaluating = asyncio.Semaphore(EVALUATING_MAX)
         self._turns: dict[Name, Turn] = {}
         self._waiting = 0
 

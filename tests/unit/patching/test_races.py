@@ -10,8 +10,9 @@ from quoth_cluster.errors import Busy, NotProposed
 from quoth_cluster.machine import Machine
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_node.patching import Patched, PatchesSaved
-from quoth_node.patching.turns import WAITING_MAX, Turns
-from tests.unit.patching.ground import Ground, patch
+from quoth_node.patching.turns import EVALUATING_MAX, WAITING_MAX, Turns
+from quoth_node.scripting import Missing, Ran, ScriptTask
+from tests.unit.patching.ground import Ground, ScriptsHere, patch
 
 
 @pytest.fixture
@@ -188,3 +189,37 @@ async def test_a_loop_of_loads_is_broken_off(ground: Ground) -> None:
     assert isinstance(await ground.patch("users/1", many), PatchesSaved)
     with pytest.raises(Exception, match="may load 500 documents"):
         await ground.patch("users/1", many.replace("499", "501"))
+
+
+class SlowScripts(ScriptsHere):
+    """Scripts that all run until they are let go; counts how many run at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_end = asyncio.Event()
+        self.at_once = self.most_at_once = 0
+
+    async def run(self, task: ScriptTask) -> Ran | Missing:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        if self.at_once == EVALUATING_MAX:
+            self.may_end.set()
+        await self.may_end.wait()
+        self.at_once -= 1
+        return await super().run(task)
+
+
+async def test_only_so_many_patches_hold_a_snapshot(tmp_path: Path) -> None:
+    machine = Machine.open(tmp_path, map_bytes=2**28)
+    scripts = SlowScripts()
+    ground = Ground(machine, scripts)
+    await ground.create()
+    ids = [f"users/{number}" for number in range(EVALUATING_MAX + 20)]
+    for document_id in ids:
+        await ground.put(document_id, n=1)
+    async with asyncio.TaskGroup() as tasks:
+        for document_id in ids:
+            tasks.create_task(ground.patch(document_id, "this.n += 1"))
+    assert all(ground.load(document_id) == {"n": 2} for document_id in ids)
+    assert scripts.most_at_once == EVALUATING_MAX
+    machine.close()

@@ -1,6 +1,7 @@
 """The ordered map, its keys and the envelope of its values."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from quoth_cluster import answers
 from quoth_cluster.change_vector import guard_index_in
-from quoth_cluster.errors import CorruptFile, Fatal, MalformedValue, NewerFormat
+from quoth_cluster.errors import CorruptFile, Fatal, MalformedValue, NewerFormat, NotReadable
 from quoth_cluster.outcomes import IdentityValue
 from quoth_cluster.store.environment import Closed, Environment
 from quoth_cluster.store.schema import Layout
@@ -172,3 +173,20 @@ def test_a_guard_index_is_that_of_this_database() -> None:
     assert guard_index_in("A:5-t, TRXN:7-other, TRXN:88-id, RAFT:3-t", "id") == 88
     assert guard_index_in("A:5-t", "id") is guard_index_in(None, "id") is None
     assert guard_index_in("TRXN:88", "id") is None
+
+
+def test_one_snapshot_too_many_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quoth_cluster.store.environment.READERS_MAX", 3)
+    environment = Environment.open(tmp_path / "env", map_bytes=2**20)
+    with ExitStack() as held:
+        for _ in range(3):
+            held.enter_context(environment.read())
+        with pytest.raises(NotReadable, match="3 snapshots"):
+            held.enter_context(environment.read())
+    with environment.write() as txn:
+        txn.put(b"a", b"it goes on")
+    with environment.read() as snapshot:
+        assert snapshot.get(b"a") == b"it goes on"
+    environment.close()
