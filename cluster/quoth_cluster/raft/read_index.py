@@ -42,7 +42,17 @@ class ReadIndex:
 
         Raises TimeoutError when the time is over.
         """
+        if (alone := self._alone()) is not None:
+            return alone
         return await within(self._asking.join(), seconds)
+
+    def _alone(self) -> int | None:
+        """The commit index, if this node leads and is a quorum by itself: nobody need be asked."""
+        engine = self._group.engine
+        if not engine.is_leader or engine.others:
+            return None
+        commit_index = engine.commit_index
+        return commit_index if self._journal.term_at(commit_index) == engine.term else None
 
     async def _confirm_leadership(self) -> int | None:
         """One quorum round: is the term this node leads still the newest a majority knows?"""

@@ -168,11 +168,13 @@ class Exchange:
         return whole
 
     async def _next_piece(self, pace: Pace) -> bytes:
-        clock = self.services.clock
+        clock, content = self.services.clock, self.request.content
         since = clock.monotonic()
         try:
+            if content.is_eof():  # all of it is here, as it mostly is: nothing to wait for
+                return content.read_nowait()
             async with asyncio.timeout(pace.patience_seconds()):
-                chunk = await self.request.content.readany()
+                chunk = await content.readany()
         except TimeoutError as error:
             raise BodyTooSlow(
                 f"The body came too slowly: {pace.received_bytes} bytes are here, and the next "
