@@ -12,6 +12,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from quoth_cluster.client_configuration import separator
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.commands import CheckDocument, PutDocument, SaveCheckedBatch, encode
 from quoth_cluster.documents import fold_id
@@ -155,7 +156,7 @@ class Attempt:
     async def _evaluate_on(self, database: Database) -> Plan:
         leader = self._leader
         with database.read() as txn:
-            view = View(txn, at_micros=self._at_micros)
+            view = View(txn, at_micros=self._at_micros, separator=self._separator_in(database))
             running = Running(
                 view,
                 leader.scripts,
@@ -164,6 +165,10 @@ class Attempt:
                 node_tag=leader.node_tag,
             )
             return await Evaluation(view, running).run(self._batch)
+
+    def _separator_in(self, database: Database) -> str:
+        """It may be of another state than a snapshot is: where it counts, it is checked."""
+        return separator(database.record.client, self._leader.machine.client_configuration.json)
 
     async def _propose(self, plan: Plan) -> PatchAnswer | None:
         """The answer once it is applied; None if it was refused, for now.

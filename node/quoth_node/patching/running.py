@@ -48,6 +48,7 @@ class Running:
                 seed=self._seed,
                 next_etag=self._view.next_etag,
                 node_tag=self._node_tag,
+                separator=self._view.separator,
                 arguments=script.arguments,
                 documents=given,
                 values=values,

@@ -133,7 +133,7 @@
     if (id === null || id === undefined || id === "") return guid();
     if (typeof id !== "string") throw new TypeError("put: the id of a document is a string");
     if (id.endsWith("|")) throw new Error(`put: a script takes no identity, as '${id}' asks for`);
-    if (!id.endsWith("/")) return id;
+    if (!id.endsWith(task.separator)) return id;
     const number = task.nextEtag + serverSideIds++;
     return `${id}${String(number).padStart(19, "0")}-${task.nodeTag}`;
   }

@@ -30,6 +30,7 @@ class ScriptTask:
     seed: int  # 32 bits
     next_etag: int
     node_tag: str
+    separator: str = "/"  # of the parts of ids
     arguments: bytes = OBJECT  # JSON object
     # By id or key as the script wrote it; None: there is none.
     documents: Mapping[str, GivenDocument | None] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class ScriptTask:
                 "seed": self.seed,
                 "nextEtag": self.next_etag,
                 "nodeTag": self.node_tag,
+                "separator": self.separator,
                 "documents": [
                     [name, given.document_id, given.json.decode()] if given else [name, name, None]
                     for name, given in self.documents.items()
