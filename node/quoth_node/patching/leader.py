@@ -10,6 +10,7 @@ that writes nothing has no check, so it is only given on a state that is known t
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from quoth_cluster.client_configuration import separator
@@ -89,7 +90,13 @@ class Leader:
         seconds = min(batch.patience_ms, PATIENCE_MS_MAX) / 1_000
         attempt = Attempt(self, batch, deadline=self.clock.monotonic() + seconds)
         try:
-            async with self.turns.of(names_of(batch)):
+            async with AsyncExitStack() as held:
+                try:
+                    async with asyncio.timeout(seconds):
+                        await held.enter_async_context(self.turns.of(names_of(batch)))
+                except TimeoutError as error:
+                    text = "the patch waited for its turn until its time was over"
+                    raise NotProposed(f"{text}; nothing was written") from error
                 return await attempt.until_done()
         except (PatchFailed, ClusterError) as error:
             names = [cls.__name__ for cls in type(error).__mro__ if cls.__name__ in ERRORS]

@@ -82,9 +82,7 @@ async def test_a_batch_is_computed_again_if_another_separator_was_faster(
         if by_script:
             late = tasks.create_task(ground.patch("users/1", "this.made = put('logs:', {})"))
         else:
-            late = tasks.create_task(
-                ground.save(put("logs:"), patch("logs:", "this.patched = 1"))
-            )
+            late = tasks.create_task(ground.save(put("logs:"), patch("logs:", "this.patched = 1")))
         await ground.log.held.wait()
         await separate(ground, ":")
         hold, ground.log.hold = ground.log.hold, None
