@@ -148,7 +148,7 @@ class Attempt:
                 return answer
 
     async def _evaluate(self) -> Plan:
-        """What the batch comes to now. Raises Stopped, PatchFailed, NotProposed."""
+        """What the batch comes to now. Raises Stopped, PatchFailed, TooLarge, NotProposed."""
         leader = self._leader
         database = leader.machine.database(self._batch.database)
         if database is None:
