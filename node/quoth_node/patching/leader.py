@@ -32,6 +32,7 @@ from quoth_node.patching.errors import (
     ContentRefused,
     JavaScriptFailed,
     JavaScriptNotParsed,
+    JavaScriptOverLimit,
     OperationsFailed,
     PatchFailed,
 )
@@ -128,7 +129,7 @@ class Attempt:
             try:
                 plan = await self._evaluate()
             except (Stopped, PatchFailed) as error:
-                if is_current or isinstance(error, JavaScriptNotParsed):
+                if is_current or isinstance(error, JavaScriptNotParsed | JavaScriptOverLimit):
                     if isinstance(error, Stopped):
                         return error.refused
                     raise
