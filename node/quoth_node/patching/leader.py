@@ -5,7 +5,8 @@
           +---------------------------- no, the state was another one <---------------------+
 
 Being the leader is what makes this fast, not what makes it right: the checks do that. An answer
-that writes nothing has no check, so it is only given on a state that is known to be current.
+that writes nothing has no check, so it is only given on a state that is known to be current. What
+went over a limit is told at once, of the state as it is known here: again it would take as much.
 """
 
 import asyncio
