@@ -16,9 +16,11 @@ from quoth_cluster.checks import (
     check_guard,
     check_id,
     check_index,
+    check_separator,
     resolve_id,
 )
 from quoth_cluster.commands import (
+    CheckCompareExchange,
     CheckDocument,
     DeleteDocument,
     PutDocument,
@@ -51,9 +53,11 @@ def save_checked_batch(step: Step, batch: SaveCheckedBatch) -> BatchSaved | Refu
             existing = documents.load(step.txn, check.document_id)
             expected = check.expected_change_vector
             refused = check_expected("Check", check.document_id, expected, existing)
-        else:
+        elif isinstance(check, CheckCompareExchange):
             value = compare_exchange.get(step.txn, check.key)
             refused = check_index(check.key, check.expected_index, value)
+        else:
+            refused = check_separator(step, check.separator)
         if refused is not None:
             return refused
     return save_batch(step, batch)

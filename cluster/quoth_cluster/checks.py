@@ -109,6 +109,17 @@ def check_index(key: str, expected: int, value: CompareExchangeValue | None) -> 
     )
 
 
+def check_separator(step: Step, expected: str) -> Refused | None:
+    """Refuse to go on if other ids are made here than was thought."""
+    if step.separator == expected:
+        return None
+    return Refused(
+        Refusal.CHANGE_VECTOR,
+        f"The parts of ids are separated by '{step.separator}', but '{expected}' was read. "
+        "Optimistic concurrency violation, transaction will be aborted.",
+    )
+
+
 def check_collection(
     document_id: str, collection: str, existing: StoredDocument | None
 ) -> Refused | None:

@@ -81,6 +81,13 @@ class CheckCompareExchange:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckSeparator:
+    """Go on only while this separates the parts of ids: it says which ids are made."""
+
+    separator: str
+
+
+@dataclass(frozen=True, slots=True)
 class SaveCheckedBatch:
     """A single-node transaction that rests on what was read: all of `commands`, or none.
 
@@ -90,7 +97,7 @@ class SaveCheckedBatch:
     database: str
     at_micros: int
     node_tag: str
-    checks: tuple[CheckDocument | CheckCompareExchange, ...]
+    checks: tuple[CheckDocument | CheckCompareExchange | CheckSeparator, ...]
     commands: tuple[PutDocument | DeleteDocument, ...]
     request_id: str | None = None
 
@@ -290,6 +297,7 @@ CODEC = Codec(
         22: LockDatabases,
         23: PutClientConfiguration,
         24: ExpireCompareExchange,
+        25: CheckSeparator,
     }
 )
 

@@ -1,7 +1,8 @@
 """Why a patch came to nothing; all are definite, nothing was written.
 
     PatchFailed
-    ├── JavaScriptFailed     a script threw, or went over a limit
+    ├── JavaScriptFailed     a script threw
+    │   └── JavaScriptOverLimit   ... or went over a limit
     ├── JavaScriptNotParsed  a script is no JavaScript
     ├── OperationsFailed     a JSON patch does not fit its document
     └── ContentRefused       what came of a patch cannot be kept as a document
@@ -14,6 +15,10 @@ class PatchFailed(Exception):
 
 class JavaScriptFailed(PatchFailed):
     """A script threw, or went over a limit."""
+
+
+class JavaScriptOverLimit(JavaScriptFailed):
+    """A script went over a limit: told at once, for evaluating it again would take as much."""
 
 
 class JavaScriptNotParsed(PatchFailed):

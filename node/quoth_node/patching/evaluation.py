@@ -11,6 +11,7 @@ import orjson
 
 from quoth_cluster.commands import DeleteDocument, PutDocument
 from quoth_node.database.content import Content, NotKept, content_of
+from quoth_node.patching.budget import Budget
 from quoth_node.patching.errors import ContentRefused, OperationsFailed
 from quoth_node.patching.json_patch import JsonPatchFailed, apply_operations
 from quoth_node.patching.plan import Part, Plan, Stopped, is_expected, mismatch
@@ -43,18 +44,21 @@ class Evaluation:
         self._view = view
         self._running = running
         self._tracked: list[Check] = []
+        self._budget = Budget()
 
     async def run(self, batch: PatchBatch) -> Plan:
         """What the batch comes to.
 
-        Raises Stopped, PatchFailed.
+        Raises Stopped, PatchFailed, TooLarge.
         """
         parts = []
         for number, command in enumerate(batch.commands):
             if number % COMMANDS_AT_ONCE == COMMANDS_AT_ONCE - 1:
                 await asyncio.sleep(0)  # not all of them need to wait for anything
             where = "" if batch.is_alone else f"Commands[{number}]"
-            parts.append(await self._command(command, batch, where))
+            part = await self._command(command, batch, where)
+            self._budget.give_back(part.returned_bytes, is_alone=batch.is_alone)
+            parts.append(part)
         return Plan(
             self._view.checks, tuple(self._tracked), tuple(self._view.commands), tuple(parts)
         )
@@ -62,7 +66,7 @@ class Evaluation:
     async def _command(self, command: PatchCommand, batch: PatchBatch, where: str) -> Part:
         match command:
             case PutDocument() | DeleteDocument():
-                return Part(None, self._view.write(command))
+                return Part(None, self._write(command))
             case PatchDocument():
                 return await self._patch(command, batch, where)
             case PatchDocuments():
@@ -96,7 +100,7 @@ class Evaluation:
             content = Content(put.body, put.metadata, put.collection)
             if command.returns_document:
                 created = replace(created, document=content.to_json())
-            return Part(created, self._view.write(put))
+            return Part(created, self._write(put))
         script = command.script if seen is not None else command.if_missing
         if script is None:
             return Part(_patched("PATCH", command.document_id, PatchStatus.MISSING, None))
@@ -148,7 +152,11 @@ class Evaluation:
         elif await _is_equal(content, seen):
             return Part(replace(patched, status=PatchStatus.NOT_MODIFIED))
         put = put_of(patched.document_id, content)
-        return Part(replace(patched, collection=content.collection), self._view.write(put))
+        return Part(replace(patched, collection=content.collection), self._write(put))
+
+    def _write(self, command: PutDocument | DeleteDocument) -> int:
+        self._budget.write(command)
+        return self._view.write(command)
 
     async def _write_all(self, written: tuple[Written, ...], where: str) -> None:
         """Note what a script put and deleted; what it expects is found here, and checked again."""
@@ -161,10 +169,10 @@ class Evaluation:
                 if not is_expected(seen, expected):
                     raise Stopped(mismatch(document_id, expected, seen))
             if one.document is None:
-                self._view.write(DeleteDocument(document_id))
+                self._write(DeleteDocument(document_id))
             else:
                 content = await _content(one.document, None, f"{where}put('{document_id}'): ")
-                self._view.write(put_of(document_id, content))
+                self._write(put_of(document_id, content))
 
 
 def put_of(document_id: str, content: Content) -> PutDocument:

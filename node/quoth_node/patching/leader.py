@@ -5,13 +5,16 @@
           +---------------------------- no, the state was another one <---------------------+
 
 Being the leader is what makes this fast, not what makes it right: the checks do that. An answer
-that writes nothing has no check, so it is only given on a state that is known to be current.
+that writes nothing has no check, so it is only given on a state that is known to be current. What
+went over a limit is told at once, of the state as it is known here: again it would take as much.
 """
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from quoth_cluster.client_configuration import separator
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.commands import CheckDocument, PutDocument, SaveCheckedBatch, encode
 from quoth_cluster.documents import fold_id
@@ -30,6 +33,7 @@ from quoth_node.patching.errors import (
     ContentRefused,
     JavaScriptFailed,
     JavaScriptNotParsed,
+    JavaScriptOverLimit,
     OperationsFailed,
     PatchFailed,
 )
@@ -88,7 +92,13 @@ class Leader:
         seconds = min(batch.patience_ms, PATIENCE_MS_MAX) / 1_000
         attempt = Attempt(self, batch, deadline=self.clock.monotonic() + seconds)
         try:
-            async with self.turns.of(names_of(batch)):
+            async with AsyncExitStack() as held:
+                try:
+                    async with asyncio.timeout(seconds):
+                        await held.enter_async_context(self.turns.of(names_of(batch)))
+                except TimeoutError as error:
+                    text = "the patch waited for its turn until its time was over"
+                    raise NotProposed(f"{text}; nothing was written") from error
                 return await attempt.until_done()
         except (PatchFailed, ClusterError) as error:
             names = [cls.__name__ for cls in type(error).__mro__ if cls.__name__ in ERRORS]
@@ -120,7 +130,7 @@ class Attempt:
             try:
                 plan = await self._evaluate()
             except (Stopped, PatchFailed) as error:
-                if is_current or isinstance(error, JavaScriptNotParsed):
+                if is_current or isinstance(error, JavaScriptNotParsed | JavaScriptOverLimit):
                     if isinstance(error, Stopped):
                         return error.refused
                     raise
@@ -140,7 +150,7 @@ class Attempt:
                 return answer
 
     async def _evaluate(self) -> Plan:
-        """What the batch comes to now. Raises Stopped, PatchFailed, NotProposed."""
+        """What the batch comes to now. Raises Stopped, PatchFailed, TooLarge, NotProposed."""
         leader = self._leader
         database = leader.machine.database(self._batch.database)
         if database is None:
@@ -161,7 +171,7 @@ class Attempt:
     async def _evaluate_on_snapshot(self, database: Database) -> Plan:
         leader = self._leader
         with database.read() as txn:
-            view = View(txn, at_micros=self._at_micros)
+            view = View(txn, at_micros=self._at_micros, separator=self._separator_in(database))
             running = Running(
                 view,
                 leader.scripts,
@@ -170,6 +180,10 @@ class Attempt:
                 node_tag=leader.node_tag,
             )
             return await Evaluation(view, running).run(self._batch)
+
+    def _separator_in(self, database: Database) -> str:
+        """It may be of another state than a snapshot is: where it counts, it is checked."""
+        return separator(database.record.client, self._leader.machine.client_configuration.json)
 
     async def _propose(self, plan: Plan) -> PatchAnswer | None:
         """The answer once it is applied; None if it was refused, for now.

@@ -4,6 +4,8 @@ A leader that cannot be asked has not heard the question, so it may be asked aga
 not answer may have saved the batch.
 """
 
+from dataclasses import replace
+
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.errors import (
     FateUnknown,
@@ -27,6 +29,8 @@ from quoth_node.patching.values import (
 from quoth_node.scripting import Scripts
 
 TOPIC = "patches"
+# The leader says in time that nothing was written; who stops listening before knows nothing.
+LISTENS_LONGER_SECONDS = 2.0
 ASKED_MAX = 8  # leaders asked for one batch; one election needs two
 
 
@@ -54,17 +58,17 @@ class Patches:
         Raises PatchFailed, NotProposed, NotReadable, TooLarge (definite), FateUnknown (indefinite).
         """
         deadline = self._clock.monotonic() + batch.patience_ms / 1_000
-        answer = decode_answer(await self._ask(CODEC.encode(batch), deadline))
+        answer = decode_answer(await self._ask(batch, deadline))
         if isinstance(answer, PatchesFailed):
             raise ERRORS[answer.kind](answer.message)
         if isinstance(answer, PatchesSaved) and answer.command_index is not None:
-            left = max(0.0, deadline - self._clock.monotonic())
+            left = max(0.0, deadline + LISTENS_LONGER_SECONDS - self._clock.monotonic())
             index = answer.command_index
             if not await self._raft.wait_for_command(index, timeout_seconds=left):
                 raise FateUnknown("the patch was saved, and is not applied on this node yet")
         return answer
 
-    async def _ask(self, question: bytes, deadline: float) -> bytes:
+    async def _ask(self, batch: PatchBatch, deadline: float) -> bytes:
         """What the leader answers. Raises NotProposed, TooLarge, FateUnknown."""
         why = "no leader is known"
         for number in range(ASKED_MAX):
@@ -76,8 +80,11 @@ class Patches:
                 leader = await self._next_leader(left)
             if leader is None:
                 continue
+            left = max(0.0, deadline - self._clock.monotonic())
+            question = CODEC.encode(replace(batch, patience_ms=int(left * 1_000)))
+            seconds = left + LISTENS_LONGER_SECONDS
             try:
-                return await self._raft.ask(leader, TOPIC, question, timeout_seconds=left)
+                return await self._raft.ask(leader, TOPIC, question, timeout_seconds=seconds)
             except NotAsked as error:
                 why = str(error)
             except NoAnswer as error:

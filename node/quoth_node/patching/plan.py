@@ -24,6 +24,14 @@ class Part:
     write: int | None = None
     parts: tuple["Part", ...] = ()
 
+    @property
+    def returned_bytes(self) -> int:
+        """How many bytes of documents are in the answer."""
+        own = self.result
+        if not isinstance(own, Patched):
+            return sum(part.returned_bytes for part in self.parts)
+        return sum(len(one) for one in (own.document, own.original, own.debug) if one is not None)
+
     def answer(self, results: tuple[DocumentPut | DocumentDeleted, ...]) -> PatchResult:
         """The whole answer."""
         if self.parts:

@@ -1,6 +1,6 @@
 """A script run until it has everything that it asks for, all of it as its batch sees it."""
 
-from quoth_node.patching.errors import JavaScriptFailed, JavaScriptNotParsed
+from quoth_node.patching.errors import JavaScriptFailed, JavaScriptNotParsed, JavaScriptOverLimit
 from quoth_node.patching.values import Script
 from quoth_node.patching.view import Seen, View
 from quoth_node.scripting import (
@@ -9,6 +9,7 @@ from quoth_node.scripting import (
     Ran,
     ScriptFailed,
     ScriptNotParsed,
+    ScriptOverLimit,
     Scripts,
     ScriptTask,
 )
@@ -34,7 +35,7 @@ class Running:
     async def run(self, script: Script, document_id: str, seen: Seen | None, where: str) -> Ran:
         """Run a script, again with what it asks for, until it has everything.
 
-        Raises JavaScriptFailed, JavaScriptNotParsed.
+        Raises JavaScriptFailed, JavaScriptNotParsed, JavaScriptOverLimit.
         """
         given: dict[str, GivenDocument | None] = {}
         values: dict[str, bytes | None] = {}
@@ -48,6 +49,7 @@ class Running:
                 seed=self._seed,
                 next_etag=self._view.next_etag,
                 node_tag=self._node_tag,
+                separator=self._view.separator,
                 arguments=script.arguments,
                 documents=given,
                 values=values,
@@ -57,16 +59,18 @@ class Running:
             except ScriptNotParsed as error:
                 text = f"{where}Failed to parse: {error}\n{script.text}"
                 raise JavaScriptNotParsed(text) from error
+            except ScriptOverLimit as error:
+                raise JavaScriptOverLimit(f"{where}{error}") from error
             except ScriptFailed as error:
                 raise JavaScriptFailed(f"{where}{error}") from error
             if isinstance(result, Ran):
                 return result
             size += self._give(result, given, values)
             if len(given) + len(values) > GIVEN_MAX or size > GIVEN_BYTES_MAX:
-                raise JavaScriptFailed(
+                raise JavaScriptOverLimit(
                     f"{where}a script may load {GIVEN_MAX} documents of {GIVEN_BYTES_MAX} bytes"
                 )
-        raise JavaScriptFailed(
+        raise JavaScriptOverLimit(
             f"{where}a script may load {ROUNDS_MAX} times; load documents by an array of ids"
         )
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import orjson
 
 from quoth_cluster import compare_exchange
+from quoth_cluster.client_configuration import IDENTITY_END, is_separator
 from quoth_cluster.commands import (
     CheckCompareExchange,
     CheckDocument,
+    CheckSeparator,
     DeleteDocument,
     PutDocument,
 )
@@ -19,8 +21,7 @@ from quoth_cluster.documents import StoredDocument, fold_id, last_etag, load
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.database.content import Content
 
-Check = CheckDocument | CheckCompareExchange
-MADE_BY_SERVER = ("/", "|")  # the end of an id that is complete only once it is applied
+Check = CheckDocument | CheckCompareExchange | CheckSeparator
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,21 @@ class Seen:
 class View:
     """What one batch sees. Used within the snapshot that it was made with."""
 
-    def __init__(self, txn: ReadTxn, *, at_micros: int) -> None:
+    def __init__(self, txn: ReadTxn, *, at_micros: int, separator: str) -> None:
+        self.separator = separator  # of the parts of ids
         self._txn = txn
         self._at_micros = at_micros
         self._written: dict[bytes, Seen | None] = {}
         self._cleared: list[bytes] = []  # prefixes that the batch has deleted
         self._checks: dict[bytes | str, Check] = {}
+        self._rests_on_separator = False
         self.commands: list[PutDocument | DeleteDocument] = []
 
     @property
     def checks(self) -> tuple[Check, ...]:
         """What must still be so when the batch is applied."""
-        return tuple(self._checks.values())
+        separator = (CheckSeparator(self.separator),) if self._rests_on_separator else ()
+        return (*self._checks.values(), *separator)
 
     @property
     def next_etag(self) -> int:
@@ -79,7 +83,9 @@ class View:
         self.commands.append(command)
         folded = fold_id(command.document_id)
         if isinstance(command, PutDocument):
-            if not command.document_id.endswith(MADE_BY_SERVER):
+            # Such an id is the document's own, or complete only once it is applied.
+            self._rests_on_separator |= is_separator(command.document_id[-1:])
+            if not command.document_id.endswith((self.separator, IDENTITY_END)):
                 self._written[folded] = _pending(command, self._at_micros)
         elif command.prefixed:
             written = self._written.items()

@@ -8,6 +8,7 @@ from quoth_node.scripting.task import (
     Ran,
     ScriptFailed,
     ScriptNotParsed,
+    ScriptOverLimit,
     ScriptTask,
     Written,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Ran",
     "ScriptFailed",
     "ScriptNotParsed",
+    "ScriptOverLimit",
     "ScriptProcesses",
     "ScriptTask",
     "Scripts",

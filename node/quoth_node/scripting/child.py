@@ -14,7 +14,7 @@ from typing import BinaryIO
 import orjson
 
 from quoth_node.scripting.engine import Engine
-from quoth_node.scripting.task import ScriptFailed
+from quoth_node.scripting.task import ScriptFailed, ScriptOverLimit
 
 LENGTH = struct.Struct("!I")
 MEMORY_BYTES_MAX = 4 * 1_024**3  # of addresses; each script has a limit far below
@@ -51,11 +51,12 @@ def read_frame(stream: BinaryIO) -> bytes | None:
 
 
 def check_parts(result: bytes) -> bytes:
-    """The result, if it does not take long to read. Raises ScriptFailed."""
+    """The result, if it does not take long to read. Raises ScriptOverLimit."""
     for sign, limit in PARTS_MAX.items():
         # Text may be full of commas: only those outside of strings count, if it comes to that.
         if result.count(sign) > limit and STRING.sub(b"", result).count(sign) > limit:
-            raise ScriptFailed(f"The script made over {limit} of '{sign.decode()}' in one document")
+            made = f"over {limit} of '{sign.decode()}'"
+            raise ScriptOverLimit(f"The script made {made} in one document")
     return result
 
 
@@ -69,7 +70,8 @@ def main() -> None:
         try:
             result = check_parts(engine.run(task))
         except ScriptFailed as error:
-            result = orjson.dumps({"failure": {"kind": "limit", "message": str(error)}})
+            kind = "limit" if isinstance(error, ScriptOverLimit) else "run"
+            result = orjson.dumps({"failure": {"kind": kind, "message": str(error)}})
         results.write(LENGTH.pack(len(result)) + result)
         results.flush()
         engine = Engine()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import quickjs
 
-from quoth_node.scripting.task import ScriptFailed
+from quoth_node.scripting.task import SPOILT, ScriptFailed, ScriptOverLimit
 
 PRELUDE = Path(__file__).with_name("prelude.js").read_text(encoding="utf-8")
 STEPS_MAX = 10_000
@@ -40,7 +40,7 @@ class Engine:
     def run(self, task: bytes) -> bytes:
         """What comes of a task, both as JSON.
 
-        Raises ScriptFailed for a limit; what a script throws is in the result.
+        Raises ScriptOverLimit, ScriptFailed; what a script throws is in the result.
         """
         self._context.set_memory_limit(MEMORY_BYTES + MEMORY_FACTOR * len(task))
         try:
@@ -50,18 +50,20 @@ class Engine:
                 self._context.eval("for (;;);")
             self._run()
             self._context.set_time_limit(HOUSE_SECONDS_MAX)
-            text: str = self._finish()
+            text = self._finish()
         except quickjs.JSException as error:
-            raise ScriptFailed(_limit_in(str(error))) from error
-        except (SystemError, UnicodeDecodeError) as error:  # its way of saying out of memory
+            raise _failure(str(error)) from error
+        except (SystemError, UnicodeError, TypeError) as error:  # its way of saying out of memory
             raise ScriptFailed(f"The engine failed: {error}") from error
+        if not isinstance(text, str):
+            raise ScriptFailed(SPOILT)
         return text.encode()
 
 
-def _limit_in(message: str) -> str:
+def _failure(message: str) -> ScriptFailed:
     first = message.partition("\n")[0]
     if "interrupted" in first:
-        return f"The script took more than {STEPS_MAX} steps (jumps and calls)"
+        return ScriptOverLimit(f"The script took more than {STEPS_MAX} steps (jumps and calls)")
     if "out of memory" in first:
-        return "The script took more memory than it may"
-    return first
+        return ScriptOverLimit("The script took more memory than it may")
+    return ScriptFailed(first or SPOILT)

@@ -11,6 +11,8 @@
   "use strict";
   const { parse, stringify, rawJSON } = JSON;
   const { defineProperty, is, keys } = Object;
+  const [toText, RealError] = [String, Error];
+  const joined = Function.prototype.call.bind(Array.prototype.join); // one flat text, as the host reads
   const OUTPUT_CHARACTERS_MAX = 65536;
   const INTEGER = /^-?[0-9]+$/;
   const SERVER_METADATA = ["@id", "@change-vector", "@last-modified", "@flags", "@index-score"];
@@ -133,7 +135,7 @@
     if (id === null || id === undefined || id === "") return guid();
     if (typeof id !== "string") throw new TypeError("put: the id of a document is a string");
     if (id.endsWith("|")) throw new Error(`put: a script takes no identity, as '${id}' asks for`);
-    if (!id.endsWith("/")) return id;
+    if (!id.endsWith(task.separator)) return id;
     const number = task.nextEtag + serverSideIds++;
     return `${id}${String(number).padStart(19, "0")}-${task.nodeTag}`;
   }
@@ -254,8 +256,10 @@
 
   // A script's text begins on the second line of what is compiled.
   function describe(error, ownFrames) {
-    if (!(error instanceof Error)) return typeof error === "string" ? error : stringify(error);
-    const lines = [...ownFrames(String(error.stack)).matchAll(/<input>:([0-9]+)/g)];
+    if (!(error instanceof RealError)) {
+      return typeof error === "string" ? error : (stringify(error) ?? toText(error));
+    }
+    const lines = [...ownFrames(toText(error.stack)).matchAll(/<input>:([0-9]+)/g)];
     const line = lines.length === 0 ? "" : ` (line ${lines.at(-1)[1] - 1})`;
     return `${error.name}: ${error.message}${line}`;
   }
@@ -275,24 +279,42 @@
       compiled.call(document, args);
     } catch (error) {
       if (error === BREAK_OFF) return;
-      failure = { kind: "run", message: describe(error, whileRunning) };
+      const kind = error?.message === "out of memory" ? "limit" : "run";
+      failure = { kind, message: describe(error, whileRunning) };
     }
   }
 
+  // The script may have replaced what arrays and texts can do: from here on nothing of it is used.
+  function listed(array, write) {
+    const texts = [];
+    for (let i = 0; i < array.length; i++) texts[i] = write(array[i]);
+    return joined(["[", joined(texts, ","), "]"], "");
+  }
+
+  const quoted = (value) => stringify(value) ?? "null";
+  const writtenOne = ({ id, text, changeVector }) => {
+    const rest = [',"document":', text ?? "null", ',"changeVector":', quoted(changeVector), "}"];
+    return joined(['{"id":', quoted(id), joined(rest, "")], "");
+  };
+  const failed = ({ kind, message }) =>
+    joined(['{"failure":{"kind":', quoted(kind), ',"message":', quoted(message), "}}"], "");
+
   function finish() {
     // Asked first: a script that caught the break-off went on without what it had asked for.
-    if (missing.documents.length + missing.values.length > 0) return stringify({ missing });
-    if (failure !== undefined) return stringify({ failure });
+    if (missing.documents.length + missing.values.length > 0) {
+      const documents = listed(missing.documents, quoted);
+      const values = listed(missing.values, quoted);
+      return joined(['{"missing":{"documents":', documents, ',"values":', values, "}}"], "");
+    }
+    if (failure !== undefined) return failed(failure);
     try {
       const text = write(document);
-      const puts = written.map(
-        ({ id, text, changeVector }) =>
-          `{"id":${stringify(id)},"document":${text},"changeVector":${stringify(changeVector)}}`,
-      );
-      const rest = stringify({ output, loaded }).slice(1);
-      return `{"document":${text},"written":[${puts.join(",")}],${rest}`;
+      const puts = listed(written, writtenOne);
+      const printed = listed(output, quoted);
+      const rest = [',"written":', puts, ',"output":', printed, ',"loaded":', listed(loaded, quoted)];
+      return joined(['{"document":', text, joined(rest, ""), "}"], "");
     } catch (error) {
-      return stringify({ failure: { kind: "run", message: describe(error, nowhere) } });
+      return failed({ kind: "run", message: describe(error, nowhere) });
     }
   }
 

@@ -13,7 +13,14 @@ from functools import partial
 from typing import TypeVar
 
 from quoth_cluster.errors import Busy
-from quoth_node.scripting.task import Missing, Ran, ScriptFailed, ScriptTask, read_result
+from quoth_node.scripting.task import (
+    Missing,
+    Ran,
+    ScriptFailed,
+    ScriptOverLimit,
+    ScriptTask,
+    read_result,
+)
 
 LENGTH = struct.Struct("!I")
 PROCESSES_MAX = 2
@@ -75,7 +82,7 @@ class ScriptProcesses:
             return process, await self._exchange(process, task)
         except DIED as error:
             # A new one, too: so it is the script that ends it.
-            raise ScriptFailed("The script ended its engine: it took too much") from error
+            raise ScriptOverLimit("The script ended its engine: it took too much") from error
 
     async def _exchange(self, process: asyncio.subprocess.Process, task: bytes) -> bytes:
         """One task and its result. On an error the process ends: it may be in the middle of it."""
@@ -85,8 +92,8 @@ class ScriptProcesses:
         except BaseException as error:
             await _end(process)
             if isinstance(error, TimeoutError):
-                seconds = f"{self._seconds_max:g} s"
-                raise ScriptFailed(f"The script took more than {seconds} and was ended") from error
+                text = f"The script took more than {self._seconds_max:g} s and was ended"
+                raise ScriptOverLimit(text) from error
             raise
 
 
@@ -101,7 +108,7 @@ async def _told(process: asyncio.subprocess.Process, task: bytes) -> bytes:
     await process.stdin.drain()
     (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
     if length > RESULT_BYTES_MAX:
-        raise ScriptFailed(f"The script made {length} bytes, {RESULT_BYTES_MAX} are allowed")
+        raise ScriptOverLimit(f"The script made {length} bytes, {RESULT_BYTES_MAX} are allowed")
     return await process.stdout.readexactly(length)
 
 

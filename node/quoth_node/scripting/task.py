@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 OBJECT = b"{}"
+SPOILT = "The script spoilt its engine: nothing can be read of what it made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class ScriptTask:
     seed: int  # 32 bits
     next_etag: int
     node_tag: str
+    separator: str = "/"  # of the parts of ids
     arguments: bytes = OBJECT  # JSON object
     # By id or key as the script wrote it; None: there is none.
     documents: Mapping[str, GivenDocument | None] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class ScriptTask:
                 "seed": self.seed,
                 "nextEtag": self.next_etag,
                 "nodeTag": self.node_tag,
+                "separator": self.separator,
                 "documents": [
                     [name, given.document_id, given.json.decode()] if given else [name, name, None]
                     for name, given in self.documents.items()
@@ -90,39 +93,59 @@ class ScriptFailed(Exception):
     """A script threw, or went over a limit; nothing of it counts."""
 
 
+class ScriptOverLimit(ScriptFailed):
+    """A script took more than it may: it is not worth running again."""
+
+
 class ScriptNotParsed(ScriptFailed):
     """A script is no JavaScript."""
+
+
+FAILURES = {"parse": ScriptNotParsed, "limit": ScriptOverLimit}
 
 
 def read_result(text: bytes) -> Ran | Missing:
     """What the engine says came of a task.
 
-    Raises ScriptFailed, ScriptNotParsed.
+    Raises ScriptFailed, ScriptNotParsed, ScriptOverLimit.
     """
     try:
         result = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         # Lone surrogates, or nesting that JavaScript writes and nobody here reads.
         raise ScriptFailed(f"What the script made is no JSON to be kept: {error}") from error
-    if (failure := result.get("failure")) is not None:
-        cls = ScriptNotParsed if failure["kind"] == "parse" else ScriptFailed
-        raise cls(str(failure["message"]))
-    if (missing := result.get("missing")) is not None:
-        return Missing(tuple(missing["documents"]), tuple(missing["values"]))
-    if not isinstance(result["document"], dict):
-        raise ScriptFailed("The script made something else than an object of its document")
-    return Ran(
-        document=result["document"],
-        written=tuple(
-            Written(one["id"], one["document"], _text(one["changeVector"]))
-            for one in result["written"]
-        ),
-        loaded=tuple(map(str, result["loaded"])),
-        output=tuple(result["output"]),
-    )
+    match result:
+        case {"failure": {"kind": str(kind), "message": str(message)}}:
+            raise FAILURES.get(kind, ScriptFailed)(message)
+        case {"missing": {"documents": list(documents), "values": list(values)}}:
+            return Missing(_texts(documents), _texts(values))
+        case {
+            "document": dict(document),
+            "written": list(written),
+            "loaded": list(loaded),
+            "output": list(output),
+        }:
+            return Ran(
+                document, tuple(map(_written, written)), tuple(map(str, loaded)), _texts(output)
+            )
+        case {"document": _, "written": _}:
+            raise ScriptFailed("The script made something else than an object of its document")
+        case _:
+            raise ScriptFailed(SPOILT)
 
 
-def _text(value: object) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise ScriptFailed("A change vector is a string")
-    return value
+def _written(one: object) -> Written:
+    match one:
+        case {"id": str(name), "document": dict() | None as document, "changeVector": vector}:
+            if vector is not None and not isinstance(vector, str):
+                raise ScriptFailed("A change vector is a string")
+            return Written(name, document, vector)
+        case _:
+            raise ScriptFailed(SPOILT)
+
+
+def _texts(values: list[object]) -> tuple[str, ...]:
+    texts = tuple(value for value in values if isinstance(value, str))
+    if len(texts) < len(values):
+        raise ScriptFailed(SPOILT)
+    return texts

@@ -6,6 +6,7 @@ from quoth_cluster import documents
 from quoth_cluster.clock import SeededChance
 from quoth_cluster.commands import (
     ChangeCompareExchange,
+    Command,
     CreateDatabase,
     PutCompareExchange,
     PutDocument,
@@ -65,7 +66,7 @@ class Ground:
         """Create the database."""
         await self.apply(CreateDatabase("db", AT, DATABASE_ID, TOPOLOGY_ID, TRANSACTION_ID, b"{}"))
 
-    async def apply(self, command: CreateDatabase | SaveBatch | ChangeCompareExchange) -> object:
+    async def apply(self, command: Command) -> object:
         """Apply a command at once, whatever proposals are held back."""
         hold, self.log.hold = self.log.hold, None
         applied = await self.log.propose(encode(command), timeout_seconds=1.0)

@@ -1,5 +1,6 @@
 """Who is asked to compute a patch, how often, and what its silence means."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from quoth_cluster.errors import FateUnknown, NoAnswer, NotAsked, NotProposed, NotReadable, TooLarge
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import Role
-from quoth_node.patching import PatchesSaved
-from tests.unit.patching.ground import Ground
+from quoth_node.patching import PatchBatch, PatchesSaved
+from quoth_node.patching.values import CODEC
+from quoth_node.scripting import Missing, Ran, ScriptTask
+from tests.unit.patching.ground import Ground, patch
 
 
 @pytest.fixture
@@ -92,3 +95,67 @@ async def test_what_is_not_applied_here_in_time_is_not_told_as_a_failure(ground:
     with pytest.raises(FateUnknown, match="was saved, and is not applied on this node yet"):
         await ground.patch("users/1", "this.n += 1")
     assert ground.load("users/1") == {"n": 2}
+
+
+class Hanging:
+    """Scripts that never end."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+
+    async def run(self, task: ScriptTask) -> Ran | Missing:
+        self.begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError("never set")
+
+
+def listen(ground: Ground) -> list[tuple[float, int]]:
+    """Stop listening in time, as the real log does; how long each question may take, and works."""
+    asked: list[tuple[float, int]] = []
+    ask = ground.log.ask
+
+    async def listening(tag: str, topic: str, body: bytes, *, timeout_seconds: float) -> bytes:
+        asked.append((timeout_seconds, CODEC.decode(body, PatchBatch).patience_ms))
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await ask(tag, topic, body, timeout_seconds=timeout_seconds)
+        except TimeoutError as error:
+            raise NoAnswer("not answered in time") from error
+
+    ground.log.ask = listening  # type: ignore[method-assign]
+    return asked
+
+
+async def test_a_leader_out_of_time_is_heard_to_have_written_nothing(tmp_path: Path) -> None:
+    machine = Machine.open(tmp_path, map_bytes=2**28)
+    hanging = Hanging()
+    ground = Ground(machine, hanging)
+    await ground.create()
+    await ground.put("users/1", n=1)
+    await ground.put("users/2", n=1)
+    listen(ground)
+    async with asyncio.TaskGroup() as tasks:
+        first = tasks.create_task(ground.patch("users/1", "this.n += 1"))
+        await hanging.begun.wait()
+        with pytest.raises(NotProposed, match="waited for its turn"):
+            await ground.save(patch("users/1", "this.n += 1"), patience_ms=20)
+        with pytest.raises(NotProposed, match="not evaluated in time; nothing was written"):
+            await ground.save(patch("users/2", "this.n = 1"), patience_ms=20)
+        first.cancel()
+    machine.close()
+
+
+async def test_a_leader_found_late_works_as_long_as_there_is_time_and_is_heard_to_the_end(
+    ground: Ground,
+) -> None:
+    asked = listen(ground)
+    await ground.save(patch("users/1", "this.n += 1"), patience_ms=5_000)
+    ground.log.role = Role.FOLLOWER
+
+    async def elected(*, timeout_seconds: float) -> None:
+        ground.clock.micros += 4_000_000
+        ground.log.role = Role.LEADER
+
+    ground.log.current = elected  # type: ignore[method-assign]
+    await ground.save(patch("users/1", "this.n += 1"), patience_ms=5_000)
+    assert asked == [(7.0, 5_000), (3.0, 1_000)]

@@ -9,7 +9,7 @@ import pytest
 from quoth_cluster.errors import Busy, NotProposed
 from quoth_cluster.machine import Machine
 from quoth_cluster.outcomes import Refusal, Refused
-from quoth_node.patching import Patched, PatchesSaved
+from quoth_node.patching import JavaScriptFailed, Patched, PatchesSaved
 from quoth_node.patching.turns import EVALUATING_MAX, WAITING_MAX, Turns
 from quoth_node.scripting import Missing, Ran, ScriptTask
 from tests.unit.patching.ground import Ground, ScriptsHere, patch
@@ -223,3 +223,27 @@ async def test_only_so_many_patches_hold_a_snapshot(tmp_path: Path) -> None:
     assert all(ground.load(document_id) == {"n": 2} for document_id in ids)
     assert scripts.most_at_once == EVALUATING_MAX
     machine.close()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "for (;;);",
+        "'x'.repeat(2 ** 29)",
+        "load(Array.from({length: 501}, (_, n) => 'users/' + n))",
+    ],
+)
+async def test_a_script_over_a_limit_is_not_run_again(ground: Ground, script: str) -> None:
+    await ground.put("users/1", n=1)
+    with pytest.raises(JavaScriptFailed, match=r"10000 steps|out of memory|may load 500"):
+        await ground.patch("users/1", script)
+    assert ground.scripts.runs == 1
+
+
+async def test_a_script_that_throws_is_run_again_on_a_state_that_is_current(
+    ground: Ground,
+) -> None:
+    await ground.put("users/1", n=1)
+    with pytest.raises(JavaScriptFailed, match="not yet"):
+        await ground.patch("users/1", "throw 'not yet'")
+    assert ground.scripts.runs == 2

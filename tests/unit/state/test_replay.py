@@ -20,6 +20,7 @@ from quoth_cluster.commands import (
     ChangeDatabase,
     CheckCompareExchange,
     CheckDocument,
+    CheckSeparator,
     ClusterTransaction,
     Command,
     DeleteCompareExchange,
@@ -85,6 +86,7 @@ CHANGES = st.one_of(
 CHECKS = st.one_of(
     st.builds(CheckDocument, IDS, VECTORS.map(lambda vector: vector or "")),
     st.builds(CheckCompareExchange, st.just("k"), st.integers(0, 9)),
+    st.builds(CheckSeparator, st.sampled_from("/-")),
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
