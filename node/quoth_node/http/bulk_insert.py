@@ -159,6 +159,8 @@ class BulkInsert:
         async for piece in self._pieces():
             async for documents in self._whole(self._splitter.feed(piece)):
                 yield documents
+            # Not every piece makes a run: blanks never do, and a gigabyte of them inflates fast.
+            await asyncio.sleep(0)
         async for documents in self._whole(self._splitter.finish()):
             yield documents
 
@@ -211,7 +213,7 @@ class BulkInsert:
         await self._exchange.expect_body()
         while not self._splitter.is_complete and (chunk := await self._chunk()):
             for piece in [chunk] if inflating is None else inflating.feed(chunk):
-                for at in range(0, len(piece), PIECE_BYTES):
+                for at in range(0, len(piece) or 1, PIECE_BYTES):  # an empty one took time, too
                     yield piece[at : at + PIECE_BYTES]
         if inflating is not None and self._exchange.request.content.is_eof():
             inflating.finish()

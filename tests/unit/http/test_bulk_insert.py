@@ -5,7 +5,7 @@ import asyncio
 import gzip
 import json
 import zlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 from quoth_cluster.errors import FateUnknown, NotProposed
 from quoth_node.http.bulk_insert import BATCH_DOCUMENTS_MAX
 from quoth_node.http.flight import Flight
+from quoth_node.http.splitting import Splitter
 from tests.unit.http.conftest import CONFIG, Answer, Node, StoppedClock, running_node, with_database
 
 BULK_INSERT = "/databases/db/bulk_insert"
@@ -125,6 +126,34 @@ async def test_a_small_body_that_inflates_without_end_is_refused(node: Node) -> 
     answer = await insert(node, bomb, Content_Encoding="gzip")
     assert answer.error[:2] == (413, "BadRequestException")
     assert await count(node) == 0
+
+
+@pytest.mark.parametrize("kind", ["blanks", "empty members"])
+async def test_others_are_served_between_any_two_pieces(
+    node: Node, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    turns, turns_of_pieces = 0, list[int]()
+    feed = Splitter.feed
+
+    def watched(splitter: Splitter, piece: bytes) -> Iterator[list[Any]]:
+        turns_of_pieces.append(turns)
+        return feed(splitter, piece)
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Splitter, "feed", watched)
+    body = gzip.compress(b"[" + b" " * 3_000_000 + b"]")
+    if kind == "empty members":
+        body = gzip.compress(b"[") + gzip.compress(b"") * 300 + gzip.compress(b"]")
+    counting = asyncio.create_task(count_turns())
+    assert (await insert(node, body, Content_Encoding="gzip")).status == 201
+    counting.cancel()
+    assert len(turns_of_pieces) > 40
+    assert len(turns_of_pieces) == len(set(turns_of_pieces))
 
 
 async def test_ids_are_made_as_for_every_document(node: Node) -> None:
