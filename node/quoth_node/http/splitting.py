@@ -71,6 +71,10 @@ class Splitter:
         """What has come and is in no list yet."""
         return self._buffer
 
+    def let_go(self) -> None:
+        """Nothing more comes: keep nothing, whoever still knows this."""
+        self._buffer = bytearray()
+
     def feed(self, piece: bytes) -> Iterator[list[Any]]:
         """What is whole now, and all if the array ends. Raises BadBody, BodyTooLarge, OverLimit."""
         self._buffer += piece
