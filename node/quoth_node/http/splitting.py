@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-import orjson
-
 from quoth_node.http.errors import BadBody, BodyTooLarge
-from quoth_node.http.wire.parsing import WITHIN_STRING, check_numbers, parse
+from quoth_node.http.wire.parsing import WITHIN_STRING, parse
 
 RUN_BYTES = 131_072  # that much is gathered before it is parsed
 GUESSED_BYTES_MAX = 4 * RUN_BYTES  # what a wrong guess may cost
@@ -135,10 +133,10 @@ class Splitter:
             return None
         run = b"".join((b"[", self._buffer[: guess + 1], b"]"))
         try:
-            values: list[Any] = orjson.loads(run)
-        except orjson.JSONDecodeError:
-            return None
-        check_numbers(run)
+            values = parse(run)
+        except BadBody:
+            return None  # a wrong guess, or a wrong command: the scan tells, and names the place
+        assert isinstance(values, list), "it was put between brackets"
         self._taken(values, guess + 2, comma=True)
         return values
 

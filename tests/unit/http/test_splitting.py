@@ -182,3 +182,28 @@ def test_a_long_body_written_with_many_blanks_is_read() -> None:
     splitter = Splitter(element_bytes_max=1_000, run_bytes=1, blank_bytes_max=100)
     pieces = (body[at : at + 10] for at in range(0, len(body), 10))
     assert [n for piece in pieces for run in splitter.feed(piece) for n in run] == [*range(50)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (b'{"a":1,"\\u0061":2}', "two properties of the same name"),
+        (b"[" * 127 + b"]" * 127, "nested too deep: 128 levels"),
+        (b"99999999999999999999", "does not fit into 64 bits"),
+    ],
+)
+def test_a_long_stream_is_checked_as_a_short_one(wrong: bytes, message: str) -> None:
+    command = b'{"Id":"a","Type":"PUT","Document":{"at":"10:00"}}'
+    commands = [command] * 20 + [command.replace(b'"10:00"', wrong)] + [command] * 20
+    body = b"[" + b",".join(commands) + b"]"
+    for run_bytes in (len(body) + 1, len(body) - len(command)):  # by a scan, by a guess
+        with pytest.raises(BadBody, match=message) as raised:
+            split(body, [len(body) - 10], run_bytes=run_bytes)
+        assert raised.value.message.startswith("Behind the first 0 commands: ")
+
+
+def test_a_long_stream_may_be_as_deep_as_a_short_one() -> None:
+    command = b'{"Id":"a","Type":"PUT","Document":%b}' % (b"[" * 126 + b"]" * 126)
+    body = b"[" + b",".join([command] * 20) + b"]"
+    for run_bytes in (len(body) + 1, 5 * len(command)):
+        assert len(split(body, [*range(0, len(body), 50)], run_bytes=run_bytes)) == 20
