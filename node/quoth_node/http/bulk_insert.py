@@ -43,6 +43,7 @@ from quoth_node.http.wire import operations as wire
 BATCH_BYTES_MAX = 1_048_576
 BATCH_DOCUMENTS_MAX = 1_000
 PIECE_BYTES = 65_536
+FREE_BYTES = READ_HERE_BYTES_MAX  # of each stream; of what waits beyond, all hold so much at once
 STREAMED = b'"Type":"AttachmentPUT"'  # what follows such a command is no JSON
 
 
@@ -115,8 +116,15 @@ class BulkInsert:
             flight: Flight[Batch] = Flight(tasks, self._save)
             stopped = await self._take_in(flight)
             failed = await flight.settled()
-        if (error := failed or stopped) is not None:
-            raise not_to_be_sent_again(error)
+        error = failed or stopped
+        try:
+            if error is not None:
+                raise not_to_be_sent_again(error)
+        finally:
+            # The error knows this frame, and all that read the body: such a ring would keep it.
+            del error, failed, stopped, flight, tasks
+            self._wrong = None
+            self._splitter.let_go()
         self._operation.end(Status.COMPLETED, wire.bulk_insert_result(documents=self._documents))
 
     async def _take_in(self, flight: Flight[Batch]) -> Exception | None:
@@ -159,6 +167,8 @@ class BulkInsert:
         async for piece in self._pieces():
             async for documents in self._whole(self._splitter.feed(piece)):
                 yield documents
+            # Not every piece makes a run: blanks never do, and a gigabyte of them inflates fast.
+            await asyncio.sleep(0)
         async for documents in self._whole(self._splitter.finish()):
             yield documents
 
@@ -171,6 +181,7 @@ class BulkInsert:
             else:
                 async with self._exchange.heavy:
                     documents = await asyncio.to_thread(self._next, runs)
+            self._exchange.hold_of_stream(max(len(self._splitter.waiting) - FREE_BYTES, 0))
             if documents is None:
                 return
             yield documents
@@ -211,7 +222,7 @@ class BulkInsert:
         await self._exchange.expect_body()
         while not self._splitter.is_complete and (chunk := await self._chunk()):
             for piece in [chunk] if inflating is None else inflating.feed(chunk):
-                for at in range(0, len(piece), PIECE_BYTES):
+                for at in range(0, len(piece) or 1, PIECE_BYTES):  # an empty one took time, too
                     yield piece[at : at + PIECE_BYTES]
         if inflating is not None and self._exchange.request.content.is_eof():
             inflating.finish()
@@ -219,6 +230,7 @@ class BulkInsert:
     async def _chunk(self) -> bytes:
         """What has come; empty at the end. Raises OperationKilled also while it waits."""
         operation = self._operation
+        operation.check()  # nobody tells of a kill that came before
         try:
             async with asyncio.timeout(self._idle_seconds) as patience:
                 operation.interrupted_by(lambda: patience.reschedule(0.0))

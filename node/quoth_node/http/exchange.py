@@ -84,6 +84,18 @@ class Exchange:
         self.bodies.give_back(self.held_bytes)
         self.held_bytes = 0
 
+    def hold_of_stream(self, size: int) -> None:
+        """Hold `size` bytes of a body that is read bit by bit, no matter how many before.
+
+        Raises Busy if there is no room for more.
+        """
+        more = size - self.held_bytes
+        if more > 0:
+            self.bodies.take(more, may_rest=True)
+        elif more < 0:
+            self.bodies.give_back(-more)
+        self.held_bytes = size
+
     def _hold(self, size: int) -> None:
         self.bodies.take(size)
         self.held_bytes += size

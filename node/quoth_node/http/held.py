@@ -3,7 +3,7 @@
 Under half of the limit everybody is admitted. Over it new ones wait until others are done, and so
 do their senders. Those under way may use the other half, and wait for nobody, so nobody waits for
 ever. What would go over the whole limit is refused; nothing was done with it. Small bodies never
-wait.
+wait. A stream may rest for minutes with what it holds, so streams only get of the first half.
 """
 
 import asyncio
@@ -40,9 +40,9 @@ class HeldBodies:
         except TimeoutError as error:
             raise self._busy() from error
 
-    def take(self, size: int) -> None:
+    def take(self, size: int, *, may_rest: bool = False) -> None:
         """Hold `size` bytes more. Raises Busy, which is definite, if there is no room for them."""
-        if self._held + size > self._limit:
+        if self._held + size > (self._limit // 2 if may_rest else self._limit):
             raise self._busy()
         self._held += size
         self._tell()

@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-import orjson
-
 from quoth_node.http.errors import BadBody, BodyTooLarge
-from quoth_node.http.wire.parsing import WITHIN_STRING, check_numbers, parse
+from quoth_node.http.wire.parsing import WITHIN_STRING, parse
 
 RUN_BYTES = 131_072  # that much is gathered before it is parsed
 GUESSED_BYTES_MAX = 4 * RUN_BYTES  # what a wrong guess may cost
@@ -27,6 +25,7 @@ BLANK = b" \t\r\n"
 QUOTE, COMMA, OPEN, CLOSE = b'",[]'
 OPENING, CLOSING = b"[{", b"]}"
 DEPTH_MAX = 1_000
+BLANK_BYTES_MAX = 67_108_864  # in a row: compressed, they cost their sender nothing
 
 
 class Stage(Enum):
@@ -40,10 +39,18 @@ class Stage(Enum):
 class Splitter:
     """Feed it pieces, then `finish` it. Each list it yields holds the next whole elements."""
 
-    def __init__(self, *, element_bytes_max: int, run_bytes: int = RUN_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        element_bytes_max: int,
+        run_bytes: int = RUN_BYTES,
+        blank_bytes_max: int = BLANK_BYTES_MAX,
+    ) -> None:
         self.count = 0  # elements so far
         self._run_bytes = run_bytes
         self._element_bytes_max = element_bytes_max
+        self._blank_bytes_max = blank_bytes_max
+        self._blank_bytes = 0  # passed over since the last run
         self._stage = Stage.BEFORE
         self._owes_element = False  # a comma was the last
         self._buffer = bytearray()  # within the array: begins with an element, or blank before it
@@ -61,6 +68,10 @@ class Splitter:
     def waiting(self) -> bytes | bytearray:
         """What has come and is in no list yet."""
         return self._buffer
+
+    def let_go(self) -> None:
+        """Nothing more comes: keep nothing, whoever still knows this."""
+        self._buffer = bytearray()
 
     def feed(self, piece: bytes) -> Iterator[list[Any]]:
         """What is whole now, and all if the array ends. Raises BadBody, BodyTooLarge, OverLimit."""
@@ -95,7 +106,11 @@ class Splitter:
     def _skip_blank(self) -> None:
         """Pass over what stands before an element, and around the array."""
         if self._at == 0 and self._buffer[:1] and self._buffer[0] in BLANK:
+            before = len(self._buffer)
             self._buffer = self._buffer.lstrip(BLANK)
+            self._blank_bytes += before - len(self._buffer)
+            if self._blank_bytes > self._blank_bytes_max:
+                raise BadBody(f"{self._where()}: over {self._blank_bytes_max} blanks in a row")
         if self._stage is Stage.BEFORE and self._buffer:
             if self._buffer[0] != OPEN:
                 raise BadBody("The body is no JSON array of commands: '[' was expected first")
@@ -118,10 +133,10 @@ class Splitter:
             return None
         run = b"".join((b"[", self._buffer[: guess + 1], b"]"))
         try:
-            values: list[Any] = orjson.loads(run)
-        except orjson.JSONDecodeError:
-            return None
-        check_numbers(run)
+            values = parse(run)
+        except BadBody:
+            return None  # a wrong guess, or a wrong command: the scan tells, and names the place
+        assert isinstance(values, list), "it was put between brackets"
         self._taken(values, guess + 2, comma=True)
         return values
 
@@ -158,6 +173,7 @@ class Splitter:
         self.count += len(values)
         self._owes_element = comma
         self._at, self._depth, self._in_string = 0, 0, False
+        self._blank_bytes = 0
         if not comma:
             self._stage = Stage.BEHIND
 

@@ -2,10 +2,12 @@
 of it in memory, and never half a batch."""
 
 import asyncio
+import gc
 import gzip
 import json
+import weakref
 import zlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,8 @@ import pytest
 from quoth_cluster.errors import FateUnknown, NotProposed
 from quoth_node.http.bulk_insert import BATCH_DOCUMENTS_MAX
 from quoth_node.http.flight import Flight
+from quoth_node.http.held import HeldBodies
+from quoth_node.http.splitting import Splitter
 from tests.unit.http.conftest import CONFIG, Answer, Node, StoppedClock, running_node, with_database
 
 BULK_INSERT = "/databases/db/bulk_insert"
@@ -125,6 +129,34 @@ async def test_a_small_body_that_inflates_without_end_is_refused(node: Node) -> 
     answer = await insert(node, bomb, Content_Encoding="gzip")
     assert answer.error[:2] == (413, "BadRequestException")
     assert await count(node) == 0
+
+
+@pytest.mark.parametrize("kind", ["blanks", "empty members"])
+async def test_others_are_served_between_any_two_pieces(
+    node: Node, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    turns, turns_of_pieces = 0, list[int]()
+    feed = Splitter.feed
+
+    def watched(splitter: Splitter, piece: bytes) -> Iterator[list[Any]]:
+        turns_of_pieces.append(turns)
+        return feed(splitter, piece)
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(Splitter, "feed", watched)
+    body = gzip.compress(b"[" + b" " * 3_000_000 + b"]")
+    if kind == "empty members":
+        body = gzip.compress(b"[") + gzip.compress(b"") * 300 + gzip.compress(b"]")
+    counting = asyncio.create_task(count_turns())
+    assert (await insert(node, body, Content_Encoding="gzip")).status == 201
+    counting.cancel()
+    assert len(turns_of_pieces) > 40
+    assert len(turns_of_pieces) == len(set(turns_of_pieces))
 
 
 async def test_ids_are_made_as_for_every_document(node: Node) -> None:
@@ -352,6 +384,112 @@ async def test_a_client_that_says_nothing_for_long_is_let_go(
             body.go_on.set()
             assert await sending == 500
         assert told["Result"]["Message"] == "Nothing came for 0.2 s"
+
+
+# What all streams hold at once
+
+HOLDING = replace(CONFIG, body_bytes_max=1_500_000, bodies_bytes_max=2_000_000)
+UNFINISHED = b'[{"Id":"a","Type":"PUT","Document":{"text":"' + b"x" * 900_000
+
+
+@pytest.fixture
+async def holding(
+    tmp_path: Path, clock: StoppedClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Node, list[HeldBodies]]]:
+    """A node whose streams hold 1,000,000 bytes at most, and what it holds."""
+    made: list[HeldBodies] = []
+    init = HeldBodies.__init__
+
+    def watched(bodies: HeldBodies, limit: int) -> None:
+        init(bodies, limit)
+        made.append(bodies)
+
+    monkeypatch.setattr(HeldBodies, "__init__", watched)
+    async with running_node(tmp_path, clock, HOLDING) as bare:
+        yield await with_database(bare), made
+
+
+async def held(node: Node, bodies: HeldBodies, low: int, high: int) -> None:
+    """Return when so much is held."""
+    async with asyncio.timeout(SETTLED_SECONDS_MAX):
+        while not low <= bodies.held_bytes <= high:
+            await node.get("/databases/db/stats")
+
+
+async def test_unfinished_commands_of_all_streams_have_a_limit_together(
+    holding: tuple[Node, list[HeldBodies]],
+) -> None:
+    node, (bodies,) = holding
+    body = SlowBody(UNFINISHED)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(send(session, node, body))
+        await held(node, bodies, 600_000, 900_000)
+        refused = await insert(node, UNFINISHED, number=2)
+        assert refused.error[:2] == (500, "BulkInsertAbortedException"), "sent once, never again"
+        assert "bytes of request bodies" in refused.error[2]
+        assert (await ended(node, 2))["Status"] == "Faulted"
+        small = await insert(node, users(5_000), number=3)
+        assert small.status == 201, "what is read as it comes holds nothing"
+        other = await node.ask("POST", "/databases/db/bulk_docs", b'{"a":"' + b"x" * 900_000)
+        assert other.error[:2] == (400, "InvalidDataException"), "a request has room all the same"
+        body.go_on.set()
+        assert await sending == 400
+    await held(node, bodies, 0, 0)
+
+
+@pytest.mark.parametrize("end", ["killed", "gone"])
+async def test_what_a_stream_held_is_given_back(
+    holding: tuple[Node, list[HeldBodies]], end: str
+) -> None:
+    node, (bodies,) = holding
+    body = SlowBody(UNFINISHED)
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(send(session, node, body))
+        await held(node, bodies, 600_000, 900_000)
+        if end == "killed":
+            await node.ask("POST", "/databases/db/operations/kill?id=1")
+        else:
+            sending.cancel()
+        await held(node, bodies, 0, 0)
+        body.go_on.set()
+        with suppress(asyncio.CancelledError):
+            await sending
+
+
+async def test_a_command_that_is_read_is_not_held_any_more(
+    holding: tuple[Node, list[HeldBodies]],
+) -> None:
+    node, (bodies,) = holding
+    body = SlowBody(UNFINISHED + b'"}}', b"," + written(users(4_000))[1:-1])
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(send(session, node, body))
+        await progressed(node)
+        assert bodies.held_bytes == 0
+        body.go_on.set()
+        assert await sending == 400
+
+
+@pytest.mark.parametrize("last", [b'{"Type":"Nonsense"}', b"!", b""])
+async def test_a_stream_that_failed_keeps_nothing(
+    node: Node, monkeypatch: pytest.MonkeyPatch, last: bytes
+) -> None:
+    made: list[weakref.ref[Splitter]] = []
+    init = Splitter.__init__
+
+    def watched(splitter: Splitter, **limits: int) -> None:
+        init(splitter, **limits)
+        made.append(weakref.ref(splitter))
+
+    monkeypatch.setattr(Splitter, "__init__", watched)
+    gc.collect()
+    gc.disable()
+    try:
+        answer = await insert(node, written(users(3))[:-1] + b"," + last + b"]")
+        await node.get("/databases/db/stats")
+        assert answer.status == 400
+        assert [splitter() for splitter in made] == [None]
+    finally:
+        gc.enable()
 
 
 # Batches on their way

@@ -162,7 +162,48 @@ def test_memory_is_bounded_by_one_element_and_a_piece() -> None:
         list(splitter.feed(b" " * 65_536))
         assert len(splitter.waiting) == 0, "blanks between elements are not kept"
     list(splitter.feed(b'{"text":"'))
-    with pytest.raises(BodyTooLarge, match="Behind the first 0 commands: it is over the limit"):
+    with pytest.raises(BodyTooLarge, match=r"Behind the first . commands: it is over the limit"):
         for _ in range(50):
             list(splitter.feed(b"x" * 65_536))
             assert len(splitter.waiting) <= 200_000
+
+
+def test_blanks_in_a_row_have_a_limit_wherever_they_stand() -> None:
+    for begin in (b"", b"[", b"[1,", b'[{"a":1}]'):
+        splitter = Splitter(element_bytes_max=1_000, run_bytes=1, blank_bytes_max=100)
+        list(splitter.feed(begin))
+        list(splitter.feed(b" \r\n\t" * 25))
+        with pytest.raises(BadBody, match=r"Behind the first . commands: over 100 blanks in a row"):
+            list(splitter.feed(b" "))
+
+
+def test_a_long_body_written_with_many_blanks_is_read() -> None:
+    body = b"[" + b",".join(b" " * 60 + b"%d" % n for n in range(50)) + b"]" + b" " * 60
+    splitter = Splitter(element_bytes_max=1_000, run_bytes=1, blank_bytes_max=100)
+    pieces = (body[at : at + 10] for at in range(0, len(body), 10))
+    assert [n for piece in pieces for run in splitter.feed(piece) for n in run] == [*range(50)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (b'{"a":1,"\\u0061":2}', "two properties of the same name"),
+        (b"[" * 127 + b"]" * 127, "nested too deep: 128 levels"),
+        (b"99999999999999999999", "does not fit into 64 bits"),
+    ],
+)
+def test_a_long_stream_is_checked_as_a_short_one(wrong: bytes, message: str) -> None:
+    command = b'{"Id":"a","Type":"PUT","Document":{"at":"10:00"}}'
+    commands = [command] * 20 + [command.replace(b'"10:00"', wrong)] + [command] * 20
+    body = b"[" + b",".join(commands) + b"]"
+    for run_bytes in (len(body) + 1, len(body) - len(command)):  # by a scan, by a guess
+        with pytest.raises(BadBody, match=message) as raised:
+            split(body, [len(body) - 10], run_bytes=run_bytes)
+        assert raised.value.message.startswith("Behind the first 0 commands: ")
+
+
+def test_a_long_stream_may_be_as_deep_as_a_short_one() -> None:
+    command = b'{"Id":"a","Type":"PUT","Document":%b}' % (b"[" * 126 + b"]" * 126)
+    body = b"[" + b",".join([command] * 20) + b"]"
+    for run_bytes in (len(body) + 1, 5 * len(command)):
+        assert len(split(body, [*range(0, len(body), 50)], run_bytes=run_bytes)) == 20

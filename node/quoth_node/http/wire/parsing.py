@@ -6,7 +6,7 @@ would take long is refused first. Everything else here works in slices, between 
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate
+from typing import Any
 
 import orjson
 
@@ -27,10 +27,6 @@ FEWEST_PARTS_MAX = min(limit for _, limit in PARTS_MAX.values())
 
 DEPTH_MAX = 128
 CONTAINERS = frozenset({dict, list})
-# What opens is one level more, what closes one less.
-STEP = (-1, 1)
-BRACKETS = bytes.maketrans(b"]}[{", b"\x00\x00\x01\x01")
-NO_BRACKETS = bytes(set(range(256)) - set(b"]}[{"))
 
 DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 LONG_RUN = b"0" * 19
@@ -56,42 +52,40 @@ def parse(body: bytes | bytearray) -> object:
     except orjson.JSONDecodeError as error:
         raise BadBody(f"The body is not JSON: {error}") from error
     check_numbers(body)
-    check_shape(body, properties=count_properties(value))
+    check_shape(body, value)
     return value
 
 
-def count_properties(value: object) -> int:
-    """How many properties all objects in a parsed value have."""
-    count, waiting = 0, [value]
-    while waiting:
-        found = waiting.pop()
-        if isinstance(found, dict):
-            count += len(found)
-            waiting += [item for item in found.values() if item.__class__ in CONTAINERS]
-        elif isinstance(found, list):
-            waiting += [item for item in found if item.__class__ in CONTAINERS]
-    return count
-
-
-def check_shape(body: bytes | bytearray, *, properties: int) -> None:
+def check_shape(body: bytes | bytearray, value: object) -> None:
     """Raise BadBody where objects and arrays are nested too deep, or a property is named twice.
 
-    `body` must be JSON, and `properties` be left of it: parsing keeps the last of those that have
-    the same name, so there are fewer of them than colons.
+    `value` must be what parsing made of `body`. It keeps the last of the properties that have the
+    same name, so there are fewer of them than colons.
     """
-    shallow = body.count(b"{") + body.count(b"[") <= DEPTH_MAX
-    if shallow and body.count(b":") == properties:
+    properties, depth = measured(value)
+    if depth > DEPTH_MAX:
+        raise BadBody(f"The JSON is nested too deep: {DEPTH_MAX} levels are read")
+    if body.count(b":") == properties:
         return
-    colons = depth = 0
-    for piece in outside_strings(body):
-        colons += piece.count(b":")
-        steps = map(STEP.__getitem__, piece.translate(BRACKETS, NO_BRACKETS))
-        levels = list(accumulate(steps, initial=depth))
-        depth = levels[-1]
-        if max(levels) > DEPTH_MAX:
-            raise BadBody(f"The JSON is nested too deep: {DEPTH_MAX} levels are read")
-    if colons != properties:
+    if sum(piece.count(b":") for piece in outside_strings(body)) != properties:
         raise BadBody("An object in the body has two properties of the same name")
+
+
+def measured(value: object) -> tuple[int, int]:
+    """How many properties all objects in a parsed value have, and how many levels there are."""
+    properties = depth = 0
+    level: list[Any] = [value] if value.__class__ in CONTAINERS else []
+    while level:
+        depth += 1
+        below: list[Any] = []
+        for found in level:
+            items = found
+            if found.__class__ is dict:
+                properties += len(found)
+                items = found.values()
+            below += [item for item in items if item.__class__ in CONTAINERS]
+        level = below
+    return properties, depth
 
 
 def check_parts(body: bytes | bytearray) -> None:
