@@ -219,12 +219,16 @@ class BulkInsert:
         headers = self._exchange.request.headers.getall(hdrs.CONTENT_ENCODING, [])
         encoding = encoding_of(headers)
         inflating = None if encoding is None else InflatedPieces(encoding)
+        content = self._exchange.request.content
         await self._exchange.expect_body()
-        while not self._splitter.is_complete and (chunk := await self._chunk()):
+        # Of a compressed body that is here as a whole, what ends it is read, too.
+        while not self._splitter.is_complete or (inflating is not None and content.is_eof()):
+            if not (chunk := await self._chunk()):
+                break
             for piece in [chunk] if inflating is None else inflating.feed(chunk):
                 for at in range(0, len(piece) or 1, PIECE_BYTES):  # an empty one took time, too
                     yield piece[at : at + PIECE_BYTES]
-        if inflating is not None and self._exchange.request.content.is_eof():
+        if inflating is not None and content.is_eof():
             inflating.finish()
 
     async def _chunk(self) -> bytes:

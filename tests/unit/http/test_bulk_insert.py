@@ -298,6 +298,33 @@ async def test_the_array_is_the_end_even_if_the_request_has_none(node: Node, enc
     assert (await state(node))["Status"] == "Completed"
 
 
+async def test_compressed_data_may_end_in_a_piece_behind_that_of_the_array(node: Node) -> None:
+    node.log.hold, before = asyncio.Event(), node.log.proposals
+    whole = gzip.compress(written(users(4 * BATCH_DOCUMENTS_MAX)))
+    trailer_is_due = asyncio.Event()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield whole[:-8]
+        await trailer_is_due.wait()
+        yield whole[-8:]
+
+    async def sent(session: aiohttp.ClientSession) -> int:
+        url, headers = f"{node.url}{BULK_INSERT}?id=1", {"Content-Encoding": "gzip"}
+        async with session.post(url, data=body(), headers=headers) as answer:
+            return answer.status
+
+    async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+        sending = tasks.create_task(sent(session))
+        while node.log.proposals - before < 2:
+            await node.get(f"{STATE}?id=1")
+        trailer_is_due.set()
+        for _ in range(10):  # it comes while the documents in front of it wait
+            await node.get(f"{STATE}?id=1")
+        node.log.hold.set()
+        node.log.hold = None
+        assert await sending == 201
+
+
 async def test_the_client_waits_while_two_batches_wait(node: Node) -> None:
     node.log.hold, before = asyncio.Event(), node.log.proposals
     pieces = [written(users(300, start=300 * n, text="x" * 1_000))[1:-1] for n in range(100)]
