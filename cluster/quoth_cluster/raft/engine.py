@@ -411,7 +411,11 @@ class Engine:
 
         It stands for election only when it knows somebody, and one that is not a member must not.
         """
-        if self.is_voter and self.others != self._library.voters() - {self.tag}:
+        voters = self._library.voters() - {self.tag}
+        # Who does not vote may know more of them than its log names yet, and never fewer: the
+        # library elects a node that knows nobody.
+        knows_all = self.others == voters if self.is_voter else self.others >= voters
+        if not knows_all:
             # More was truncated than the library could undo. All it knows is in the journal.
             assert not self.is_leader, "a leader truncates nothing"
             self._library.rebuild()
