@@ -202,7 +202,9 @@ class Watch:
 
     def on_found(self, tag: str, state: State) -> None:
         """`tag` starts with a state: it must be what history came to there."""
-        past = self.past.get(state.position.log_index)
+        at = state.position.log_index  # also by an install that a crash interrupted
+        self.applied_most[tag] = max(at, self.applied_most.get(tag, 0))
+        past = self.past.get(at)
         if past is not None and past.digest != state.digest:
             self.fail(f"{tag} starts with {state}, where history came to {past}")
 

@@ -31,7 +31,7 @@ from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
 # still being carried out: who asks anew waits behind it, and hears "past it" once it is done.
 ANSWER_SECONDS = 2.0
 RETRY_SECONDS = 0.2
-NO_COPY_SECONDS = 5.0  # then it is tried again
+NO_COPY_SECONDS = 2.0  # then it is tried again
 HOLD_SECONDS = 120.0  # how long the log is kept for one that was given a state
 CAUGHT_UP_SLOTS = 100
 
