@@ -17,6 +17,8 @@ FIRST_SEED = int(os.environ.get("QUOTH_FIRST_SEED", "0"))
 SEEDS = int(os.environ.get("QUOTH_SEEDS", "300"))
 SEEDS_FOR_A_BUG = 200
 IN_A_TEST = 20
+# Seeds that found the last bugs of RELIABILITY.md, as long as the code draws the same faults.
+ONCE_FAILED = ((21515, 5), (23457, 3), (26468, 5), (40123, 3), (43363, 3), (44737, 3), (60784, 3))
 
 
 @pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + SEEDS, IN_A_TEST))
@@ -28,6 +30,11 @@ def test_promises_hold_whatever_happens(first: int) -> None:
             f"seed {seed}: {report.violation}\n"
             f"replay: scripts/simulate {seed} --nodes {size} --trace"
         )
+
+
+@pytest.mark.parametrize(("seed", "size"), ONCE_FAILED)
+def test_what_once_failed_holds(seed: int, size: int) -> None:
+    assert World(seed, size=size).run().violation is None
 
 
 def test_the_same_seed_is_the_same_run_in_every_process() -> None:
