@@ -130,7 +130,9 @@ class Engine:
         """Let time pass: elections, heartbeats, and the commit index move here."""
         self._watch_the_leader()
         self._report_links()
-        self._library.tick()
+        if self.is_voter or self.others or not self._library.voters():
+            # Else truncations have left it nobody, and it would elect itself.
+            self._library.tick()
         self._forget_other_terms()
         self._greet_those_behind()
         self._report_links()
@@ -411,11 +413,7 @@ class Engine:
 
         It stands for election only when it knows somebody, and one that is not a member must not.
         """
-        voters = self._library.voters() - {self.tag}
-        # Who does not vote may know more of them than its log names yet, and never fewer: the
-        # library elects a node that knows nobody.
-        knows_all = self.others == voters if self.is_voter else self.others >= voters
-        if not knows_all:
+        if self.is_voter and self.others != self._library.voters() - {self.tag}:
             # More was truncated than the library could undo. All it knows is in the journal.
             assert not self.is_leader, "a leader truncates nothing"
             self._library.rebuild()
