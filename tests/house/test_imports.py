@@ -14,7 +14,10 @@ from tests.house.source import PACKAGES, SourceFile, part_of, source_files
 FOREIGN = {
     "quoth": {"aiohttp", "msgpack", "orjson", "yarl"},
     "quoth_cluster": {"google_crc32c", "lmdb", "msgpack", "orjson", "pysyncobj"},
-    "quoth_node": {"aiohttp", "orjson", "quickjs", "rich", "typer", "uvloop"},
+    "quoth_node": {
+        *("aiohttp", "apsw", "lark", "msgpack", "orjson"),
+        *("quickjs", "re2", "rich", "typer", "uvloop"),
+    },
 }
 
 # A foreign thing has one door: (room, foreign module) -> the only modules that may import it.
@@ -23,7 +26,10 @@ DOORS = {
     ("quoth", "yarl"): ("quoth.transport",),
     ("quoth_cluster", "lmdb"): ("quoth_cluster.store.environment",),
     ("quoth_cluster", "pysyncobj"): ("quoth_cluster.raft.syncobj",),
+    ("quoth_node", "apsw"): ("quoth_node.indexing.sqlite",),
+    ("quoth_node", "lark"): ("quoth_node.rql.parser", "quoth_node.indexing.linq.parser"),
     ("quoth_node", "quickjs"): ("quoth_node.scripting.engine",),
+    ("quoth_node", "re2"): ("quoth_node.indexing.pattern",),
     ("quoth_node", "rich"): ("quoth_node.cli", "quoth_node.status"),
     ("quoth_node", "typer"): ("quoth_node.cli",),
     ("quoth_node", "uvloop"): ("quoth_node.cli",),
@@ -48,7 +54,16 @@ BELOW = {
     "quoth_cluster.codec": ("quoth_cluster.errors",),
     "quoth_cluster.commands": ("quoth_cluster.codec",),
     "quoth_cluster.outcomes": ("quoth_cluster.codec",),
-    "quoth_node.http": ("quoth_node.http", "quoth_node.database", "quoth_node.patching"),
+    "quoth_node.http": (
+        *("quoth_node.http", "quoth_node.database", "quoth_node.patching"),
+        *("quoth_node.indexing", "quoth_node.querying", "quoth_node.rql"),
+    ),
+    "quoth_node.rql": ("quoth_node.rql",),
+    "quoth_node.indexing": ("quoth_node.indexing", "quoth_node.database", "quoth_node.scripting"),
+    "quoth_node.querying": (
+        *("quoth_node.querying", "quoth_node.rql", "quoth_node.indexing"),
+        *("quoth_node.database", "quoth_node.scripting"),
+    ),
     "quoth_node.patching": ("quoth_node.patching", "quoth_node.database", "quoth_node.scripting"),
     "quoth_node.scripting": ("quoth_node.scripting",),
     "quoth_node.database": ("quoth_node.database",),

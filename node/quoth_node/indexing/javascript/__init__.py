@@ -1,0 +1,1 @@
+"""Static indexes at work: their definitions as JavaScript, run with limits."""

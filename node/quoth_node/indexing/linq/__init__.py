@@ -1,0 +1,1 @@
+"""The subset of C# LINQ that index definitions are written in, translated to JavaScript."""

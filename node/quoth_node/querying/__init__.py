@@ -1,0 +1,1 @@
+"""Queries: a tree is planned, run over an index, and its results are read."""

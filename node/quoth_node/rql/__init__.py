@@ -1,0 +1,1 @@
+"""RQL, the query language: text becomes a tree, or an error with a position."""
