@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from quoth_cluster.log import Change
 from tests.simulator.clients import Admins
+from tests.simulator.lost_disk import lost_disk
 from tests.simulator.member import Node
 from tests.simulator.plots import (
     believed_early,
@@ -26,7 +27,7 @@ class Faults:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._dice = world.dice
-        self._admins = Admins(world)
+        self.admins = Admins(world)
         self._mix = world.profile.faults
         self._acts: dict[str, Callable[[], None]] = {
             "kill one": lambda: self._kill(self._any()),
@@ -59,6 +60,7 @@ class Faults:
             "hasty voters": lambda: hasty_voters(world),
             "left behind": lambda: left_behind(world),
             "late end": lambda: late_end(world),
+            "lost disk": lambda: lost_disk(world),
         }
         assert set(self._mix) <= set(self._acts)
 
@@ -66,7 +68,7 @@ class Faults:
         world = self._world
         world.network.stall_chance = world.profile.stall_chance
         if world.profile.churns:
-            self._admins.start()
+            self.admins.start()
         # The first faults come when there is something to break.
         world.time.after(self._dice.uniform(0.3, 1.5), self._next)
 

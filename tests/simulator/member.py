@@ -81,6 +81,7 @@ class Node:
         self.contacts: list[Contact] = []
         self.disk_seconds = 0.0  # how slow the disk is at the moment
         self.births = 0
+        self.wipes = 0
         self.on_end: Callable[[Node], None] = lambda _node: None
         self.on_turn_as_leader: Callable[[Node], None] = lambda _node: None
         self.on_installed: Callable[[Node], None] = lambda _node: None
@@ -97,6 +98,11 @@ class Node:
         self._seen: tuple[int, bool, str | None] = (0, False, None)
 
     @property
+    def incarnation(self) -> bytes:
+        """Of the node as it is now; what `me` says, once it is a member."""
+        return f"{self.tag}{self.wipes}".encode()
+
+    @property
     def folder(self) -> Path:
         return Path("/", self.tag)
 
@@ -110,7 +116,8 @@ class Node:
 
     def found(self, members: Iterable[Member]) -> None:
         """A log that starts with the same configuration everywhere."""
-        journal = Journal.open(self._journal_folder, disk=self.disk)
+        incarnation = self.incarnation
+        journal = Journal.open(self._journal_folder, disk=self.disk, new_incarnation=incarnation)
         for at, member in enumerate(members):
             change = MembershipChange(Change.ADD, member)
             journal.append(Slot(2 + at, 0, pack_membership(change)))
@@ -120,6 +127,7 @@ class Node:
     def wipe(self, contacts: Iterable[Contact]) -> None:
         """A new, empty node under the same tag, that knows whom to ask."""
         assert not self.is_up
+        self.wipes += 1
         self._make_disk(self._dice)
         self.contacts = list(contacts)
         self._trace("wipe", self.tag)
@@ -154,8 +162,12 @@ class Node:
         if interrupted is not None:
             self._trace("finishes an install", self.tag, interrupted.log_index)
             replace_state(self.store.folder, snapshots.incoming, disk=self.disk)
-        folder, segment_bytes = self._journal_folder, self._segment_bytes
-        journal = Journal.open(folder, disk=self.disk, segment_bytes=segment_bytes)
+        journal = Journal.open(
+            self._journal_folder,
+            disk=self.disk,
+            segment_bytes=self._segment_bytes,
+            new_incarnation=self.incarnation,
+        )
         if interrupted is not None:
             adopt(journal, interrupted)
             snapshots.installed()

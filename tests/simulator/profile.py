@@ -47,6 +47,7 @@ FAULTS = {  # name -> weight when it is part of the mix
     "deposed tail": 2,
     "hasty voters": 2,
     "late end": 4,
+    "lost disk": 3,
 }
 
 
@@ -114,6 +115,8 @@ PLOT_FIELDS: dict[str, dict[str, Any]] = {
     "deposed tail": {"segment_bytes": 64_000_000, "log_keep_slots": 10_000},
     # Where many outcomes stay unknown, few clients: the search for an order is exponential.
     "late end": {"clients": 3},
+    # A leader that is cut off must still be one when its follower comes back.
+    "lost disk": {"clients": 4, "timing": (0.1, 0.6, 1.2)},
 }
 
 

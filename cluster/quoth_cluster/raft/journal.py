@@ -1,7 +1,7 @@
 """The durable log: append-only segments of checksummed records, with the term and the vote in them.
 
     bodies   [0, version, "quoth-journal", base index, base term, term, voted for,
-              end of the segment before, begins anew, memberships]  the first record of a segment
+              end of the segment before, begins anew, memberships, incarnation]  a segment's first
              [1, log index, term, content]        a slot
              [2, term, voted for or nil]          the term and the vote from here on
              [3, log index]                       slots from this index on are no more
@@ -9,6 +9,8 @@
 A segment's first record holds all that the segments before it come to but for their slots, so whole
 segments can be dropped from the front. Nothing rests on a record before `sync` returned. Slots are
 read from the files by offset: in memory are 28 bytes a slot, and a bounded cache of the newest.
+
+The incarnation is drawn when the journal is made: who has another forgot what this one promised.
 """
 
 from array import array
@@ -21,7 +23,7 @@ from quoth_cluster.raft.disk import Disk, RealDisk
 from quoth_cluster.raft.entry import KINDS, MEMBERSHIP, Slot
 from quoth_cluster.raft.segment import Body, Segment
 
-VERSION = 1
+VERSION = 2
 MAGIC = "quoth-journal"
 HEADER, SLOT, TERM, TRUNCATE = 0, 1, 2, 3
 SUFFIX = ".log"
@@ -46,13 +48,13 @@ class Journal:
     """The log of one group on one disk.
 
     Used by one thread at a time: while `sync` runs in a worker thread nothing is appended, and what
-    is not in the file yet is read from the cache.
+    is not in the file yet is read from the cache. Slots are numbered without gaps, and
+    base.log_index <= synced_index <= last_index.
     """
-
-    # Invariants: base.log_index <= synced_index <= last_index; slots are numbered without gaps.
 
     def __init__(self, folder: Path, disk: Disk, segment_bytes: int) -> None:
         self.folder = folder
+        self.incarnation = b""
         self.current_term = 0
         self.voted_for: str | None = None
         self.base = Mark(BASE_INDEX, BASE_TERM)  # the slot before the first that is kept
@@ -74,9 +76,14 @@ class Journal:
 
     @classmethod
     def open(
-        cls, folder: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES
+        cls,
+        folder: Path,
+        *,
+        disk: Disk | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        new_incarnation: bytes = b"",
     ) -> "Journal":
-        """Open the journal in `folder`, made if it is not there.
+        """Open the journal in `folder`; if it is not there it is made, as `new_incarnation`.
 
         Raises CorruptFile or NewerFormat, with the file and the offset named.
         """
@@ -84,6 +91,7 @@ class Journal:
         journal._disk.make_folder(folder)
         journal._replay()
         if not journal._segments:
+            journal.incarnation = new_incarnation
             journal._start_segment()
         journal._make_replayed_durable()
         journal.sync()
@@ -283,7 +291,8 @@ class Journal:
         end_before = before.end if before else 0
         base = [self.last_index, self.last_term]
         term = [self.current_term, self.voted_for]
-        segment.append([HEADER, VERSION, MAGIC, *base, *term, end_before, anew, memberships])
+        rest = [end_before, anew, memberships, self.incarnation]
+        segment.append([HEADER, VERSION, MAGIC, *base, *term, *rest])
 
     def _unmake_beginnings(self, log_index: int) -> bool:
         """After a truncation below where the newest segments begin: whether there was one.
@@ -391,8 +400,12 @@ class Journal:
             raise CorruptFile(f"{segment.path}: record at offset 0 is not of a journal of quoth")
         if not isinstance(body[1], int) or body[1] > VERSION:
             raise NewerFormat(f"{segment.path} has version {body[1]}; known here is {VERSION}")
-        match body[3:]:
-            case [int(index), int(base_term), int(term), voted, int(end), bool(anew), list(pairs)]:
+        rest = [*body[7:], b""] if body[1] == 1 else body[7:]
+        match body[3:7], rest:
+            case (
+                [int(index), int(base_term), int(term), voted],
+                [int(end), bool(anew), list(pairs), bytes(incarnation)],
+            ):
                 memberships = {int(at): bytes(content) for at, content in pairs}
             case _:
                 raise CorruptFile(f"{segment.path}: record at offset 0 is malformed")
@@ -406,6 +419,7 @@ class Journal:
             self.base = Mark(index, base_term)
         self._base_of[segment.number] = index
         self._memberships = memberships
+        self.incarnation = incarnation
         self.current_term = term
         self.voted_for = None if voted is None else str(voted)
 

@@ -1,11 +1,11 @@
 """What nodes ask each other beside raft's own messages, and who answers.
 
-    term         the newest term this node knows            (a leader confirms that it leads)
-    read_index   the commit index, after a quorum round     (a follower reads what is current)
-    applied      answers when a slot is applied here        (a save waits for replicas)
-    membership   carries a change to the leader
-    snapshot     one step of a snapshot on its way            (`snapshot.py`)
-    topic        bytes that the house above asks and answers; nothing here knows what they mean
+term         the newest term this node knows            (a leader confirms that it leads)
+read_index   the commit index, after a quorum round     (a follower reads what is current)
+applied      answers when a slot is applied here        (a save waits for replicas)
+membership   carries a change to the leader
+snapshot     one step of a snapshot on its way            (`snapshot.py`)
+topic        bytes that the house above asks and answers; nothing here knows what they mean
 """
 
 import asyncio
@@ -129,7 +129,7 @@ class Questions:
             body = {"log_index": log_index, "seconds": wait}
             try:
                 answer = await self._calls.ask(tag, "applied", body, timeout_seconds=wait)
-                if answer.get("applied") is True:
+                if answer.get("applied") is True and self._group.counts(tag):
                     return True
             except NotAsked:
                 await self._group.link_news(seconds=min(left, RETRY_SECONDS))

@@ -11,8 +11,9 @@ from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
 from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft import journal as journal_room
 from quoth_cluster.raft.disk import RealDisk, RealFile
-from quoth_cluster.raft.entry import Proposal, Slot, pack_commands, pack_membership
+from quoth_cluster.raft.entry import NOOP, Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal, Mark
+from quoth_cluster.raft.segment import Segment
 from tests.simulator.disks import SimDisk
 
 FIRST = "0000000001.log"
@@ -154,11 +155,45 @@ def test_a_flipped_bit_in_what_was_durable_stops_the_node(path: Path) -> None:
 def test_a_newer_format_is_told_from_a_broken_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_room, "VERSION", 2)
+    monkeypatch.setattr(journal_room, "VERSION", 3)
     Journal.open(path).close()
     monkeypatch.undo()
-    with pytest.raises(NewerFormat, match="version 2"):
+    with pytest.raises(NewerFormat, match="version 3"):
         Journal.open(path)
+
+
+def test_its_incarnation_outlives_segments_restarts_and_snapshots(path: Path) -> None:
+    journal = Journal.open(path, segment_bytes=300, new_incarnation=b"first")
+    for at in range(2, 40):
+        journal.append(slot(at))
+    journal.sync()
+    journal.trim_to(30)
+    journal.close()
+    journal = Journal.open(path, new_incarnation=b"second")
+    assert journal.incarnation == b"first" and journal.base_index > 1
+    journal.reset(Mark(50, 3), {})
+    journal.close()
+    journal = Journal.open(path, new_incarnation=b"third")
+    assert (journal.incarnation, journal.base_index) == (b"first", 50)
+    journal.close()
+
+
+def test_a_journal_from_before_incarnations_is_read(path: Path) -> None:
+    path.mkdir()
+    first = path / "0000000001.log"
+    segment = Segment(first, RealDisk().open(first), 1)
+    segment.append([0, 1, "quoth-journal", 1, 0, 4, "B", 0, False, []])
+    segment.append([1, 2, 4, bytes([NOOP])])
+    segment.sync()
+    segment.file.close()
+    journal = Journal.open(path, segment_bytes=1, new_incarnation=b"new")
+    assert (journal.incarnation, journal.current_term, journal.last_index) == (b"", 4, 2)
+    journal.append(Slot(3, 4, bytes([NOOP])))  # into a segment of the newer version
+    journal.sync()
+    journal.close()
+    journal = Journal.open(path)
+    assert (journal.incarnation, journal.voted_for, journal.last_index) == (b"", "B", 3)
+    journal.close()
 
 
 def test_a_disk_that_failed_once_is_not_trusted_again(
