@@ -49,6 +49,7 @@ class Faults:
             "stall": self._stall,
             "slow path": self._slow_path,
             "slow disk": self._slow_disk,
+            "slow copies": self._slow_copies,
             "disk fails": lambda: self._spoil(self._any(), is_full=False),
             "disk full": lambda: self._spoil(self._any(), is_full=True),
             "vote storm": self._vote_storm,
@@ -81,7 +82,7 @@ class Faults:
         gone = {tag for tag in world.nodes if tag not in members and self._was_removed(tag)}
         for node in list(world.nodes.values()):
             node.disk.repair()
-            node.disk_seconds = 0.0
+            node.disk_seconds = node.copy_seconds = 0.0
             node.resume()
             if not node.is_up and node.tag not in gone:
                 node.start()
@@ -232,6 +233,13 @@ class Faults:
             node.disk_seconds = self._dice.uniform(0.02, 0.5)
             seconds = self._dice.uniform(0.3, 2.0)
             self._world.time.after(seconds, setattr, node, "disk_seconds", 0.0)
+
+    def _slow_copies(self) -> None:
+        """Copies of the state take as long as much else takes, and writes go on meanwhile."""
+        for node in self._world.nodes.values():
+            node.copy_seconds = self._dice.uniform(0.2, 2.0)
+            seconds = self._dice.uniform(1.0, 4.0)
+            self._world.time.after(seconds, setattr, node, "copy_seconds", 0.0)
 
     def _spoil(self, node: Node | None, *, is_full: bool) -> None:
         if node is not None:

@@ -80,6 +80,7 @@ class Node:
         self.life: Life | None = None
         self.contacts: list[Contact] = []
         self.disk_seconds = 0.0  # how slow the disk is at the moment
+        self.copy_seconds = 0.0  # ... at copying and checking a state
         self.births = 0
         self.wipes = 0
         self.on_end: Callable[[Node], None] = lambda _node: None
@@ -197,7 +198,7 @@ class Node:
         links.listen_at(self.me.peer_address)
         disk_worker = SimExecutor(self._time, loop, self._dice, self._sync_seconds)
         writer = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
-        other_worker = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
+        other_worker = SimExecutor(self._time, loop, self._dice, self._copy_seconds)
         loop.other_worker = other_worker
         running = group.run(disk=disk_worker, writer=writer)  # type: ignore[arg-type]
         task = loop.create_task(running)
@@ -340,6 +341,9 @@ class Node:
         if roll < 0.9:
             return self._dice.uniform(0.0001, 0.004) + self.disk_seconds
         return self._dice.uniform(0.004, 0.1) + self.disk_seconds
+
+    def _copy_seconds(self) -> float:
+        return self._apply_seconds() + self._dice.uniform(0.0, self.copy_seconds)
 
     def _apply_seconds(self) -> float:
         if self._dice.random() < 0.95:

@@ -123,6 +123,8 @@ class Cycle:
                 self._on_configuration()
             if self._trim_index > self._journal.base_index:
                 self._journal.trim_to(min(self._trim_index, self._journal.synced_index))
+                # The names of files are made durable one by one: not on the loop.
+                await loop.run_in_executor(disk, self._journal.remove_trimmed)
             while self._between:
                 step, future = self._between.pop(0)
                 await step()

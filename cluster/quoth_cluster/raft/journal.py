@@ -14,7 +14,6 @@ The incarnation is drawn when the journal is made: who has another forgot what t
 """
 
 from array import array
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
 from quoth_cluster.raft.disk import Disk, RealDisk
 from quoth_cluster.raft.entry import KINDS, MEMBERSHIP, Slot
 from quoth_cluster.raft.segment import Body, Segment
+from quoth_cluster.raft.slot_cache import SlotCache
 
 VERSION = 2
 MAGIC = "quoth-journal"
@@ -30,8 +30,6 @@ SUFFIX = ".log"
 NEVER = 2**62  # the base of a segment that the log cannot begin with
 BASE_INDEX, BASE_TERM = 1, 0  # where every log begins; slot 1 is the same nothing everywhere
 SEGMENT_BYTES = 64 * 1024 * 1024
-CACHE_BYTES_MAX = 16 * 1024 * 1024
-CACHED_SLOT_BYTES = 256  # what Python needs around the content of a slot
 WINDOW_BYTES_MAX = 2 * 1024 * 1024  # what one read of a range comes to at most, beyond one slot
 WINDOW_SLOTS_MAX = 512
 
@@ -62,6 +60,7 @@ class Journal:
         self._disk = disk
         self._segment_bytes = segment_bytes
         self._segments: list[Segment] = []
+        self._let_go: list[Segment] = []  # no part of the log any more, and not removed yet
         self._base_of: dict[int, int] = {}  # segment number -> the index before its first slot
         self._numbers = array("I")  # of the segment of each slot; slot i is at i - base - 1
         self._offsets = array("Q")
@@ -69,8 +68,7 @@ class Journal:
         self._terms = array("Q")
         self._memberships: dict[int, bytes] = {}  # by index; those of dropped slots, too
         self.membership_moves = 0  # grows whenever they change, by a slot more or fewer
-        self._cache: OrderedDict[int, Slot] = OrderedDict()
-        self._cache_bytes = 0
+        self._cache = SlotCache()
         self._has_new_file = False
         self._failed = False
 
@@ -140,9 +138,8 @@ class Journal:
         assert slot.term >= self.last_term, f"term {slot.term} after {self.last_term}"
         assert slot.kind in KINDS, f"a slot of kind {slot.kind} has no business here"
         self._record_slot([SLOT, slot.log_index, slot.term, slot.content], slot)
-        self._cache[slot.log_index] = slot
-        self._cache_bytes += _cached_bytes(slot)
-        self._shrink_cache()
+        self._cache.add(slot)
+        self._cache.shrink(self.synced_index)
 
     def truncate_from(self, log_index: int) -> None:
         """Drop `log_index` and all after it."""
@@ -209,7 +206,7 @@ class Journal:
             self._failed = True
             raise Fatal(f"cannot make {self.folder} durable: {error}") from error
         self.synced_index = last_index
-        self._shrink_cache()
+        self._cache.shrink(last_index)
 
     def base_within(self, size: int) -> int:
         """The slot behind which segments come to at most `size` bytes, or behind it is only one."""
@@ -225,6 +222,7 @@ class Journal:
         """Let go of whole segments whose slots are all at or before `log_index`.
 
         The caller knows that those slots are in a durable snapshot or applied durably everywhere.
+        Their files are there until `remove_trimmed`.
         """
         assert log_index <= self.synced_index and not self.is_dirty
         count = max(
@@ -239,12 +237,18 @@ class Journal:
         base = Mark(first, self.term_at(first))
         self._drop_front(first - self.base.log_index)
         self.base = base
-        self._remove(dropped)
+        self._let_go += dropped
+
+    def remove_trimmed(self) -> None:
+        """Remove the files of what was trimmed; it takes a while. Raises Fatal."""
+        while self._let_go:
+            self._remove([self._let_go.pop(0)])
 
     def reset(self, base: Mark, memberships: dict[int, bytes]) -> None:
         """Begin anew behind a snapshot that holds all up to `base`; durable at return."""
         assert base.log_index > self.base.log_index and not self.is_dirty
-        dropped = self._segments[:]
+        dropped = self._let_go + self._segments
+        self._let_go = []
         self._forget_from(self.base.log_index + 1)
         self._memberships = dict(memberships)
         self.membership_moves += 1
@@ -256,7 +260,7 @@ class Journal:
         self._remove(dropped)
 
     def close(self) -> None:
-        for segment in self._segments:
+        for segment in self._let_go + self._segments:
             segment.file.close()
 
     # -- inside
@@ -318,25 +322,15 @@ class Journal:
         for table in (self._numbers, self._offsets, self._lengths, self._terms):
             del table[at:]
         self.membership_moves += self.last_membership_index() >= log_index
-        for by_index in (self._memberships, self._cache):
-            for stale in [index for index in by_index if index >= log_index]:
-                del by_index[stale]
-        self._cache_bytes = sum(map(_cached_bytes, self._cache.values()))
+        for stale in [index for index in self._memberships if index >= log_index]:
+            del self._memberships[stale]
+        self._cache.forget_from(log_index)
         self.synced_index = min(self.synced_index, log_index - 1)
 
     def _drop_front(self, count: int) -> None:
         for table in (self._numbers, self._offsets, self._lengths, self._terms):
             del table[:count]
-        last_dropped = self.base.log_index + count
-        for stale in [index for index in self._cache if index <= last_dropped]:
-            self._cache_bytes -= _cached_bytes(self._cache.pop(stale))
-
-    def _shrink_cache(self) -> None:
-        while self._cache_bytes > CACHE_BYTES_MAX:
-            oldest = next(iter(self._cache))
-            if oldest > self.synced_index:
-                break  # not in the file yet: it can be read from nowhere else
-            self._cache_bytes -= _cached_bytes(self._cache.pop(oldest))
+        self._cache.forget_to(self.base.log_index + count)
 
     def _remove(self, segments: list[Segment]) -> None:
         """From the oldest on, so that what a crash leaves is a log without holes."""
@@ -444,7 +438,3 @@ class Journal:
                 self._unmake_beginnings(log_index)
             case _:
                 raise CorruptFile(f"{segment.path}: record at offset {offset} does not fit here")
-
-
-def _cached_bytes(slot: Slot) -> int:
-    return len(slot.content) + CACHED_SLOT_BYTES

@@ -10,6 +10,7 @@ import pytest
 from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
 from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft import journal as journal_room
+from quoth_cluster.raft import slot_cache
 from quoth_cluster.raft.disk import RealDisk, RealFile
 from quoth_cluster.raft.entry import NOOP, Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal, Mark
@@ -168,6 +169,7 @@ def test_its_incarnation_outlives_segments_restarts_and_snapshots(path: Path) ->
         journal.append(slot(at))
     journal.sync()
     journal.trim_to(30)
+    journal.remove_trimmed()
     journal.close()
     journal = Journal.open(path, new_incarnation=b"second")
     assert journal.incarnation == b"first" and journal.base_index > 1
@@ -226,7 +228,7 @@ def test_a_full_disk_stops_the_node_when_a_segment_begins(path: Path) -> None:
 
 
 def test_reading_does_not_need_the_cache(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_room, "CACHE_BYTES_MAX", 0)
+    monkeypatch.setattr(slot_cache, "CACHE_BYTES_MAX", 0)
     journal = filled(path)
     assert journal.read(17) == slot(17, size=17)
     journal.append(slot(31))
@@ -237,7 +239,7 @@ def test_the_cache_of_small_slots_is_as_small_as_it_says(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Python needs around a slot is many times a small command."""
-    monkeypatch.setattr(journal_room, "CACHE_BYTES_MAX", 500_000)
+    monkeypatch.setattr(slot_cache, "CACHE_BYTES_MAX", 500_000)
     journal = Journal.open(path)
     tracemalloc.start()
     for log_index in range(2, 10_002):
@@ -300,6 +302,7 @@ def test_trimming_lets_go_of_whole_files_and_of_nothing_else(path: Path) -> None
     journal = in_segments(path)
     files = len(journal._disk.names(path))
     journal.trim_to(40)
+    journal.remove_trimmed()
     assert len(journal._disk.names(path)) < files
     assert 2 < journal.base_index <= 40 and journal.term_at(journal.base_index) == 1
     kept = contents(journal)
@@ -320,8 +323,10 @@ def test_the_newest_files_within_a_size_are_found(path: Path) -> None:
     assert journal.base_within(sum(sizes)) == journal.base_index
     for count in range(1, len(sizes)):
         journal.trim_to(journal.base_within(sum(sizes[count:])))
+        journal.remove_trimmed()
         assert [file.stat().st_size for file in sorted(path.iterdir())] == sizes[count:]
     journal.trim_to(journal.base_within(0))
+    journal.remove_trimmed()
     assert len(list(path.iterdir())) == 1, "the one that is written to stays"
 
 
@@ -363,6 +368,7 @@ def test_power_lost_while_files_are_removed(path: Path, survives: int) -> None:
     journal = Journal.open(path, segment_bytes=600, disk=FailingDisk(survives))
     with pytest.raises(PowerCut):
         journal.trim_to(60)
+        journal.remove_trimmed()
     trimmed = reopened(path)
     assert contents(trimmed)[-1] == (60, 1)
     content = trimmed.memberships()[0]
@@ -433,6 +439,7 @@ def test_a_segment_in_which_the_log_counts_back_is_never_its_beginning(path: Pat
         journal.sync()
     expected = contents(journal)
     journal.trim_to(62)
+    journal.remove_trimmed()
     assert not newest.exists(), "it goes together with those before it"
     kept = [pair for pair in expected if pair[0] > journal.base_index]
     assert contents(journal) == kept and journal.base_index <= 62
@@ -455,6 +462,7 @@ def test_whatever_happens_to_a_log_it_opens_as_it_was(path: Path, seed: int) -> 
                 journal.sync()
                 committed = dice.randrange(committed, journal.last_index + 1)
                 journal.trim_to(committed)
+                journal.remove_trimmed()
             case "term":
                 term += 1
                 journal.set_term(term, dice.choice([None, "A", "B"]))
