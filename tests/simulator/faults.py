@@ -105,7 +105,9 @@ class Faults:
         world.time.after(seconds, self._next)
 
     def _restart(self, node: Node) -> None:
-        if not node.is_up:
+        last_index = self._world.watch.last_index
+        is_gone = self._world.watch.removed_at(node.tag, node.incarnation, last_index)
+        if not node.is_up and not (is_gone and self._world.is_calm):
             node.start()
 
     def _was_removed(self, tag: str) -> bool:

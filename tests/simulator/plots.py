@@ -111,6 +111,8 @@ def deposed_tail(world: "World") -> None:
 
 
 def _fall_asleep_until_deposed(world: "World", leader: Node, friend: Node) -> None:
+    if world.is_calm:
+        return
     cut_off(world, friend, [node for node in world.up() if node is not friend])
     for node in (leader, friend):
         node.pause()
