@@ -21,6 +21,7 @@ from quoth_node.rql.conditions import (
     Proximity,
     Search,
 )
+from quoth_node.rql.errors import RqlError
 from quoth_node.rql.operands import (
     METADATA,
     NOWHERE,
@@ -37,6 +38,7 @@ from quoth_node.rql.operands import (
     Unsupported,
     Value,
 )
+from quoth_node.rql.parser import parse, warm
 from quoth_node.rql.tree import (
     Function,
     GroupKey,
@@ -101,6 +103,7 @@ __all__ = [
     "Proximity",
     "Query",
     "Random",
+    "RqlError",
     "Scalar",
     "Score",
     "Search",
@@ -114,4 +117,6 @@ __all__ = [
     "Unsupported",
     "Update",
     "Value",
+    "parse",
+    "warm",
 ]
