@@ -1,7 +1,8 @@
 """The file of one index: entries with their terms, and how far in the documents they reach.
 
     meta(key, value)             format, digest of the definition, last etags, counters
-    fields(field, name, is_text) numbers of the fields seen so far
+    fields(field, name, ...)     the fields seen so far: number, whether it has words, whether some
+                                 entry has several values of it
     entries(entry, folded, id, result)   folded: the document, or the reduce key; result: JSON
     terms_N(value, entry)        what queries of field N compare (see values.py)
     texts_N                      the words of field N, an FTS5 table whose rows are entries
@@ -14,7 +15,7 @@ any moment.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -42,7 +43,9 @@ DEFAULT = FieldOptions()
 
 SCHEMA = """
     CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
-    CREATE TABLE fields(field INTEGER PRIMARY KEY, name TEXT UNIQUE, is_text INTEGER);
+    CREATE TABLE fields(
+        field INTEGER PRIMARY KEY, name TEXT UNIQUE, is_text INTEGER, has_many INTEGER
+    );
     CREATE TABLE entries(entry INTEGER PRIMARY KEY, folded TEXT, id TEXT, result BLOB);
     CREATE INDEX entries_folded ON entries(folded);
     CREATE TABLE loaded(loaded TEXT, folded TEXT, PRIMARY KEY(loaded, folded)) WITHOUT ROWID;
@@ -76,6 +79,15 @@ class Failure:
     at_micros: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredField:
+    """A field that some entry has."""
+
+    number: int
+    is_text: bool
+    has_many: bool  # some entry has several values
+
+
 @dataclass(slots=True)
 class StoreStats:
     """What an index has done since it was made."""
@@ -92,7 +104,7 @@ class IndexStore:
         """Use `open`."""
         self.connection = connection
         self._options = fields
-        self._fields: dict[str, tuple[int, bool]] = {}
+        self._fields: dict[str, StoredField] = {}
         self._load_fields()
 
     @classmethod
@@ -148,7 +160,7 @@ class IndexStore:
         known = self._fields.get(name)
         if known is None:
             return []
-        rows = self.connection.rows(f"SELECT DISTINCT value FROM terms_{known[0]} ORDER BY value")
+        rows = self.connection.rows(f"SELECT DISTINCT value FROM terms_{known.number}")
         texts = sorted({"NULL_VALUE" if (text := text_of(row[0])) is None else text for row in rows})
         return [text for text in texts if after is None or text > after][:page_size]
 
@@ -191,10 +203,11 @@ class IndexStore:
         ]
         if not rows:
             return
-        for number, is_text in self._fields.values():
-            self.connection.run_many(f"DELETE FROM terms_{number} WHERE entry = ?", rows)
-            if is_text:
-                self.connection.run_many(f"DELETE FROM texts_{number} WHERE rowid = ?", rows)
+        for known in self._fields.values():
+            self.connection.run_many(f"DELETE FROM terms_{known.number} WHERE entry = ?", rows)
+            if known.is_text:
+                sql = f"DELETE FROM texts_{known.number} WHERE rowid = ?"
+                self.connection.run_many(sql, rows)
         self.connection.run_many("DELETE FROM entries WHERE entry = ?", rows)
 
     def add_entries(
@@ -215,9 +228,9 @@ class IndexStore:
                 if options.indexing is Indexing.NO:
                     continue
                 is_text = options.indexing is Indexing.SEARCH
-                number = self._field(name, is_text=is_text)
                 is_exact = options.indexing is Indexing.EXACT
                 found = terms_of(value, is_exact=is_exact)
+                number = self._field(name, is_text=is_text, has_many=len(found) > 1)
                 terms.setdefault(number, []).extend([(term, entry) for term in found])
                 if is_text:
                     texts.setdefault(number, []).append((entry, _words(value, options)))
@@ -257,16 +270,22 @@ class IndexStore:
     def _options_of(self, name: str) -> FieldOptions:
         return self._options.get(name) or self._options.get(ALL_FIELDS) or DEFAULT
 
-    def _field(self, name: str, *, is_text: bool) -> int:
+    def _field(self, name: str, *, is_text: bool, has_many: bool) -> int:
         known = self._fields.get(name)
+        if known is not None and has_many <= known.has_many:
+            return known.number
         if known is not None:
-            return known[0]
+            sql = "UPDATE fields SET has_many = 1 WHERE field = ?"
+            self.connection.run(sql, (known.number,))
+            self._fields[name] = replace(known, has_many=True)
+            return known.number
         if len(self._fields) >= FIELDS_MAX or len(name) > FIELD_CHARACTERS_MAX:
             raise IndexFileError(
                 f"field {name[:64]!r}: an index has at most {FIELDS_MAX} fields, with names of at "
                 f"most {FIELD_CHARACTERS_MAX} characters"
             )
-        self.connection.run("INSERT INTO fields(name, is_text) VALUES (?, ?)", (name, is_text))
+        sql = "INSERT INTO fields(name, is_text, has_many) VALUES (?, ?, ?)"
+        self.connection.run(sql, (name, is_text, has_many))
         number = self.connection.last_row_id()
         self.connection.run(
             f"CREATE TABLE terms_{number}(value, entry INTEGER, PRIMARY KEY(value, entry)) "
@@ -281,12 +300,11 @@ class IndexStore:
             self.connection.run(
                 f"CREATE VIRTUAL TABLE words_{number} USING fts5vocab(texts_{number}, 'row')"
             )
-        self._fields[name] = (number, is_text)
+        self._fields[name] = StoredField(number, is_text, has_many)
         return number
 
     def _load_fields(self) -> None:
-        rows = self.connection.rows("SELECT name, field, is_text FROM fields")
-        self._fields = {name: (number, bool(is_text)) for name, number, is_text in rows}
+        self._fields = load_fields(self.connection)
 
     def forget_references(self, folded: Sequence[str]) -> None:
         """Of documents that changed: what they loaded before."""
@@ -308,6 +326,15 @@ class IndexStore:
 
     def _set(self, key: str, value: int) -> None:
         self.connection.run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def load_fields(connection: Connection) -> dict[str, StoredField]:
+    """The fields of an index file, by name."""
+    rows = connection.rows("SELECT name, field, is_text, has_many FROM fields")
+    return {
+        name: StoredField(number, bool(is_text), bool(has_many))
+        for name, number, is_text, has_many in rows
+    }
 
 
 def sorted_rows(rows: list[tuple[Term, int]]) -> list[tuple[Term, int]]:
