@@ -9,7 +9,7 @@ from typing import Any
 
 from quoth_node.indexing.linq import literals
 from quoth_node.indexing.linq.disambiguation import Word
-from quoth_node.indexing.linq.refusal import DefinitionRefused
+from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.linq.tree import (
     Binary,
     Call,
@@ -170,7 +170,8 @@ class Building:
     # What operators are put to
 
     def name(self, found: Found) -> Name:
-        return Name(_text(found[0]), at=place_of(found[0]))
+        types = found[1] if len(found) > 1 else ()
+        return Name(_text(found[0]), types, at=place_of(found[0]))
 
     def member(self, found: Found) -> Member:
         types = found[2] if len(found) > 2 else ()

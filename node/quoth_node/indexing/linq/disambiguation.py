@@ -8,7 +8,7 @@ A parenthesis may open a cast, a lambda or neither; `<` may open type arguments;
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-from quoth_node.indexing.linq.refusal import DefinitionRefused
+from quoth_node.indexing.refusal import DefinitionRefused
 
 TOKENS_MAX = 50_000
 BRACKETS_MAX = 64  # one in another

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from quoth_node.indexing.linq.refusal import DefinitionRefused
+from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.linq.tree import Literal, Place
 
 ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{1,4}|.)", re.DOTALL)

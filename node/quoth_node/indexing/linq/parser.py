@@ -8,7 +8,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from quoth_node.indexing.linq.building import Building
 from quoth_node.indexing.linq.disambiguation import Disambiguation
-from quoth_node.indexing.linq.refusal import DefinitionRefused
+from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.linq.tree import Expression, Place, deepest
 
 CHARACTERS_MAX = 256 * 1_024

@@ -24,18 +24,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class TypeName(Node):
-    """`decimal?` is ('decimal', True); `List<string>` only keeps 'List'."""
+    """`decimal?` is ('decimal', True); of `List<string>[]` only 'List' is kept."""
 
     text: str
     is_nullable: bool = False
-    is_array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Name(Node):
-    """A variable, a class, or `this`."""
+    """A variable, a class, a function, or `this`."""
 
     text: str
+    types: tuple[TypeName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
