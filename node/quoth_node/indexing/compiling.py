@@ -113,7 +113,9 @@ def _check_fields(
     definition: StaticDefinition, maps: Sequence[TranslatedMap], reduce: TranslatedReduce | None
 ) -> None:
     """All functions of one index give the same fields."""
-    functions = [(one.fields, "Maps", text) for one, text in zip(maps, definition.maps, strict=True)]
+    functions = [
+        (one.fields, "Maps", text) for one, text in zip(maps, definition.maps, strict=True)
+    ]
     if reduce is not None:
         functions.append((reduce.fields, "Reduce", definition.reduce or ""))
     baseline = set(functions[0][0])
@@ -207,7 +209,9 @@ def _described(
             if (group_by is None) == _has_reduce(definition):
                 refused = DefinitionRefused("a reduce is groupBy(...).aggregate(...)")
                 raise refused.about("Reduce", definition.reduce or "")
-            described = [(str(name), _fields(runtime, at, definition)) for at, name in enumerate(collections)]
+            described = [
+                (str(name), _fields(runtime, at, definition)) for at, name in enumerate(collections)
+            ]
             return described, None if group_by is None else tuple(map(str, group_by))
         case _:
             raise DefinitionRefused("a map is map('Collection', document => ({...}))")
@@ -231,7 +235,9 @@ def _runtime(sources: Sequence[str], text: str) -> Runtime:
     try:
         return Runtime(sources)
     except ScriptFailed as error:
-        raise DefinitionRefused(f"the definition is too much: {error}").about("Maps", text) from error
+        raise DefinitionRefused(f"the definition is too much: {error}").about(
+            "Maps", text
+        ) from error
 
 
 def _has_reduce(definition: StaticDefinition) -> bool:
@@ -257,7 +263,7 @@ def _field_options(
     if indexing not in INDEXING:
         raise DefinitionRefused(f"indexing '{indexing}' is not supported").about("Fields", name)
     return FieldOptions(
-        indexing,  # type: ignore[arg-type]
+        indexing,
         merged.get("Storage") in ("Yes", True),
         analyzer if isinstance(analyzer, str) else None,
     )

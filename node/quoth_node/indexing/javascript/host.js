@@ -114,6 +114,8 @@ const $host = (() => {
       return { entries, references, dynamic };
     } catch (error) {
       if (missing.length > 0) return { missing };
+      // Where there was no memory left for an error, null is thrown.
+      if (error === null) return { error: "the script took more memory than it may", references };
       return { error: describe(error), references };
     }
   }

@@ -92,8 +92,8 @@ class StaticMapper:
         except ScriptFailed as error:
             raise MappingError(str(error)) from error
         match reduced:
-            case {"error": error}:
-                raise MappingError(str(error))
+            case {"error": reason}:
+                raise MappingError(str(reason))
             case list() if all(isinstance(one, dict) for one in reduced):
                 return reduced  # type: ignore[return-value]
             case _:
@@ -143,7 +143,11 @@ class StaticMapper:
         if found is None:
             names = enumerate(self._compiled.map_collections)
             found = orjson.dumps(
-                [at for at, name in names if not name or is_same_collection(name, document.collection)]
+                [
+                    at
+                    for at, name in names
+                    if not name or is_same_collection(name, document.collection)
+                ]
             )
             if len(self._maps) < COLLECTIONS_KNOWN_MAX:
                 self._maps[document.collection] = found
@@ -185,7 +189,7 @@ def _dynamic_options(known: Mapping[str, object]) -> FieldOptions:
     indexing = known.get("indexing")
     analyzer = known.get("analyzer")
     return FieldOptions(
-        indexing if indexing in ("Default", "Exact", "Search", "No") else "Default",  # type: ignore[arg-type]
+        indexing if indexing in ("Default", "Exact", "Search", "No") else "Default",
         known.get("storage") in (True, "Yes"),
         analyzer if isinstance(analyzer, str) else None,
     )

@@ -4,6 +4,7 @@ Object.assign(
   globalThis,
   (() => {
     const definition = $host.definition;
+    const { stringify } = JSON;
 
     // Stands for any value while a definition is looked at: it has every member, and is called,
     // gone over once and read as a number or a text.
@@ -84,12 +85,12 @@ Object.assign(
     // What was defined, for the compiler.
     $host.described = () => {
       const collections = definition.maps.map(({ collection }) => collection);
-      return JSON.stringify({ collections, groupBy: definition.key === null ? null : keyFields(definition.key) });
+      return stringify({ collections, groupBy: definition.key === null ? null : keyFields(definition.key) });
     };
     $host.fields = (number) => {
       const fields = fieldsOf(definition.maps[number].work);
       if (unsupported !== undefined) refuse(unsupported)();
-      return JSON.stringify(fields);
+      return stringify(fields);
     };
 
     return {

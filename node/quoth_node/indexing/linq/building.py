@@ -9,7 +9,6 @@ from typing import Any
 
 from quoth_node.indexing.linq import literals
 from quoth_node.indexing.linq.disambiguation import Word
-from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.linq.tree import (
     Binary,
     Call,
@@ -42,6 +41,7 @@ from quoth_node.indexing.linq.tree import (
     Unary,
     Where,
 )
+from quoth_node.indexing.refusal import DefinitionRefused
 
 Found = Sequence[Any]  # what stands below a rule: tokens, nodes, and tuples of nodes
 Parse = Callable[[str, Place], Expression]

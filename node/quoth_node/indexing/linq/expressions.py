@@ -1,7 +1,7 @@
 """Expressions of C# as expressions of JavaScript.
 
-A missing member is undefined and a null is null, all the way: the one makes no term in an index, the
-other does. Operators and members that JavaScript has differently are functions of the runtime.
+A missing member is undefined and a null is null, all the way: the one makes no term in an index,
+the other does. Operators and members that JavaScript has differently are functions of the runtime.
 Kinds are what is known of a value beforehand: it decides how C# divides, adds and compares.
 """
 
@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.linq.scope import Scope, Variable
 from quoth_node.indexing.linq.tree import (
     Binary,
@@ -33,6 +32,7 @@ from quoth_node.indexing.linq.tree import (
     Unary,
 )
 from quoth_node.indexing.linq.vocabulary import INHERITED, NUMBERS, PROPERTIES
+from quoth_node.indexing.refusal import DefinitionRefused
 
 COMPARISONS = {"<": "$lt", "<=": "$le", ">": "$gt", ">=": "$ge"}
 ARITHMETIC = {"-": "$sub", "*": "$mul", "%": "$mod"}
@@ -183,7 +183,9 @@ class Expressions:
         if sign in ("&", "|", "^"):
             return Js(f"$bits({quoted(sign)}, {left.text}, {right.text})")
         if sign == "??":
-            return Js(f"({left.text} ?? {right.text})", left.kind if left.kind == right.kind else "")
+            return Js(
+                f"({left.text} ?? {right.text})", left.kind if left.kind == right.kind else ""
+            )
         if sign in ("==", "!="):
             return _equality(sign, left, right)
         if sign in COMPARISONS:

@@ -11,7 +11,7 @@ Both ways of writing it come to the same: `docs.C.Where(a).SelectMany(b, c)` and
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from quoth_node.indexing.linq.calls import Calls, dotted
+from quoth_node.indexing.linq.calls import Calls
 from quoth_node.indexing.linq.expressions import Js, refuse
 from quoth_node.indexing.linq.scope import Scope, Variable
 from quoth_node.indexing.linq.tree import (
@@ -33,11 +33,10 @@ from quoth_node.indexing.linq.tree import (
     Query,
     Where,
 )
+from quoth_node.indexing.linq.vocabulary import MISSING
 
 PASSED_OVER = ("ToList", "ToArray", "AsEnumerable", "Boost")  # nothing changes for a loop
-ORDERED = (
-    "OrderBy calls are not valid during map or reduce phase: order the query, not the index"
-)
+ORDERED = "OrderBy calls are not valid during map or reduce phase: order the query, not the index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +112,7 @@ class Flow:
 
     def _is_flow(self, node: Expression) -> bool:
         """Whether a chain of methods begins at the documents or the results."""
-        while True:
-            match node:
-                case Call(of=Member(of=target)) | Member(of=target) | Index(of=target):
-                    node = target
-                case Name(text=name):
-                    return self._root is not None and self._is_root(name)
-                case Query():
-                    return True
-                case _:
-                    return False
-
-    def _is_root(self, name: str) -> bool:
-        assert self._root is not None, "asked for where there is one"
-        return name == self._root.name
+        return self._root is not None and beginning(node) == self._root.name
 
     def _step(self, name: str, arguments: Sequence[Expression]) -> bool:
         lambdas = bool(arguments) and all(
@@ -158,9 +144,7 @@ class Flow:
         group = Group(element, first.body, "<g>", at=first.at)
         return Current(Name("<g>", at=node.at), self._group(group, scope))
 
-    def _select_many(
-        self, first: Lambda, others: Sequence[Expression], scope: Scope
-    ) -> Current:
+    def _select_many(self, first: Lambda, others: Sequence[Expression], scope: Scope) -> Current:
         match first.body:
             case Call(of=Member()) if self._is_plain(first.body):
                 inner = self._inner(first.body, scope)
@@ -271,8 +255,10 @@ class Flow:
                 return name
             case Index(of=Name(text="docs"), key=Literal(kind="string", value=str(name))):
                 return name
-            case Member() | Name() if (dotted(node) or ("",))[0] in ("timeSeries", "counters"):
-                raise refuse("time series and counters are not supported", node)
+            case Call(of=Member(of=Name(text="docs"), name=name)) if name in MISSING:
+                raise refuse(MISSING[name], node)
+        if beginning(node) in ("timeSeries", "counters"):
+            raise refuse("time series and counters are not supported", node)
         what = "results" if self._root.is_reduce else "docs or docs.Collection"
         raise refuse(f"the definition has to begin with {what}", node)
 
@@ -314,6 +300,20 @@ class Flow:
         return Scope(self._outer.variables, scope.numbers).plus(group.name or "<g>", variable)
 
 
+def beginning(node: Expression) -> str | None:
+    """The first name of all: `docs`, or what a reduce calls its results."""
+    while True:
+        match node:
+            case Query(clauses=(From(source=source), *_)):
+                node = source
+            case Call(of=of) | Member(of=of) | Index(of=of):
+                node = of
+            case Name(text=text):
+                return text
+            case _:
+                return None
+
+
 def _key_fields(key: Expression, scope: Scope) -> tuple[str, ...]:
     """The fields of the results that make the key: of `new { r.A, B = r.C }` A and C."""
     match key:
@@ -335,4 +335,3 @@ def inner_query(calls: Calls, query: Query, scope: Scope) -> Js:
     flow = Flow(calls, None)
     _, current = flow.statements(query, scope)
     return Js(f"(() => {{ {flow.finished(current)} }})()")
-

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.linq.tree import Literal, Place
+from quoth_node.indexing.refusal import DefinitionRefused
 
 ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{1,4}|.)", re.DOTALL)
 SIMPLE = {

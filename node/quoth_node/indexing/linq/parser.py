@@ -8,8 +8,8 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 
 from quoth_node.indexing.linq.building import Building
 from quoth_node.indexing.linq.disambiguation import Disambiguation
-from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.linq.tree import Expression, Place, deepest
+from quoth_node.indexing.refusal import DefinitionRefused
 
 CHARACTERS_MAX = 256 * 1_024
 DEPTH_MAX = 100  # of the tree
@@ -61,8 +61,8 @@ def _parser(holes: int) -> Lark:
         GRAMMAR,
         parser="lalr",
         lexer="basic",
-        postlex=Disambiguation(),  # type: ignore[arg-type]
-        transformer=building,  # type: ignore[arg-type]
+        postlex=Disambiguation(),
+        transformer=building,
         maybe_placeholders=False,
     )
 

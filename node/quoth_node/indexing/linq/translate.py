@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 from quoth_node.indexing.linq.calls import Calls
 from quoth_node.indexing.linq.expressions import Js, quoted, refuse
-from quoth_node.indexing.linq.flow import Flow, Root, inner_query
+from quoth_node.indexing.linq.flow import Flow, Root, beginning, inner_query
 from quoth_node.indexing.linq.parser import MISSING_NEW, parse
 from quoth_node.indexing.linq.scope import Scope
 from quoth_node.indexing.linq.tree import (
     Call,
     Cast,
     Expression,
-    Index,
     Literal,
     Member,
     Name,
@@ -76,7 +75,7 @@ def translate_reduce(text: str) -> TranslatedReduce:
     """From `from r in results group r by r.Name into g select ...`. Raises DefinitionRefused."""
     tree = parse(text)
     translation = _Translation()
-    root = Root(_beginning(tree), is_reduce=True, variable="$results")
+    root = Root(beginning(tree) or "results", is_reduce=True, variable="$results")
     flow = Flow(translation.calls, root)
     _, current = flow.statements(tree, translation.scope)
     names = _names(_result(current.node, tree))
@@ -114,17 +113,3 @@ def _names(result: NewObject) -> tuple[str, ...]:
             case _:
                 raise refuse("the name of a field is a constant", entry)
     return tuple(names)
-
-
-def _beginning(node: Expression) -> str:
-    """The first name of all: what a reduce calls its results."""
-    while True:
-        match node:
-            case Query(clauses=(first, *_)):
-                node = first.source  # type: ignore[union-attr]
-            case Call(of=of) | Member(of=of) | Index(of=of):
-                node = of
-            case Name(text=text):
-                return text
-            case _:
-                raise refuse("a reduce has to begin with results", node)

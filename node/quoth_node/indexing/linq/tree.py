@@ -43,7 +43,7 @@ class Literal(Node):
     """A constant. The kind of a number is 'int', 'double' or 'decimal'."""
 
     kind: str  # also 'null', 'bool', 'string'
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)

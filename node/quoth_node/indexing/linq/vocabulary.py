@@ -80,7 +80,8 @@ CLASSES = {
 }
 STATIC = {
     "string": _table(
-        "Join:2-64 Format:1-64 IsNullOrEmpty:1 IsNullOrWhiteSpace:1 Concat:1-64 Compare:2-3 Equals:2-3"
+        "Join:2-64 Format:1-64 IsNullOrEmpty:1 IsNullOrWhiteSpace:1 Concat:1-64 Compare:2-3 "
+        "Equals:2-3"
     ),
     "char": _table("IsDigit:1 IsLetter:1 IsLetterOrDigit:1 IsWhiteSpace:1 ToUpper:1 ToLower:1"),
     "Math": _table(
