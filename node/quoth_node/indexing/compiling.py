@@ -233,7 +233,8 @@ def _refused(error: ScriptFailed) -> DefinitionRefused:
 
 def _runtime(sources: Sequence[str], text: str) -> Runtime:
     try:
-        return Runtime(sources)
+        divides = any("$div(" in source for source in sources)
+        return Runtime(sources, divides=divides)
     except ScriptFailed as error:
         raise DefinitionRefused(f"the definition is too much: {error}").about(
             "Maps", text

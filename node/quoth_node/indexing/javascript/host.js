@@ -17,7 +17,6 @@ const $host = (() => {
   let loaded = new Map(); // id as it was asked for -> document or null
   let missing, references, dynamic;
   let results = [];
-  let at = 0;
 
   function load(id, collection, nothing) {
     if (id === null || id === undefined) return nothing;
@@ -127,15 +126,14 @@ const $host = (() => {
 
   // -- what the host calls
 
-  // The place of a batch: where it was, when it was broken off.
   function map(text, isCareful) {
+    results = []; // as far as it comes
     const documents = isCareful ? parse(text, $revive) : parse(text);
-    results = [];
-    for (at = 0; at < documents.length; at++) results.push(mapOne(documents[at]));
+    for (const document of documents) results.push(mapOne(document));
     return stringify(results);
   }
 
-  // One by one, for results that cannot be written or read together.
+  // One by one: of a batch that was broken off, or that cannot be written or read together.
   function each() {
     return stringify(
       results.map((result) => {
@@ -172,5 +170,5 @@ const $host = (() => {
     }
   }
 
-  return { definition, load, map, each, give, forget, reduce, describe, progress: () => String(at) };
+  return { definition, load, map, each, give, forget, reduce, describe };
 })();

@@ -28,7 +28,7 @@ const $each = $list;
 // Equal for C#, equal as a text.
 function $identity(value) {
   if (value === undefined) return "null";
-  if (value instanceof $Whole) return value.text;
+  if (value instanceof $Exact) return String(value);
   return typeof value === "string" ? `"${value}` : JSON.stringify(value) ?? "null";
 }
 

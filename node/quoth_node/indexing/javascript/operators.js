@@ -4,8 +4,9 @@ const $ID = Symbol("id");
 const $METADATA = Symbol("metadata");
 const $hasOwn = (value, name) => Object.prototype.hasOwnProperty.call(value, name);
 
-// A whole number that no double holds keeps its text.
-class $Whole extends Number {
+// Numbers that JavaScript would write or divide differently keep their text: whole ones that no double
+// holds, and, where it matters, those that are written as 3.0.
+class $Exact extends Number {
   constructor(text) {
     super(text);
     this.text = text;
@@ -14,11 +15,15 @@ class $Whole extends Number {
   toJSON() {
     return JSON.rawJSON(this.text);
   }
+}
 
+class $Whole extends $Exact {
   toString() {
     return this.text;
   }
 }
+
+class $Real extends $Exact {}
 
 function $whole(text) {
   const value = Number(text);
@@ -26,14 +31,14 @@ function $whole(text) {
 }
 
 function $revive(key, value, context) {
-  if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
-  const text = context.source;
-  return text !== undefined && /^-?[0-9]+$/.test(text) ? new $Whole(text) : value;
+  if (typeof value !== "number" || !Number.isInteger(value) || context.source === undefined) return value;
+  if (!/^-?[0-9]+$/.test(context.source)) return $DIVIDES ? new $Real(context.source) : value;
+  return Number.isSafeInteger(value) ? value : new $Whole(context.source);
 }
 
 const $isObject = (value) =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof $Moment) &&
-  !(value instanceof $Span) && !(value instanceof $Whole) && !(value instanceof $Group);
+  !(value instanceof $Span) && !(value instanceof $Exact) && !(value instanceof $Group);
 
 // -- members
 
@@ -49,7 +54,7 @@ function $own(of, name) {
 
 function $at(of, key) {
   if (of === null || of === undefined) return of;
-  if (of instanceof $Whole || typeof of === "number") return undefined;
+  if (of instanceof $Exact || typeof of === "number") return undefined;
   if (typeof of === "string" || Array.isArray(of)) return of[key];
   if (of instanceof $Group) return of.values[key];
   if (key === "@metadata") return $metadata(of);
@@ -91,7 +96,7 @@ function $text(value, format) {
   if (format === "") return value instanceof $Moment ? $formatDate(value, "") : $string(value);
   const moment = typeof value === "number" ? undefined : $moment(value);
   if (moment !== undefined) return $formatDate(moment, format);
-  if (typeof value !== "number" && !(value instanceof $Whole)) return $string(value);
+  if (typeof value !== "number" && !(value instanceof $Exact)) return $string(value);
   return $formatNumber(+value, format);
 }
 
@@ -129,7 +134,7 @@ function $eq(left, right) {
   if (left === null || left === undefined) return right === null || right === undefined;
   if (right === null || right === undefined) return false;
   if (typeof left !== "object" && typeof right !== "object") return false;
-  if (left instanceof $Whole || right instanceof $Whole) return String(left) === String(right);
+  if (left instanceof $Exact || right instanceof $Exact) return String(left) === String(right);
   if (left instanceof $Moment || right instanceof $Moment) return $compareOr(left, right, 1) === 0;
   if (left instanceof $Span || right instanceof $Span) return $compareOr(left, right, 1) === 0;
   return JSON.stringify(left) === JSON.stringify(right);
@@ -174,7 +179,7 @@ const $absent = (left, right) =>
 
 function $number(value) {
   if (typeof value === "number") return value;
-  if (value instanceof $Whole) return +value;
+  if (value instanceof $Exact) return +value;
   if (typeof value === "string" && value.trim() !== "" && !isNaN(value)) return +value;
   throw new TypeError(`${JSON.stringify(value)} is no number`);
 }
@@ -211,7 +216,8 @@ function $mod(left, right) {
 function $div(left, right) {
   if ($absent(left, right) !== 0) return $absent(left, right);
   const [one, other] = [$number(left), $number(right)];
-  if (!Number.isInteger(one) || !Number.isInteger(other)) return one / other;
+  const isReal = left instanceof $Real || right instanceof $Real;
+  if (isReal || !Number.isInteger(one) || !Number.isInteger(other)) return one / other;
   if (other === 0) throw new RangeError("Attempted to divide by zero.");
   return Math.trunc(one / other);
 }
@@ -266,7 +272,7 @@ function $is(value, type) {
     case "int": case "long": case "int32": case "int64":
       return Number.isInteger(value) || value instanceof $Whole;
     case "double": case "decimal": case "float": case "single":
-      return typeof value === "number" && !Number.isInteger(value);
+      return (typeof value === "number" && !Number.isInteger(value)) || value instanceof $Real;
     case "datetime": case "datetimeoffset":
       return $moment(value) !== undefined;
     case "object":

@@ -20,7 +20,9 @@ PRELUDE = "\n".join((ROOM / name).read_text(encoding="utf-8") for name in FILES)
 SECONDS_MAX = 0.5  # of processor time, for one document or one batch
 LOOK_SECONDS_MAX = 0.05
 # Such a whole number may be over 2^53, and is read with care.
-LONG_NUMBER = re.compile(rb"[0-9]{16}")
+LONG = re.compile(rb"[0-9]{16}")
+# Where a definition divides, 3.0 is no whole number either.
+LONG_OR_REAL = re.compile(rb"[0-9]{16}|[0-9]\.0|[0-9][eE]")
 
 Result = list[object] | dict[str, object]  # entries; or what else came of a document
 
@@ -28,9 +30,11 @@ Result = list[object] | dict[str, object]  # entries; or what else came of a doc
 class Runtime:
     """Runs the maps and the reduce of one definition."""
 
-    def __init__(self, sources: Sequence[str]) -> None:
+    def __init__(self, sources: Sequence[str], *, divides: bool = False) -> None:
         """Raises ScriptFailed, ScriptNotParsed, ScriptOverLimit."""
-        self._sources = (PRELUDE, *sources)
+        beginning = f"const $DIVIDES = {'true' if divides else 'false'};"
+        self._sources = (beginning + PRELUDE, *sources)
+        self._careful = LONG_OR_REAL if divides else LONG
         self._given: list[bytes] = []
         self._start()
 
@@ -62,20 +66,21 @@ class Runtime:
             try:
                 results += self._map(batch)
             except ScriptFailed as error:
-                at = self._progress(len(batch))
+                done = self._done(len(batch))
                 self._start()
+                results += done
+                rest = batch[len(done) :]
                 if len(batch) == 1:
                     results.append({"error": str(error), "references": []})
-                else:
-                    parts = (batch[at + 1 :], batch[at : at + 1], batch[:at])
-                    waiting += [part for part in parts if part]
+                else:  # the one that it was broken off in gets all of the time
+                    waiting += [part for part in (rest[1:], rest[:1]) if part]
         return results
 
     def give(self, rows: Sequence[bytes]) -> None:
         """Documents that were asked for: `[asked id, id, body or null, metadata or null]`."""
         self._given += rows
         self._engine.held_bytes = sum(map(len, self._given))
-        self._engine.run(self._give, *_argument(rows))
+        self._engine.run(self._give, *self._argument(rows))
 
     def forget(self) -> None:
         """Drop the documents that were given."""
@@ -88,7 +93,7 @@ class Runtime:
         """What comes of all results of one key. Raises ScriptFailed."""
         given = orjson.dumps(results)
         try:
-            text = self._engine.run(self._reduce, given.decode(), _needs_care(given))
+            text = self._engine.run(self._reduce, given.decode(), self._needs_care(given))
             return cast(Result, orjson.loads(text))
         except ScriptFailed:
             self._start()
@@ -98,14 +103,14 @@ class Runtime:
 
     def _start(self) -> None:
         self._engine = LastingEngine(self._sources, seconds_max=SECONDS_MAX)
-        names = ("map", "each", "progress", "give", "reduce")
+        names = ("map", "each", "give", "reduce")
         found = (self._engine.function(f"$host.{name}") for name in names)
-        self._run_map, self._each, self._at, self._give, self._reduce = found
+        self._run_map, self._each, self._give, self._reduce = found
         if self._given:
             self.give([self._given.pop() for _ in range(len(self._given))])
 
     def _map(self, batch: Sequence[bytes]) -> list[Result]:
-        text = self._engine.run(self._run_map, *_argument(batch))
+        text = self._engine.run(self._run_map, *self._argument(batch))
         try:
             results = orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -114,22 +119,20 @@ class Runtime:
             raise ScriptFailed("the definition spoilt its engine")
         return results
 
-    def _progress(self, length: int) -> int:
-        """The place in the batch where it was broken off."""
+    def _done(self, length: int) -> list[Result]:
+        """What a batch came to before it was broken off."""
         try:
-            at = int(self._engine.run(self._at))
-        except (ScriptFailed, ScriptOverLimit, ValueError):
-            at = 0
-        return min(max(at, 0), length - 1)
+            results = [_read(one) for one in orjson.loads(self._engine.run(self._each))]
+        except (ScriptFailed, orjson.JSONDecodeError, TypeError):
+            return []
+        return results if len(results) < length else []
 
+    def _argument(self, rows: Sequence[bytes]) -> tuple[str, bool]:
+        joined = b"[%b]" % b",".join(rows)
+        return joined.decode(), self._needs_care(joined)
 
-def _argument(rows: Sequence[bytes]) -> tuple[str, bool]:
-    joined = b"[%b]" % b",".join(rows)
-    return joined.decode(), _needs_care(joined)
-
-
-def _needs_care(text: bytes) -> bool:
-    return LONG_NUMBER.search(text) is not None
+    def _needs_care(self, text: bytes) -> bool:
+        return self._careful.search(text) is not None
 
 
 def _read(text: object) -> Result:

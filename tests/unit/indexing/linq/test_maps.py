@@ -358,3 +358,14 @@ def test_a_document_gives_the_entries_of_its_map(story: Story) -> None:
 
 def test_there_are_many() -> None:
     assert len(STORIES) >= 55
+
+
+def test_a_number_with_a_point_divides_as_such() -> None:
+    mapper = compiled(
+        "from u in docs.Users select new { A = u.total / u.count, B = u.count / 2, u.total, "
+        'C = u.total == 7, D = $"{u.total}", E = (int)u.total / 2, F = u.total > 6 }'
+    )
+    (entry,) = entries(mapper, document("users/1", {"total": 7.0, "count": 2}))
+    assert entry == {
+        **{"A": 3.5, "B": 1, "total": 7, "C": True, "D": "7", "E": 3, "F": True},
+    }

@@ -70,7 +70,8 @@ STORIES = [
     Story(
         ("from u in docs.Users select new { u.city, Count = 1, Sum = u.points, Average = 0.0 }",),
         "from r in results group r by r.city into g let n = g.Sum(x => x.Count) "
-        "let s = g.Sum(x => x.Sum) select new { city = g.Key, Count = n, Sum = s, Average = s / n }",
+        "let s = g.Sum(x => x.Sum) "
+        "select new { city = g.Key, Count = n, Sum = s, Average = s / n }",
         USERS,
         [
             {"city": "Oslo", "Count": 3, "Sum": 0.3, "Average": 0.3 / 3},
