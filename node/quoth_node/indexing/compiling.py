@@ -10,6 +10,7 @@ from itertools import chain
 
 from quoth_node.indexing.javascript.mapper import Compiled, StaticMapper
 from quoth_node.indexing.javascript.runtime import Runtime
+from quoth_node.indexing.javascript.tolerance import tolerant
 from quoth_node.indexing.linq.expressions import quoted
 from quoth_node.indexing.linq.translate import (
     TranslatedMap,
@@ -186,14 +187,22 @@ def _checked_runtime(parts: Sequence[tuple[str, str]]) -> Runtime:
             raise DefinitionRefused("a script cannot hold a NUL character").about(part, text)
     texts = [text for _, text in parts]
     try:
-        return Runtime(texts)
+        return Runtime(_tolerant(texts))
     except ScriptFailed as error:
+        # The places in what was sent, not in what was made of it.
         for count, (part, text) in enumerate(parts):
             try:
                 Runtime(texts[: count + 1])
             except ScriptFailed as first:
                 raise _refused(first).about(part, text) from first
         raise _refused(error) from error
+
+
+def _tolerant(texts: Sequence[str]) -> list[str]:
+    """The texts with optional members, where that can be done."""
+    plain = Runtime([])
+    rewritten = [(text, tolerant(text)) for text in texts]
+    return [optional if plain.parses(optional) else text for text, optional in rewritten]
 
 
 def _described(

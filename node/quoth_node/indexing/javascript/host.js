@@ -126,6 +126,15 @@ const $host = (() => {
 
   // -- what the host calls
 
+  function parses(text) {
+    try {
+      new Function(text);
+      return "yes";
+    } catch {
+      return "no";
+    }
+  }
+
   function map(text, isCareful) {
     results = []; // as far as it comes
     const documents = isCareful ? parse(text, $revive) : parse(text);
@@ -170,5 +179,5 @@ const $host = (() => {
     }
   }
 
-  return { definition, load, map, each, give, forget, reduce, describe };
+  return { definition, load, map, each, give, forget, reduce, describe, parses };
 })();

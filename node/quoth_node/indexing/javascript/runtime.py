@@ -38,6 +38,10 @@ class Runtime:
         self._given: list[bytes] = []
         self._start()
 
+    def parses(self, text: str) -> bool:
+        """Whether a text is JavaScript."""
+        return self._engine.run(self._engine.function("$host.parses"), text) == "yes"
+
     def described(self) -> dict[str, object]:
         """What was defined. Raises ScriptFailed."""
         text = self._engine.run(self._engine.function("$host.described"))

@@ -13,7 +13,7 @@ HOSTILE = [
     ("(function f() { f(); })();", "RangeError: Maximum call stack size exceeded"),
     ("throw new Error('no');", "Error: no"),
     ("throw null;", "memory"),
-    ("u.missing.deep;", "TypeError: cannot read property 'deep' of undefined"),
+    ("missing.deep;", "ReferenceError: missing is not defined"),
     ("return 5;", "TypeError: a map gives objects"),
     ("return { a: '\\ud800' };", "is no JSON"),
     ("const loop = {}; loop.loop = loop; return loop;", "TypeError: circular reference"),
