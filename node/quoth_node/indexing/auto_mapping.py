@@ -15,7 +15,7 @@ from quoth_node.indexing.mapping import (
     FieldOptions,
     Indexing,
     JsonValue,
-    Loader,
+    Load,
     Mapped,
     MappingError,
     SourceDocument,
@@ -129,7 +129,7 @@ class AutoMapper:
         group_by = self.definition.group_by
         return None if group_by is None else tuple(_without_array(name) for name in group_by)
 
-    def map(self, documents: Sequence[SourceDocument], load: Loader) -> list[Mapped]:
+    def map(self, documents: Sequence[SourceDocument], load: Load) -> list[Mapped]:
         make = self._entry if self.definition.group_by is None else self._results
         return [Mapped(one.document_id, make(self._opened(one))) for one in documents]
 

@@ -26,7 +26,7 @@ class Indexing(StrEnum):
 class FieldOptions:
     """What a definition says of a field."""
 
-    indexing: Indexing = Indexing.DEFAULT
+    indexing: str = Indexing.DEFAULT
     is_stored: bool = False
     analyzer: str | None = None
 
@@ -54,7 +54,7 @@ class Mapped:
     error: str | None = None
 
 
-Loader = Callable[[str], SourceDocument | None]
+Load = Callable[[str], SourceDocument | None]
 
 
 class Mapper(Protocol):
@@ -72,7 +72,7 @@ class Mapper(Protocol):
     def group_by(self) -> tuple[str, ...] | None:
         """The fields that make the reduce key; None: there is no reduce."""
 
-    def map(self, documents: Sequence[SourceDocument], load: Loader) -> list[Mapped]:
+    def map(self, documents: Sequence[SourceDocument], load: Load) -> list[Mapped]:
         """One result a document, in order; an error in one is its own."""
 
     def reduce(self, results: Sequence[dict[str, JsonValue]]) -> list[dict[str, JsonValue]]:

@@ -225,10 +225,10 @@ class IndexStore:
             heads.append((entry, folded, document_id, self._result(values, keeps_result)))
             for name, value in values.items():
                 options = self._options_of(name)
-                if options.indexing is Indexing.NO:
+                if options.indexing == Indexing.NO:
                     continue
-                is_text = options.indexing is Indexing.SEARCH
-                is_exact = options.indexing is Indexing.EXACT
+                is_text = options.indexing == Indexing.SEARCH
+                is_exact = options.indexing == Indexing.EXACT
                 found = terms_of(value, is_exact=is_exact)
                 number = self._field(name, is_text=is_text, has_many=len(found) > 1)
                 terms.setdefault(number, []).extend([(term, entry) for term in found])

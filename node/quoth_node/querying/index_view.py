@@ -21,7 +21,7 @@ class FieldView:
 
     @property
     def is_exact(self) -> bool:
-        return self.options.indexing is Indexing.EXACT
+        return self.options.indexing == Indexing.EXACT
 
     @property
     def terms(self) -> str:
