@@ -36,6 +36,7 @@ from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
 from quoth_node.joining import JoinInfo, add_me, ask_to_join, known_as, remove_former
 from quoth_node.patching import Patches
+from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
 
 JOURNAL_NAME = "journal"
@@ -144,6 +145,7 @@ async def _run(
         server_id=str(chance.uuid()),
         peer_address=me.peer_address,
         operations=Operations(group),
+        projecting=Projecting(scripts, clock, chance, config.tag),
         config=HttpConfig(),
     )
     await _serve_http(config, services, stack)

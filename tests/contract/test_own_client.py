@@ -40,6 +40,7 @@ from quoth_cluster.machine import Machine
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
+from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
 from tests.client.entities import Address, Company, Employee
 from tests.unit.http.plain_log import PlainLog
@@ -71,6 +72,7 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
         operations=Operations(log),
+        projecting=Projecting(scripts, clock, chance, "A"),
         config=HttpConfig(),
     )
     runner = make_runner(services)

@@ -23,6 +23,13 @@ from quoth_node.patching import (
     JavaScriptNotParsed,
     OperationsFailed,
 )
+from quoth_node.querying.errors import (
+    IndexMissing,
+    IndexNotAvailable,
+    InvalidQuery,
+    ProjectionFailed,
+    StaleResults,
+)
 
 
 class HttpError(Exception):
@@ -68,6 +75,10 @@ class NotSupported(HttpError):
 
 class KeyTooBig(HttpError):
     """A compare-exchange key is over its limit."""
+
+
+class QueryNotParsed(HttpError):
+    """The text of a query is none of RQL."""
 
 
 class StreamEnded(HttpError):
@@ -174,6 +185,14 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     JavaScriptFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
     OperationsFailed: Told(400, "System.InvalidOperationException"),
     ContentRefused: Told(400, "System.IO.InvalidDataException"),
+    QueryNotParsed: Told(
+        400, "Raven.Server.Documents.Queries.Parser.QueryParser+ParseException"
+    ),
+    InvalidQuery: Told(400, f"{OFFICIAL}InvalidQueryException"),
+    IndexMissing: Told(404, f"{OFFICIAL}Documents.Indexes.IndexDoesNotExistException"),
+    IndexNotAvailable: Told(400, f"{OFFICIAL}Documents.Indexes.IndexDisabledException"),
+    ProjectionFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
+    StaleResults: Told(400, "System.InvalidOperationException"),
     OperationExists: Told(400, "System.InvalidOperationException"),
     NotPossible: Told(400, "System.InvalidOperationException"),
     EtagMismatch: CONCURRENCY,

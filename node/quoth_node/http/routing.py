@@ -46,6 +46,7 @@ from quoth_node.http.multi_get import ROUTES as MULTI_GET
 from quoth_node.http.names import check_database_name
 from quoth_node.http.operations import ROUTES as OPERATIONS
 from quoth_node.http.patches import ROUTES as PATCHES
+from quoth_node.http.queries import ROUTES as QUERIES
 from quoth_node.http.query import INTEGER, Query, decode
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
@@ -74,6 +75,7 @@ ROWS = tuple(
         MULTI_GET,
         OPERATIONS,
         PATCHES,
+        QUERIES,
         STATS,
         STREAMS,
         TOPOLOGY,
@@ -84,6 +86,7 @@ assert len(ROUTES) == len(ROWS), "a route is declared twice"
 assert all(cls in STATUS for cls in Refusal), "every refusal is told"
 READ_METHODS = frozenset({"GET", "HEAD"})
 STREAMS_MAX = 64
+QUERIES_MAX = 64
 REFRESH_TOPOLOGY = "Refresh-Topology"
 SHORT_PATH = 256  # characters
 PATHS_KEPT = 1_024
@@ -97,6 +100,7 @@ class Routing:
         self._services = services
         self._heavy = asyncio.Lock()
         self._streams = asyncio.Semaphore(STREAMS_MAX)
+        self._queries = asyncio.Semaphore(QUERIES_MAX)
         self._bodies = HeldBodies(services.config.bodies_bytes_max)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -160,6 +164,7 @@ class Routing:
             database_name=name,
             heavy=self._heavy,
             streams=self._streams,
+            queries=self._queries,
             reply_bytes_max=self._services.config.reply_bytes_max,
             serve_part=self.serve_part,
             bodies=self._bodies,

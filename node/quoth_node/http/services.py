@@ -7,6 +7,8 @@ from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import RaftLog
 from quoth_node.database.operations import Operations
 from quoth_node.patching import Patches
+from quoth_node.querying.door import Indexes, NoIndexes
+from quoth_node.querying.scripts import Projecting
 
 KIB, MIB = 1_024, 1_024 * 1_024
 
@@ -51,4 +53,6 @@ class Services:
     server_id: str
     peer_address: str  # where the link of this node listens, host:port
     operations: Operations
+    projecting: Projecting
+    indexes: Indexes = field(default_factory=NoIndexes)
     config: HttpConfig = field(default_factory=HttpConfig)

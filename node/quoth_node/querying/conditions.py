@@ -18,7 +18,7 @@ from quoth_node.querying.errors import InvalidQuery
 from quoth_node.querying.fragment import ALWAYS, NEVER, Fragment, having, joined, marks, probing
 from quoth_node.querying.index_view import FieldView, IndexView, is_id
 from quoth_node.querying.needs import name_of
-from quoth_node.querying.parameters import Parameters
+from quoth_node.querying.parameters import Parameters, number_of, scalar_of, text_of, value_of
 from quoth_node.rql.conditions import (
     And,
     Between,
@@ -92,7 +92,7 @@ class Conditions:
             case Boost(one, by):
                 self.has_score = True
                 return self.compile(
-                    one, is_exact=is_exact, factor=factor * self.parameters.number(by)
+                    one, is_exact=is_exact, factor=factor * number_of(by, self.parameters)
                 )
             case Intersect(several):
                 return self._intersect(several, is_exact)
@@ -103,7 +103,7 @@ class Conditions:
             case Search():
                 return words.search(self, condition, factor=factor)
             case Proximity(search, distance):
-                near = int(self.parameters.number(distance))
+                near = int(number_of(distance, self.parameters))
                 return words.search(self, search, factor=factor, distance=near)
             case Match(Matching.LUCENE, FieldPath() as path):
                 return words.lucene(self, path, condition, is_exact=is_exact, factor=factor)
@@ -116,23 +116,23 @@ class Conditions:
             case Comparison(operand, operator, value):
                 assert isinstance(value, Literal | Parameter), "two fields only in filter"
                 if operator is Operator.EQUAL:
-                    return self._equal(operand, self.parameters.read(value), is_exact)
+                    return self._equal(operand, value_of(value, self.parameters), is_exact)
                 if operator is Operator.NOT_EQUAL:
-                    return self._equal(operand, self.parameters.read(value), is_exact).negated()
-                return self._range(operand, operator, self.parameters.scalar(value), is_exact)
+                    return self._equal(operand, value_of(value, self.parameters), is_exact).negated()
+                return self._range(operand, operator, scalar_of(value, self.parameters), is_exact)
             case In(operand, values, is_all):
                 return self._in(operand, self._several(values), is_all, is_exact)
             case Between(operand, low, high):
-                ends = self.parameters.scalar(low), self.parameters.scalar(high)
+                ends = scalar_of(low, self.parameters), scalar_of(high, self.parameters)
                 return self._between(operand, *ends, is_exact)
             case Exists(path):
                 field = self.view.field(path.text)
                 return _among(field, Fragment("1"))
             case Match(kind, operand, value):
-                text = self.parameters.text(value)
+                text = text_of(value, self.parameters)
                 return self._match(kind, operand, text, is_exact)
             case Fuzzy(comparison, similarity):
-                return self._fuzzy(comparison, self.parameters.number(similarity), is_exact)
+                return self._fuzzy(comparison, number_of(similarity, self.parameters), is_exact)
         raise InvalidQuery("This condition cannot be answered from an index")
 
     # -- single terms
@@ -212,7 +212,7 @@ class Conditions:
     def _fuzzy(self, comparison: Comparison, similarity: float, is_exact: bool) -> Fragment:
         self.has_score = True
         assert isinstance(comparison.value, Literal | Parameter)
-        text = self.parameters.text(comparison.value)
+        text = text_of(comparison.value, self.parameters)
         field = self.field_of(comparison.operand, is_exact)
         word = text if is_exact or field.is_exact else text.lower()
         if field.is_text:
@@ -232,7 +232,7 @@ class Conditions:
     def _several(self, values: tuple[Any, ...]) -> list[Any]:
         found: list[Any] = []
         for value in values:
-            read = self.parameters.read(value)
+            read = value_of(value, self.parameters)
             found.extend(read if isinstance(read, list) else [read])
         return found
 

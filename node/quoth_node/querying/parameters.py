@@ -1,52 +1,73 @@
-"""The values of a query: literals, and parameters that came beside its text."""
+"""The values of a query: what stands in its text, and what came beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from quoth_node.querying.errors import InvalidQuery
-from quoth_node.rql.operands import Literal, Parameter, Value
+from quoth_node.rql import Literal, Parameter, Value
+
+Parameters = Mapping[str, Any]  # JSON values by name, without the dollar
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """Parameters by name, without the `$`; any JSON."""
+def value_of(value: Value, parameters: Parameters) -> Any:
+    """What a literal or a parameter is. Raises InvalidQuery for a parameter that was not sent."""
+    match value:
+        case Literal():
+            return value.value
+        case Parameter() if value.name in parameters:
+            return parameters[value.name]
+        case Parameter():
+            raise InvalidQuery(f"The parameter ${value.name} was not sent with the query")
 
-    values: Mapping[str, Any]
 
-    def read(self, value: Value) -> Any:
-        """What stands for `value`. Raises InvalidQuery."""
-        match value:
-            case Literal(found):
-                return found
-            case Parameter(name):
-                if name not in self.values:
-                    raise InvalidQuery(f"Query parameter '${name}' is missing")
-                return self.values[name]
-        raise AssertionError(f"{value} is no value")
+def values_of(values: tuple[Value, ...], parameters: Parameters) -> list[Any]:
+    """The values of a list, in which a parameter may stand for several."""
+    found: list[Any] = []
+    for value in values:
+        one = value_of(value, parameters)
+        if isinstance(one, list):
+            found += one
+        else:
+            found.append(one)
+    return found
 
-    def scalar(self, value: Value) -> None | bool | int | float | str:
-        """One value that is neither array nor object. Raises InvalidQuery."""
-        found = self.read(value)
-        if found is None or isinstance(found, bool | int | float | str):
-            return found
-        raise InvalidQuery(f"A single value is expected, not {type(found).__name__}")
 
-    def text(self, value: Value) -> str:
-        """One text; numbers as they are written. Raises InvalidQuery."""
-        found = self.scalar(value)
-        if isinstance(found, str):
-            return found
-        if isinstance(found, int | float) and not isinstance(found, bool):
-            return str(found)
-        raise InvalidQuery("A text is expected")
+def whole_number(value: Value | None, parameters: Parameters, what: str) -> int | None:
+    """A number of documents; None if nothing is said, or null. Raises InvalidQuery."""
+    found = None if value is None else value_of(value, parameters)
+    if found is None:
+        return None
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+        raise InvalidQuery(f"{what} is a whole number, and not below 0")
+    return found
 
-    def number(self, value: Value) -> float:
-        """One number, also written as a text. Raises InvalidQuery."""
-        found = self.scalar(value)
-        try:
-            if isinstance(found, bool) or found is None:
-                raise ValueError("no number")
-            return float(found)
-        except ValueError as error:
-            raise InvalidQuery("A number is expected") from error
+
+def scalar_of(value: Value, parameters: Parameters) -> None | bool | int | float | str:
+    """A value that is neither array nor object. Raises InvalidQuery."""
+    found = value_of(value, parameters)
+    if found is None or isinstance(found, bool | int | float | str):
+        return found
+    raise InvalidQuery(f"A single value is expected, not {type(found).__name__}")
+
+
+def text_of(value: Value, parameters: Parameters) -> str:
+    """A text; numbers as they are written. Raises InvalidQuery."""
+    found = scalar_of(value, parameters)
+    if isinstance(found, str):
+        return found
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        return str(found)
+    raise InvalidQuery("A text is expected")
+
+
+def number_of(value: Value, parameters: Parameters) -> float:
+    """A number, also one that is written as a text. Raises InvalidQuery."""
+    found = scalar_of(value, parameters)
+    try:
+        if isinstance(found, bool) or found is None:
+            raise ValueError("no number")
+        return float(found)
+    except ValueError as error:
+        raise InvalidQuery("A number is expected") from error

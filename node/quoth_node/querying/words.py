@@ -14,6 +14,7 @@ from quoth_node.querying.asking import Asking
 from quoth_node.querying.errors import InvalidQuery
 from quoth_node.querying.fragment import NEVER, Fragment, having, joined
 from quoth_node.querying.index_view import FieldView
+from quoth_node.querying.parameters import text_of, value_of
 from quoth_node.rql.conditions import Match, Matching, Search
 from quoth_node.rql.operands import FieldPath
 
@@ -25,7 +26,7 @@ def search(
     conditions: Asking, one: Search, *, factor: float, distance: int | None = None
 ) -> Fragment:
     """`search(field, 'some words', and)`, `proximity(search(...), 5)`."""
-    value = conditions.parameters.read(one.value)
+    value = value_of(one.value, conditions.parameters)
     texts = [str(text) for text in (value if isinstance(value, list) else [value])]
     field = conditions.view.field(one.operand.text, decoration="search")
     if distance is not None:
@@ -58,7 +59,7 @@ def lucene(
     conditions: Asking, path: FieldPath, one: Match, *, is_exact: bool, factor: float
 ) -> Fragment:
     """`lucene(field, 'abc* AND "a phrase"')`."""
-    clause = syntax.parse(conditions.parameters.text(one.value))
+    clause = syntax.parse(text_of(one.value, conditions.parameters))
     decoration = "exact" if is_exact else "search"
     field = conditions.view.field(path.text, decoration=decoration)
     return _clause(conditions, field, clause, factor)

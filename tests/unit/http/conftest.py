@@ -18,6 +18,7 @@ from quoth_cluster.machine import Machine
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
+from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
 from tests.unit.http.plain_log import PlainLog
 
@@ -150,6 +151,7 @@ async def running_node(
         server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
         peer_address="127.0.0.1:9080",
         operations=Operations(log),
+        projecting=Projecting(scripts, clock, chance, "A"),
         config=config,
     )
     runner = make_runner(services)

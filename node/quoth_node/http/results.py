@@ -1,0 +1,202 @@
+"""The results of one query, chunk by chunk, from one snapshot.
+
+    rows (documents, hits of an index) -> filter -> skip -> projection -> distinct -> take -> JSON
+
+Rows are read and made JSON in a worker thread, one chunk at a time; only JavaScript is asked for
+from the event loop. What is included is collected on the way.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from quoth_cluster import compare_exchange
+from quoth_cluster.documents import StoredDocument, load
+from quoth_cluster.store.environment import ReadTxn
+from quoth_node.http.asking import Asked
+from quoth_node.http.loading import Names
+from quoth_node.http.streams import beside_the_loop
+from quoth_node.querying.door import Hit
+from quoth_node.querying.filtering import Filter
+from quoth_node.querying.projecting import FieldProjection, Row, projected_metadata
+from quoth_node.querying.scripts import Reading, ScriptProjection
+from quoth_node.rql import SelectFields
+
+CHUNK_BYTES = 262_144
+CHUNK_ROWS = 512
+SCANNED_MAX = 2_048  # rows looked at for one chunk, wanted or not
+LOADED_KEPT_MAX = 1_024  # documents that projections load again and again
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A document, or what an index made, or both."""
+
+    document: StoredDocument | None
+    hit: Hit | None = None
+
+
+class Results:
+    """What is left of the results. Used by one thread at a time, within its snapshot."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        txn: ReadTxn,
+        found: Iterable[Found],
+        *,
+        script: ScriptProjection | None,
+        skip: int,
+    ) -> None:
+        self._txn = txn
+        self._found = iter(found)
+        self._script = script
+        self._skip = skip  # of what the index has not skipped already
+        self._left = asked.size
+        self._scan = asked.scan
+        self._metadata_only = asked.metadata_only
+        query, select = asked.query, asked.query.select
+        self._filter = Filter(query.filter, asked.parameters) if query.filter else None
+        self._seen: set[bytes] | None = set() if select and select.is_distinct else None
+        self._fields: FieldProjection | None = None
+        if isinstance(select, SelectFields):
+            self._fields = FieldProjection(query, select, asked.parameters, self._load_parsed)
+        self._loaded: dict[str, Mapping[str, Any] | None] = {}
+        self.included = Names(asked.included_paths)
+        self.included_keys = Names(asked.included_key_paths)
+        self._includes = bool(asked.included_paths or asked.included_key_paths)
+        self._parses = bool(self._filter or select or self._includes)
+        self.scanned = 0
+        self.skipped = 0  # by `distinct`
+        self.ids: list[str] = []  # of documents that are results as they are
+        self.is_done = asked.size == 0
+
+    async def chunks(self) -> AsyncIterator[list[bytes]]:
+        """All that is left. Raises InvalidQuery, ProjectionFailed."""
+        while not self.is_done:
+            yield await self.next_chunk()
+
+    async def next_chunk(self) -> list[bytes]:
+        """The next results as JSON; perhaps none, though there are more to come.
+
+        Raises InvalidQuery, ProjectionFailed.
+        """
+        if self.is_done:
+            return []
+        if self._script is None:
+            return await beside_the_loop(self._next_chunk)
+        rows = await beside_the_loop(self._next_rows)
+        reading = Reading(self._read_document, self._read_value)
+        made = await self._script.project([row for _, row in rows], reading)
+        return await beside_the_loop(partial(self._finished, rows, made))
+
+    def _next_chunk(self) -> list[bytes]:
+        rows = self._next_rows()
+        if self._fields is None:
+            return self._finished(rows, None)
+        return self._finished(rows, [self._fields.project(row) for _, row in rows])
+
+    def _next_rows(self) -> list[tuple[Found, Row]]:
+        """The next that a filter wants, as many as one chunk may have."""
+        rows: list[tuple[Found, Row]] = []
+        wanted = CHUNK_ROWS if self._seen is not None else min(CHUNK_ROWS, self._left)
+        looked_at = size = 0
+        for found in islice(self._found, SCANNED_MAX):
+            looked_at += 1
+            if self._skip and self._seen is None and self._filter is None:
+                self._skip -= 1
+                continue
+            row = self._opened(found)
+            if self._filter is not None:
+                self.scanned += 1
+                if not self._filter.matches(dict(row.document or row.stored or {})):
+                    if self.scanned == self._scan:
+                        break
+                    continue
+                if self._skip and self._seen is None:
+                    self._skip -= 1
+                    continue
+            rows.append((found, row))
+            size += len(found.document.body) if found.document else 0
+            if len(rows) == wanted or size >= CHUNK_BYTES or self.scanned == self._scan:
+                break
+        else:
+            self.is_done = looked_at < SCANNED_MAX
+        self.is_done |= self._filter is not None and self.scanned == self._scan
+        return rows
+
+    def _opened(self, found: Found) -> Row:
+        hit = found.hit
+        stored, score = (hit.fields, hit.score) if hit is not None else (None, None)
+        if found.document is None or not self._parses:
+            return Row(None, stored, score)
+        return Row(orjson.loads(found.document.to_json()), stored, score)
+
+    def _finished(
+        self,
+        rows: Sequence[tuple[Found, Row]],
+        projected: Sequence[Mapping[str, Any] | None] | None,
+    ) -> list[bytes]:
+        """The JSON of the rows that are on the page; `projected` has what they became."""
+        finished: list[bytes] = []
+        for number, (found, row) in enumerate(rows):
+            if projected is None:
+                json = self._as_it_is(found, row)
+            elif (result := projected[number]) is None or not self._is_new(result):
+                continue
+            else:
+                json = orjson.dumps({**result, "@metadata": projected_metadata(row)})
+            if self._seen is not None and self._skip:
+                self._skip -= 1
+                continue
+            finished.append(json)
+            self._left -= 1
+            if self._includes:
+                self.included.collect(row.document or row.stored)
+                self.included_keys.collect(row.document or row.stored)
+            if not self._left:
+                self.is_done = True
+                break
+        return finished
+
+    def _is_new(self, result: Mapping[str, Any]) -> bool:
+        if self._seen is None:
+            return True
+        known = orjson.dumps(result, option=orjson.OPT_SORT_KEYS)
+        if known in self._seen:
+            self.skipped += 1
+            return False
+        self._seen.add(known)
+        return True
+
+    def _as_it_is(self, found: Found, row: Row) -> bytes:
+        if found.document is None:
+            metadata = {} if row.score is None else {"@index-score": row.score}
+            return orjson.dumps({**(row.stored or {}), "@metadata": metadata})
+        self.ids.append(found.document.document_id)
+        document = found.document
+        json = document.metadata_json() if self._metadata_only else document.to_json()
+        if row.score is None:
+            return json
+        return b'%b,"@index-score":%b}}' % (json[:-2], orjson.dumps(row.score))
+
+    def _load_parsed(self, document_id: str) -> Mapping[str, Any] | None:
+        """A document that projections load: of many results, often the same."""
+        if document_id not in self._loaded:
+            if len(self._loaded) >= LOADED_KEPT_MAX:
+                self._loaded.clear()
+            found = self._read_document(document_id)
+            self._loaded[document_id] = orjson.loads(found[1]) if found else None
+        return self._loaded[document_id]
+
+    def _read_document(self, document_id: str) -> tuple[str, bytes] | None:
+        found = load(self._txn, document_id) if document_id else None
+        return (found.document_id, found.to_json()) if found is not None else None
+
+    def _read_value(self, key: str) -> bytes | None:
+        found = compare_exchange.get(self._txn, key)
+        return found.value if found is not None else None
