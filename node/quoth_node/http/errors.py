@@ -193,6 +193,10 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     IndexNotAvailable: Told(400, f"{OFFICIAL}Documents.Indexes.IndexDisabledException"),
     ProjectionFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
     StaleResults: Told(400, "System.InvalidOperationException"),
+    Refusal.NO_INDEX: Told(404, f"{OFFICIAL}Documents.Indexes.IndexDoesNotExistException"),
+    Refusal.INDEX_LOCKED: Told(
+        400, f"{OFFICIAL}Documents.Indexes.IndexOrTransformerLockedException"
+    ),
     OperationExists: Told(400, "System.InvalidOperationException"),
     NotPossible: Told(400, "System.InvalidOperationException"),
     EtagMismatch: CONCURRENCY,

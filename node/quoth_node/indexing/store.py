@@ -14,7 +14,7 @@ All of one batch - entries, terms, etags - is one transaction (`batches.py`), so
 any moment.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -164,17 +164,16 @@ class IndexStore:
         texts = sorted({"NULL_VALUE" if (text := text_of(row[0])) is None else text for row in rows})
         return [text for text in texts if after is None or text > after][:page_size]
 
-    def referencing(self, ids: Collection[str], *, limit: int) -> list[str]:
+    def has_references(self) -> bool:
+        """Whether any document loaded another."""
+        return self.connection.one("SELECT 1 FROM loaded LIMIT 1") is not None
+
+    def referencing(self, ids: Iterable[str]) -> list[str]:
         """Folded ids of documents that loaded one of `ids`."""
-        found: dict[str, None] = {}
-        for document_id in ids:
-            rows = self.connection.rows(
-                "SELECT folded FROM loaded WHERE loaded = ? LIMIT ?",
-                (fold_text(document_id), limit - len(found)),
-            )
-            found.update((row[0], None) for row in rows)
-            if len(found) >= limit:
-                break
+        sql = "SELECT folded FROM loaded WHERE loaded = ?"
+        found = {
+            row[0]: None for one in ids for row in self.connection.rows(sql, (fold_text(one),))
+        }
         return list(found)
 
     # -- writing, within a transaction of `batches.py`
