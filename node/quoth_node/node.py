@@ -28,6 +28,7 @@ from quoth_cluster.raft.snapshot_store import SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
 from quoth_cluster.state_copy import replace_state
 from quoth_node.config import NodeConfig
+from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.expiring import expire_values
@@ -132,6 +133,7 @@ async def _run(
     _check_addresses(group, me)
     scripts = ScriptProcesses()
     stack.push_async_callback(scripts.close)
+    background = await stack.enter_async_context(open_background())
     services = Services(
         raft=group,
         machine=machine,
@@ -144,6 +146,7 @@ async def _run(
         server_id=str(chance.uuid()),
         peer_address=me.peer_address,
         operations=Operations(group),
+        background=background,
         projecting=Projecting(scripts, clock, chance, config.tag),
         config=HttpConfig(),
     )
