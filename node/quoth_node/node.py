@@ -38,6 +38,7 @@ from quoth_node.http.services import HttpConfig, Services
 from quoth_node.joining import JoinInfo, add_me, ask_to_join, remove_former, takes_place
 from quoth_node.patching import Patches
 from quoth_node.querying.scripts import Projecting
+from quoth_node.rql import warm
 from quoth_node.scripting import ScriptProcesses
 
 JOURNAL_NAME = "journal"
@@ -150,6 +151,7 @@ async def _run(
         projecting=Projecting(scripts, clock, chance, config.tag),
         config=HttpConfig(),
     )
+    await asyncio.to_thread(warm)  # else the first query waits for its parser
     await _serve_http(config, services, stack)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")

@@ -1,7 +1,7 @@
 """One node behind HTTP, with a plain log and a real machine."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
+from quoth_node.querying.door import Indexes, NoIndexes
 from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
 from tests.unit.http.plain_log import PlainLog
@@ -135,7 +136,10 @@ CONFIG = HttpConfig(body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_by
 
 @asynccontextmanager
 async def running_node(
-    folder: Path, clock: StoppedClock, config: HttpConfig
+    folder: Path,
+    clock: StoppedClock,
+    config: HttpConfig,
+    make_indexes: Callable[[Machine], Indexes] = lambda _: NoIndexes(),
 ) -> AsyncIterator[Node]:
     """A node of a cluster of one, without a database, with limits of its own."""
     machine = Machine.open(folder)
@@ -155,6 +159,7 @@ async def running_node(
             operations=Operations(log),
             background=background,
             projecting=Projecting(scripts, clock, chance, "A"),
+            indexes=make_indexes(machine),
             config=config,
         )
         runner = make_runner(services)
