@@ -28,6 +28,7 @@ from quoth_cluster.raft.snapshot_store import SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
 from quoth_cluster.state_copy import replace_state
 from quoth_node.config import NodeConfig
+from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.expiring import expire_values
@@ -37,6 +38,7 @@ from quoth_node.http.services import HttpConfig, Services
 from quoth_node.joining import JoinInfo, add_me, ask_to_join, known_as, remove_former
 from quoth_node.patching import Patches
 from quoth_node.querying.scripts import Projecting
+from quoth_node.rql import warm
 from quoth_node.scripting import ScriptProcesses
 
 JOURNAL_NAME = "journal"
@@ -135,6 +137,7 @@ async def _run(
     _check_addresses(group, me)
     scripts = ScriptProcesses()
     stack.push_async_callback(scripts.close)
+    background = await stack.enter_async_context(open_background())
     services = Services(
         raft=group,
         machine=machine,
@@ -145,9 +148,11 @@ async def _run(
         server_id=str(chance.uuid()),
         peer_address=me.peer_address,
         operations=Operations(group),
+        background=background,
         projecting=Projecting(scripts, clock, chance, config.tag),
         config=HttpConfig(),
     )
+    await asyncio.to_thread(warm)  # else the first query waits for its parser
     await _serve_http(config, services, stack)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")

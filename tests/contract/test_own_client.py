@@ -37,6 +37,7 @@ from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.errors import FateUnknown as FateUnknownThere
 from quoth_cluster.errors import NotProposed
 from quoth_cluster.machine import Machine
+from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
@@ -62,28 +63,30 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
     log = PlainLog(machine)
     log.found()
     clock, chance, scripts = SystemClock(), SeededChance(7), ScriptProcesses()
-    services = Services(
-        raft=log,
-        machine=machine,
-        patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
-        clock=clock,
-        chance=chance,
-        node_tag="A",
-        server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
-        peer_address="127.0.0.1:9080",
-        operations=Operations(log),
-        projecting=Projecting(scripts, clock, chance, "A"),
-        config=HttpConfig(),
-    )
-    runner = make_runner(services)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield Node(f"http://127.0.0.1:{runner.addresses[0][1]}", log)
-    finally:
-        await runner.cleanup()
-        await scripts.close()
-        machine.close()
+    async with open_background() as background:
+        services = Services(
+            raft=log,
+            machine=machine,
+            patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
+            clock=clock,
+            chance=chance,
+            node_tag="A",
+            server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
+            peer_address="127.0.0.1:9080",
+            operations=Operations(log),
+            background=background,
+            projecting=Projecting(scripts, clock, chance, "A"),
+            config=HttpConfig(),
+        )
+        runner = make_runner(services)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield Node(f"http://127.0.0.1:{runner.addresses[0][1]}", log)
+        finally:
+            await runner.cleanup()
+    await scripts.close()
+    machine.close()
 
 
 @pytest.fixture

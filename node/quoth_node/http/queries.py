@@ -62,7 +62,9 @@ async def answer(exchange: Exchange, sent: IndexQuery) -> web.Response:
             documents, values = await beside_the_loop(partial(includes_of, result, budget))
             head = finished_head(exchange, running, result)
     keyed = replies.compare_exchange_includes(values) if asked.included_key_paths else None
-    return reply(wire.results(head, found, documents, keyed), etag=etag)
+    # Without quotes, as the official server sends this one.
+    headers = {"ETag": etag} if etag is not None else None
+    return reply(wire.results(head, found, documents, keyed), headers=headers)
 
 
 async def stream_query(exchange: Exchange) -> web.StreamResponse:

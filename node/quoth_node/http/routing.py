@@ -48,6 +48,7 @@ from quoth_node.http.operations import ROUTES as OPERATIONS
 from quoth_node.http.patches import ROUTES as PATCHES
 from quoth_node.http.queries import ROUTES as QUERIES
 from quoth_node.http.query import INTEGER, Query, decode
+from quoth_node.http.query_operations import ROUTES as QUERY_OPERATIONS
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
 from quoth_node.http.services import Services
@@ -76,6 +77,7 @@ ROWS = tuple(
         OPERATIONS,
         PATCHES,
         QUERIES,
+        QUERY_OPERATIONS,
         STATS,
         STREAMS,
         TOPOLOGY,

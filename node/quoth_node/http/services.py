@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import RaftLog
+from quoth_node.database.background import Background
 from quoth_node.database.operations import Operations
 from quoth_node.patching import Patches
 from quoth_node.querying.door import Indexes, NoIndexes
@@ -53,6 +54,7 @@ class Services:
     server_id: str
     peer_address: str  # where the link of this node listens, host:port
     operations: Operations
+    background: Background
     projecting: Projecting
     indexes: Indexes = field(default_factory=NoIndexes)
     config: HttpConfig = field(default_factory=HttpConfig)

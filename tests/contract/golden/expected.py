@@ -53,6 +53,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         NO_RESEND, status=500, free_keys=FAIL_IMMEDIATELY
     ),
     "102_raw_save_wait_replication_bad_number/1": Deviation(CLIENT_FAULT, status=400),
+    "117_query_rql_bad/1": Deviation(CLIENT_FAULT, status=400),
     "123_patch_bad_script/1": Deviation(CLIENT_FAULT, status=400, free_keys=ERROR_TEXT),
     "145_raw_bulk_docs_malformed/1": Deviation(CLIENT_FAULT, status=400, free_keys=ERROR_TEXT),
     "146_raw_bulk_docs_unknown_type/1": Deviation(CLIENT_FAULT, status=400),
@@ -61,6 +62,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         free_keys=frozenset({"Status", "Ratio", "DistributedCluster"}),
         fewer_keys=True,
     ),
+    "155_raw_queries_delete/1": Deviation(UNIQUE_IDS, free_keys=frozenset({"OperationId"})),
     "156_raw_operations_next_id/1": Deviation(UNIQUE_IDS, free_keys=frozenset({"Id"})),
     "157_missing_database_load/2": Deviation(MISSING, status=503),
     "158_missing_database_save/1": Deviation(MISSING, status=503),
