@@ -4,6 +4,7 @@ Whether it is C# or JavaScript is told by its first map, as the official server 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -41,8 +42,21 @@ class StaticDefinition:
     additional_sources: Mapping[str, str] | None = None
 
 
-def compile_static(definition: StaticDefinition) -> StaticMapper:
-    """The mapper of a definition. Raises DefinitionRefused."""
+def compile_static(
+    *,
+    maps: Sequence[str],
+    reduce: str | None = None,
+    fields: Mapping[str, Mapping[str, object]] | None = None,
+    additional_sources: Mapping[str, str] | None = None,
+) -> StaticMapper:
+    """What maps documents as a definition says; its parts are as they are on the wire.
+
+    Runs what is JavaScript in it, for half a second at most, so it is nothing for an event loop.
+    Raises DefinitionRefused.
+    """
+    definition = StaticDefinition(
+        maps=maps, reduce=reduce, fields=fields, additional_sources=additional_sources
+    )
     if not definition.maps:
         raise DefinitionRefused("an index has at least one map")
     if len(definition.maps) > MAPS_MAX:
@@ -51,6 +65,12 @@ def compile_static(definition: StaticDefinition) -> StaticMapper:
     if is_javascript(definition.maps[0]):
         return _compile_javascript(definition, options)
     return _compile_linq(definition, options)
+
+
+def index_type(maps: Sequence[str], reduce: str | None) -> str:
+    """The type of a static index, by its name on the wire."""
+    language = "JavaScript" if maps and is_javascript(maps[0]) else ""
+    return f"{language}{'MapReduce' if reduce and reduce.strip() else 'Map'}"
 
 
 def is_javascript(text: str) -> bool:
@@ -187,20 +207,36 @@ def _checked_runtime(parts: Sequence[tuple[str, str]]) -> Runtime:
             raise DefinitionRefused("a script cannot hold a NUL character").about(part, text)
     texts = [text for _, text in parts]
     try:
-        return Runtime(_tolerant(texts))
+        return Runtime([_joined(_tolerant(texts))])
     except ScriptFailed as error:
-        # The places in what was sent, not in what was made of it.
-        for count, (part, text) in enumerate(parts):
-            try:
-                Runtime(texts[: count + 1])
-            except ScriptFailed as first:
-                raise _refused(first).about(part, text) from first
-        raise _refused(error) from error
+        # By the text that was sent: that is where its places are.
+        at = bisect_left(range(len(texts)), True, key=lambda count: not _goes(texts[: count + 1]))
+        if at == len(texts):
+            raise _refused(error) from error
+        part, text = parts[at]
+        try:
+            Runtime([_joined(texts[:at]), text])
+        except ScriptFailed as first:
+            raise _refused(first).about(part, text) from first
+        raise _refused(error).about(part, text) from error
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """One text, so that all of them have the time of one."""
+    return "\n;\n".join(texts)
+
+
+def _goes(texts: Sequence[str]) -> bool:
+    try:
+        Runtime([_joined(texts)])
+    except ScriptFailed:
+        return False
+    return True
 
 
 def _tolerant(texts: Sequence[str]) -> list[str]:
     """The texts with optional members, where that can be done."""
-    plain = Runtime([])
+    plain = Runtime(())
     rewritten = [(text, tolerant(text)) for text in texts]
     return [optional if plain.parses(optional) else text for text, optional in rewritten]
 
@@ -214,7 +250,9 @@ def _described(
     except ScriptFailed as error:
         raise _refused(error).about("Reduce", definition.reduce or "") from error
     match found:
-        case {"collections": [_, *_] as collections, "groupBy": None | list() as group_by}:
+        case {"collections": list(collections), "groupBy": None | list() as group_by}:
+            if not len(definition.maps) <= len(collections) <= MAPS_MAX:
+                raise DefinitionRefused("a map is map('Collection', document => ({...}))")
             if (group_by is None) == _has_reduce(definition):
                 refused = DefinitionRefused("a reduce is groupBy(...).aggregate(...)")
                 raise refused.about("Reduce", definition.reduce or "")
@@ -223,7 +261,7 @@ def _described(
             ]
             return described, None if group_by is None else tuple(map(str, group_by))
         case _:
-            raise DefinitionRefused("a map is map('Collection', document => ({...}))")
+            raise DefinitionRefused("the definition spoilt its engine")
 
 
 def _fields(runtime: Runtime, number: int, definition: StaticDefinition) -> list[str] | None:

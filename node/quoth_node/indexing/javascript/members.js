@@ -12,6 +12,7 @@ function $property(name, work) {
 const $size = (of) => ($isText(of) ? of.length : $isObject(of) ? Object.keys(of).length : $list(of).length);
 const $plain = {
   Id: (of) => of[$ID],
+  __document_id: (of) => of[$ID],
   Length: $size,
   Count: $size,
   Value: (of) => ($isObject(of) ? undefined : of),

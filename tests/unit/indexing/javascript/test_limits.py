@@ -1,6 +1,8 @@
 """What one document does ends with that document, and hostile definitions are bounded."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quoth_node.indexing.mapping import MappingError
 from quoth_node.indexing.refusal import DefinitionRefused
@@ -104,3 +106,36 @@ def test_scripts_nested_too_deep_are_refused(text: str) -> None:
 def test_long_scripts_are_refused() -> None:
     with pytest.raises(DefinitionRefused, match="characters at most"):
         compiled("map('U', u => ({ a: 1 }))//" + "x" * 300_000)
+
+
+WORDS = (
+    "map ( ) { } [ ] => , . ; : ? ?. ... = + - ! 'Users' u u.a function return groupBy aggregate "
+    "load id new const x `${ ` /a/ // delete throw 1 null this await class static get async yield"
+).split(" ")
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)))
+def test_any_script_is_refused_or_a_definition(text: str) -> None:
+    for maps, reduce in (
+        ((text,), None),
+        ((f"map('Users', u => ({text}))",), None),
+        (("map('Users', u => ({ a: 1 }))",), f"groupBy(r => {text}).aggregate(g => ({{ a: 1 }}))"),
+    ):
+        try:
+            mapper = compiled(*maps, reduce=reduce)
+        except DefinitionRefused as refused:
+            assert refused.line >= 1 and refused.column >= 1
+        else:
+            mapped(mapper, document("users/1", {"a": 1}))
+
+
+def test_many_parts_that_take_long_are_refused_soon() -> None:
+    slow = "for (let i = 0; i < 3000000; i++);"
+    with pytest.raises(DefinitionRefused, match="the script took too long") as refused:
+        compiled(*[f"map('U', u => ({{ a: {at} }})); {slow}" for at in range(20)])
+    assert refused.value.part == "Maps"
+    with pytest.raises(DefinitionRefused, match="a map is map"):
+        compiled("for (let i = 0; i < 1000; i++) map('U', u => ({ a: 1 }))")
+    with pytest.raises(DefinitionRefused, match="a map is map"):
+        compiled("map('U', u => ({ a: 1 }))", "1 + 1")
