@@ -13,7 +13,7 @@ const $size = (of) => ($isText(of) ? of.length : $isObject(of) ? Object.keys(of)
 const $plain = {
   Id: (of) => of[$ID],
   __document_id: (of) => of[$ID],
-  Length: $size,
+  Length: (of) => ($isObject(of) ? undefined : $size(of)),
   Count: $size,
   Value: (of) => ($isObject(of) ? undefined : of),
   HasValue: () => true,
