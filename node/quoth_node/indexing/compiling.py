@@ -42,6 +42,15 @@ class StaticDefinition:
     additional_sources: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedMap:
+    """A map in JavaScript, as far as it shows without documents."""
+
+    collection: str  # '' for all documents
+    fields: Sequence[str] | None
+    loads: Sequence[str]  # collections
+
+
 def compile_static(
     *,
     maps: Sequence[str],
@@ -106,6 +115,7 @@ def _compile_linq(
         group_by=None if reduce is None else reduce.group_by,
         references=tuple(dict.fromkeys(chain.from_iterable(one.references for one in maps))),
         needs_metadata="metadata" in texts,
+        has_dynamic_fields=any(one.has_dynamic_fields for one in maps),
     )
     return StaticMapper(compiled, _runtime(sources, definition.maps[0]))
 
@@ -182,17 +192,18 @@ def _compile_javascript(
         parts.append(("Reduce", definition.reduce or ""))
     runtime = _checked_runtime(parts)
     maps, group_by = _described(runtime, definition)
-    known = [fields for _, fields in maps if fields is not None]
+    known = [one.fields for one in maps if one.fields is not None]
     if group_by is not None and len(known) == len(maps):
         _check_group_by(group_by, set(chain.from_iterable(known)), definition)
     texts = " ".join(text for _, text in parts).lower()
     compiled = Compiled(
         type="JavaScriptMap" if group_by is None else "JavaScriptMapReduce",
-        map_collections=tuple(collection for collection, _ in maps),
+        map_collections=tuple(one.collection for one in maps),
         fields=_all_options(dict.fromkeys(chain.from_iterable(known)), options),
         group_by=group_by,
-        references=(),
+        references=tuple(dict.fromkeys(chain.from_iterable(one.loads for one in maps))),
         needs_metadata="metadata" in texts,
+        has_dynamic_fields=len(known) < len(maps),
     )
     return StaticMapper(compiled, runtime)
 
@@ -243,8 +254,8 @@ def _tolerant(texts: Sequence[str]) -> list[str]:
 
 def _described(
     runtime: Runtime, definition: StaticDefinition
-) -> tuple[list[tuple[str, list[str] | None]], tuple[str, ...] | None]:
-    """Collection and fields of each map, and what results are grouped by."""
+) -> tuple[list[DescribedMap], tuple[str, ...] | None]:
+    """The maps, and what results are grouped by."""
     try:
         found = runtime.described()
     except ScriptFailed as error:
@@ -257,16 +268,19 @@ def _described(
                 refused = DefinitionRefused("a reduce is groupBy(...).aggregate(...)")
                 raise refused.about("Reduce", definition.reduce or "")
             described = [
-                (str(name), _fields(runtime, at, definition)) for at, name in enumerate(collections)
+                DescribedMap(str(name), *_look(runtime, at, definition))
+                for at, name in enumerate(collections)
             ]
             return described, None if group_by is None else tuple(map(str, group_by))
         case _:
             raise DefinitionRefused("the definition spoilt its engine")
 
 
-def _fields(runtime: Runtime, number: int, definition: StaticDefinition) -> list[str] | None:
+def _look(
+    runtime: Runtime, number: int, definition: StaticDefinition
+) -> tuple[list[str] | None, list[str]]:
     try:
-        return runtime.fields(number)
+        return runtime.look(number)
     except ScriptFailed as error:
         text = definition.maps[min(number, len(definition.maps) - 1)]
         raise _refused(error).about("Maps", text) from error

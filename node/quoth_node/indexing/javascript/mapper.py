@@ -36,6 +36,7 @@ class Compiled:
     group_by: tuple[str, ...] | None
     references: tuple[str, ...]  # collections that documents are loaded from, as far as known
     needs_metadata: bool
+    has_dynamic_fields: bool  # documents may have others than `fields`
 
 
 class _LoadsTooMuch(Exception):
@@ -93,8 +94,13 @@ class StaticMapper:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Collections that documents are loaded from; of JavaScript none are known before."""
+        """Collections that documents are loaded from; of JavaScript as far as that shows."""
         return self._compiled.references
+
+    @property
+    def has_dynamic_fields(self) -> bool:
+        """Whether documents may have other fields than those of `fields`."""
+        return self._compiled.has_dynamic_fields
 
     def map(self, documents: Sequence[SourceDocument], load: Load) -> list[Mapped]:
         """One result for each document, in their order; an error in one is its result."""
