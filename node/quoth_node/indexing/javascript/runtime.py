@@ -80,8 +80,11 @@ class Runtime:
                 rest = batch[len(done) :]
                 if len(batch) == 1:
                     results.append({"error": str(error), "references": []})
-                else:  # the one that it was broken off in gets all of the time
-                    waiting += [part for part in (rest[1:], rest[:1]) if part]
+                    continue
+                # The one that it was broken off in gets all of the time; or else one of them cannot
+                # even be read.
+                cut = 1 if done or isinstance(error, ScriptOverLimit) else len(rest) // 2
+                waiting += [part for part in (rest[cut:], rest[:cut]) if part]
         return results
 
     def give(self, rows: Sequence[bytes]) -> None:

@@ -1,5 +1,7 @@
 """What one document does ends with that document, and hostile definitions are bounded."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +39,15 @@ def test_an_error_is_that_of_its_document(body: str, reason: str) -> None:
             assert result.entries == ()
         else:
             assert (result.error, result.entries) == (None, ({"name": "Ann"},))
+
+
+def test_a_document_that_cannot_be_read_is_the_only_one_to_fail() -> None:
+    mapper = compiled("map('Users', u => ({ name: u.name }))")
+    users = [document(f"users/{at}", GOOD) for at in range(300)]
+    users[217] = replace(users[217], body=b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    results = mapped(mapper, *users)
+    assert [at for at, result in enumerate(results) if result.error is not None] == [217]
+    assert all(result.entries == ({"name": "Ann"},) for result in results if not result.error)
 
 
 def test_an_error_in_c_sharp_is_that_of_its_document() -> None:
