@@ -4,6 +4,7 @@ Whether it is C# or JavaScript is told by its first map, as the official server 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -41,8 +42,30 @@ class StaticDefinition:
     additional_sources: Mapping[str, str] | None = None
 
 
-def compile_static(definition: StaticDefinition) -> StaticMapper:
-    """The mapper of a definition. Raises DefinitionRefused."""
+@dataclass(frozen=True, slots=True)
+class DescribedMap:
+    """A map in JavaScript, as far as it shows without documents."""
+
+    collection: str  # '' for all documents
+    fields: Sequence[str] | None
+    loads: Sequence[str]  # collections
+
+
+def compile_static(
+    *,
+    maps: Sequence[str],
+    reduce: str | None = None,
+    fields: Mapping[str, Mapping[str, object]] | None = None,
+    additional_sources: Mapping[str, str] | None = None,
+) -> StaticMapper:
+    """What maps documents as a definition says; its parts are as they are on the wire.
+
+    Runs what is JavaScript in it, for half a second at most, so it is nothing for an event loop.
+    Raises DefinitionRefused.
+    """
+    definition = StaticDefinition(
+        maps=maps, reduce=reduce, fields=fields, additional_sources=additional_sources
+    )
     if not definition.maps:
         raise DefinitionRefused("an index has at least one map")
     if len(definition.maps) > MAPS_MAX:
@@ -51,6 +74,12 @@ def compile_static(definition: StaticDefinition) -> StaticMapper:
     if is_javascript(definition.maps[0]):
         return _compile_javascript(definition, options)
     return _compile_linq(definition, options)
+
+
+def index_type(maps: Sequence[str], reduce: str | None) -> str:
+    """The type of a static index, by its name on the wire."""
+    language = "JavaScript" if maps and is_javascript(maps[0]) else ""
+    return f"{language}{'MapReduce' if reduce and reduce.strip() else 'Map'}"
 
 
 def is_javascript(text: str) -> bool:
@@ -86,6 +115,7 @@ def _compile_linq(
         group_by=None if reduce is None else reduce.group_by,
         references=tuple(dict.fromkeys(chain.from_iterable(one.references for one in maps))),
         needs_metadata="metadata" in texts,
+        has_dynamic_fields=any(one.has_dynamic_fields for one in maps),
     )
     return StaticMapper(compiled, _runtime(sources, definition.maps[0]))
 
@@ -162,17 +192,18 @@ def _compile_javascript(
         parts.append(("Reduce", definition.reduce or ""))
     runtime = _checked_runtime(parts)
     maps, group_by = _described(runtime, definition)
-    known = [fields for _, fields in maps if fields is not None]
+    known = [one.fields for one in maps if one.fields is not None]
     if group_by is not None and len(known) == len(maps):
         _check_group_by(group_by, set(chain.from_iterable(known)), definition)
     texts = " ".join(text for _, text in parts).lower()
     compiled = Compiled(
         type="JavaScriptMap" if group_by is None else "JavaScriptMapReduce",
-        map_collections=tuple(collection for collection, _ in maps),
+        map_collections=tuple(one.collection for one in maps),
         fields=_all_options(dict.fromkeys(chain.from_iterable(known)), options),
         group_by=group_by,
-        references=(),
+        references=tuple(dict.fromkeys(chain.from_iterable(one.loads for one in maps))),
         needs_metadata="metadata" in texts,
+        has_dynamic_fields=len(known) < len(maps),
     )
     return StaticMapper(compiled, runtime)
 
@@ -187,48 +218,69 @@ def _checked_runtime(parts: Sequence[tuple[str, str]]) -> Runtime:
             raise DefinitionRefused("a script cannot hold a NUL character").about(part, text)
     texts = [text for _, text in parts]
     try:
-        return Runtime(_tolerant(texts))
+        return Runtime([_joined(_tolerant(texts))])
     except ScriptFailed as error:
-        # The places in what was sent, not in what was made of it.
-        for count, (part, text) in enumerate(parts):
-            try:
-                Runtime(texts[: count + 1])
-            except ScriptFailed as first:
-                raise _refused(first).about(part, text) from first
-        raise _refused(error) from error
+        # By the text that was sent: that is where its places are.
+        at = bisect_left(range(len(texts)), True, key=lambda count: not _goes(texts[: count + 1]))
+        if at == len(texts):
+            raise _refused(error) from error
+        part, text = parts[at]
+        try:
+            Runtime([_joined(texts[:at]), text])
+        except ScriptFailed as first:
+            raise _refused(first).about(part, text) from first
+        raise _refused(error).about(part, text) from error
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """One text, so that all of them have the time of one."""
+    return "\n;\n".join(texts)
+
+
+def _goes(texts: Sequence[str]) -> bool:
+    try:
+        Runtime([_joined(texts)])
+    except ScriptFailed:
+        return False
+    return True
 
 
 def _tolerant(texts: Sequence[str]) -> list[str]:
     """The texts with optional members, where that can be done."""
-    plain = Runtime([])
+    plain = Runtime(())
     rewritten = [(text, tolerant(text)) for text in texts]
     return [optional if plain.parses(optional) else text for text, optional in rewritten]
 
 
 def _described(
     runtime: Runtime, definition: StaticDefinition
-) -> tuple[list[tuple[str, list[str] | None]], tuple[str, ...] | None]:
-    """Collection and fields of each map, and what results are grouped by."""
+) -> tuple[list[DescribedMap], tuple[str, ...] | None]:
+    """The maps, and what results are grouped by."""
     try:
         found = runtime.described()
     except ScriptFailed as error:
         raise _refused(error).about("Reduce", definition.reduce or "") from error
     match found:
-        case {"collections": [_, *_] as collections, "groupBy": None | list() as group_by}:
+        case {"collections": list(collections), "groupBy": None | list() as group_by}:
+            if not len(definition.maps) <= len(collections) <= MAPS_MAX:
+                raise DefinitionRefused("a map is map('Collection', document => ({...}))")
             if (group_by is None) == _has_reduce(definition):
                 refused = DefinitionRefused("a reduce is groupBy(...).aggregate(...)")
                 raise refused.about("Reduce", definition.reduce or "")
             described = [
-                (str(name), _fields(runtime, at, definition)) for at, name in enumerate(collections)
+                DescribedMap(str(name), *_look(runtime, at, definition))
+                for at, name in enumerate(collections)
             ]
             return described, None if group_by is None else tuple(map(str, group_by))
         case _:
-            raise DefinitionRefused("a map is map('Collection', document => ({...}))")
+            raise DefinitionRefused("the definition spoilt its engine")
 
 
-def _fields(runtime: Runtime, number: int, definition: StaticDefinition) -> list[str] | None:
+def _look(
+    runtime: Runtime, number: int, definition: StaticDefinition
+) -> tuple[list[str] | None, list[str]]:
     try:
-        return runtime.fields(number)
+        return runtime.look(number)
     except ScriptFailed as error:
         text = definition.maps[min(number, len(definition.maps) - 1)]
         raise _refused(error).about("Maps", text) from error

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 
-from quoth_node.indexing.compiling import StaticDefinition, compile_static
+from quoth_node.indexing.compiling import compile_static
 from quoth_node.indexing.javascript.mapper import StaticMapper
 from quoth_node.indexing.mapping import JsonValue, Mapped, SourceDocument
 
@@ -35,9 +35,7 @@ def compiled(
     sources: Mapping[str, str] | None = None,
 ) -> StaticMapper:
     """The mapper of a definition. Raises DefinitionRefused."""
-    return compile_static(
-        StaticDefinition(maps=maps, reduce=reduce, fields=fields, additional_sources=sources)
-    )
+    return compile_static(maps=maps, reduce=reduce, fields=fields, additional_sources=sources)
 
 
 def mapped(mapper: StaticMapper, *documents: SourceDocument) -> list[Mapped]:

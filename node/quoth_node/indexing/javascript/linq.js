@@ -78,7 +78,7 @@ function $distinct(items) {
 
 const $same = (value) => value;
 const $picked = (of, test) => (test === undefined ? $list(of) : $list(of).filter((item) => test(item) === true));
-const $present = (of, by = $same) => $list(of).map(by).filter((value) => value !== null && value !== undefined);
+const $present = (of, by = $same) => $list(of).map(by).filter((value) => value !== null && value !== undefined && !Number.isNaN(value));
 const $isText = (value) => typeof value === "string";
 
 // Null as the target is null as the result, for everything but sequences.
@@ -134,8 +134,8 @@ const $sequenceMethods = {
   SingleOrDefault: (of, test) => $found($picked(of, test)[0], $picked(of, test).length <= 1),
   Sum: (of, by) => $digits($total(of, by)),
   SumDouble: $total,
-  Average: (of, by) => $average(of, by),
-  AverageDouble: (of, by) => $average(of, by),
+  Average: (of, by) => $average(of, by, (total, count) => $quotient($digits(total), count)),
+  AverageDouble: (of, by) => $average(of, by, (total, count) => total / count),
   Min: (of, by) => $present(of, by).reduce((best, one) => (best === undefined || $order(one, best) < 0 ? one : best), undefined),
   Max: (of, by) => $present(of, by).reduce((best, one) => (best === undefined || $order(one, best) > 0 ? one : best), undefined),
   ToList: $list,
@@ -199,9 +199,9 @@ function $found(value, isThere) {
   return value;
 }
 
-function $average(of, by) {
+function $average(of, by, divide) {
   const values = $present(of, by);
-  return values.length === 0 ? undefined : $total(values) / values.length;
+  return values.length === 0 ? undefined : divide($total(values), values.length);
 }
 
 function $joined(outer, inner, outerKey, innerKey, result) {

@@ -1,6 +1,6 @@
 """A static index at work: documents to entries, results to reduced results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -20,6 +20,7 @@ from quoth_node.scripting.task import ScriptFailed
 
 BATCH_DOCUMENTS_MAX = 512
 BATCH_BYTES_MAX = 4 * 1_024 * 1_024
+LOADED_BYTES_MAX = 8 * 1_024 * 1_024  # at once; one document may load that much, too
 LOAD_ROUNDS_MAX = 16  # a document that names a document that names a document ...
 COLLECTIONS_KNOWN_MAX = 10_000
 NULL = b"null"
@@ -35,6 +36,30 @@ class Compiled:
     group_by: tuple[str, ...] | None
     references: tuple[str, ...]  # collections that documents are loaded from, as far as known
     needs_metadata: bool
+    has_dynamic_fields: bool  # documents may have others than `fields`
+
+
+class _LoadsTooMuch(Exception):
+    """A batch loads more than may be in its engine."""
+
+
+class _Loading:
+    """What a batch loads, counted."""
+
+    def __init__(self, load: Load, row: Callable[[str, SourceDocument | None], bytes]) -> None:
+        self._load = load
+        self._row = row
+        self._bytes = 0
+
+    def rows(self, names: Iterable[str]) -> list[bytes]:
+        """The documents for the engine. Raises _LoadsTooMuch."""
+        rows = []
+        for name in names:
+            rows.append(self._row(name, self._load(name)))
+            self._bytes += len(rows[-1])
+            if self._bytes > LOADED_BYTES_MAX:
+                raise _LoadsTooMuch(f"loads documents of over {LOADED_BYTES_MAX} bytes")
+        return rows
 
 
 class StaticMapper:
@@ -69,8 +94,13 @@ class StaticMapper:
 
     @property
     def references(self) -> tuple[str, ...]:
-        """Collections that documents are loaded from; of JavaScript none are known before."""
+        """Collections that documents are loaded from; of JavaScript as far as that shows."""
         return self._compiled.references
+
+    @property
+    def has_dynamic_fields(self) -> bool:
+        """Whether documents may have other fields than those of `fields`."""
+        return self._compiled.has_dynamic_fields
 
     def map(self, documents: Sequence[SourceDocument], load: Load) -> list[Mapped]:
         """One result for each document, in their order; an error in one is its result."""
@@ -102,30 +132,49 @@ class StaticMapper:
     # One batch
 
     def _map_batch(self, batch: Sequence[SourceDocument], load: Load) -> list[Mapped]:
-        mapped = [Mapped(document.document_id, (), (), None) for document in batch]
         rows = {at: self._row(one) for at, one in enumerate(batch) if self._numbers(one) != b"[]"}
         try:
-            for _ in range(LOAD_ROUNDS_MAX):
-                results = self._runtime.map(tuple(rows.values()))
-                waiting, missing = {}, dict[str, None]()
-                for (at, row), result in zip(rows.items(), results, strict=True):
-                    asked = _asked(result)
-                    if asked:
-                        waiting[at] = row
-                        missing.update(dict.fromkeys(asked))
-                    else:
-                        mapped[at] = self._mapped(batch[at], result)
-                if not waiting:
-                    return mapped
-                self._runtime.give([self._given(name, load(name)) for name in missing])
-                rows = waiting
-        except ScriptFailed as error:  # what was loaded is too much
-            return [_failed(document, str(error)) for document in batch]
+            return self._map_rows(batch, rows, load)
+        except _LoadsTooMuch as error:
+            if len(rows) == 1:
+                return [
+                    _failed(document, str(error)) if at in rows else _nothing(document)
+                    for at, document in enumerate(batch)
+                ]
         finally:
             self._runtime.forget()
+        half = len(batch) // 2
+        return self._map_batch(batch[:half], load) + self._map_batch(batch[half:], load)
+
+    def _map_rows(
+        self, batch: Sequence[SourceDocument], rows: Mapping[int, bytes], load: Load
+    ) -> list[Mapped]:
+        """Maps until nothing asks for a document that it was not given."""
+        mapped = [_nothing(document) for document in batch]
+        loading = _Loading(load, self._given)
+        for _ in range(LOAD_ROUNDS_MAX):
+            results = self._runtime.map(tuple(rows.values()))
+            waiting, missing = {}, dict[str, None]()
+            for (at, row), result in zip(rows.items(), results, strict=True):
+                asked = _asked(result)
+                if asked:
+                    waiting[at] = row
+                    missing.update(dict.fromkeys(asked))
+                else:
+                    mapped[at] = self._mapped(batch[at], result)
+            if not waiting:
+                return mapped
+            self._give(loading.rows(missing))
+            rows = waiting
         for at in rows:
             mapped[at] = _failed(batch[at], f"loads documents over {LOAD_ROUNDS_MAX} steps")
         return mapped
+
+    def _give(self, rows: Sequence[bytes]) -> None:
+        try:
+            self._runtime.give(rows)
+        except ScriptFailed as error:
+            raise _LoadsTooMuch(str(error)) from error
 
     def _row(self, document: SourceDocument) -> bytes:
         numbers, name = self._numbers(document), orjson.dumps(document.document_id)
@@ -193,6 +242,10 @@ def _dynamic_options(known: Mapping[str, object]) -> FieldOptions:
         known.get("storage") in (True, "Yes"),
         analyzer if isinstance(analyzer, str) else None,
     )
+
+
+def _nothing(document: SourceDocument) -> Mapped:
+    return Mapped(document.document_id, (), (), None)
 
 
 def _failed(document: SourceDocument, error: str) -> Mapped:

@@ -12,7 +12,8 @@ function $property(name, work) {
 const $size = (of) => ($isText(of) ? of.length : $isObject(of) ? Object.keys(of).length : $list(of).length);
 const $plain = {
   Id: (of) => of[$ID],
-  Length: $size,
+  __document_id: (of) => of[$ID],
+  Length: (of) => ($isObject(of) ? undefined : $size(of)),
   Count: $size,
   Value: (of) => ($isObject(of) ? undefined : of),
   HasValue: () => true,

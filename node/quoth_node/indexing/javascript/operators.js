@@ -229,7 +229,14 @@ function $divDouble(left, right) {
 function $divDecimal(left, right) {
   if ($absent(left, right) !== 0) return $absent(left, right);
   if ($number(right) === 0) throw new RangeError("Attempted to divide by zero.");
-  return $number(left) / $number(right);
+  return $quotient($number(left), $number(right));
+}
+
+// A decimal that ends, ends: 0.3 / 3 is 0.1.
+function $quotient(left, right) {
+  const exact = left / right;
+  const short = Number(exact.toPrecision(15));
+  return String(short).length < 15 ? short : exact;
 }
 
 function $bits(sign, left, right) {

@@ -47,19 +47,23 @@ class Runtime:
         text = self._engine.run(self._engine.function("$host.described"))
         return cast(dict[str, object], orjson.loads(text))
 
-    def fields(self, number: int) -> list[str] | None:
-        """The fields that a map gives, as far as that shows without documents.
+    def look(self, number: int) -> tuple[list[str] | None, list[str]]:
+        """The fields that a map gives, and the collections it loads from.
 
-        Raises ScriptFailed for what is not supported.
+        None, where that does not show without documents. Raises ScriptFailed for what is not
+        supported.
         """
         function = self._engine.function("$host.fields")
         try:
             text = self._engine.run(function, number, seconds_max=LOOK_SECONDS_MAX)
         except ScriptOverLimit:  # it waits for something that documents would end
             self._start()
-            return None
-        found = orjson.loads(text)
-        return [str(name) for name in found] if isinstance(found, list) else None
+            return None, []
+        match orjson.loads(text):
+            case {"fields": list() | None as fields, "loads": list(loads)}:
+                return fields and [str(name) for name in fields], [str(name) for name in loads]
+            case _:
+                raise ScriptFailed("the definition spoilt its engine")
 
     def map(self, rows: Sequence[bytes]) -> list[Result]:
         """What comes of each row: `[[map numbers], id, body, metadata or null]` in JSON."""
@@ -76,8 +80,11 @@ class Runtime:
                 rest = batch[len(done) :]
                 if len(batch) == 1:
                     results.append({"error": str(error), "references": []})
-                else:  # the one that it was broken off in gets all of the time
-                    waiting += [part for part in (rest[1:], rest[:1]) if part]
+                    continue
+                # The one that it was broken off in gets all of the time; or else one of them cannot
+                # even be read.
+                cut = 1 if done or isinstance(error, ScriptOverLimit) else len(rest) // 2
+                waiting += [part for part in (rest[cut:], rest[:cut]) if part]
         return results
 
     def give(self, rows: Sequence[bytes]) -> None:

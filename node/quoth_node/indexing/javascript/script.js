@@ -56,6 +56,13 @@ Object.assign(
       }
     }
     let looking = false;
+    const loads = new Set(); // collections, seen while looking
+
+    function load(id, collection) {
+      if (!looking) return $host.load(id, collection, null);
+      if (typeof collection === "string") loads.add(collection);
+      return anything("");
+    }
 
     function map(collection, work) {
       if (typeof collection === "function") return map("", collection);
@@ -88,15 +95,16 @@ Object.assign(
       return stringify({ collections, groupBy: definition.key === null ? null : keyFields(definition.key) });
     };
     $host.fields = (number) => {
+      loads.clear();
       const fields = fieldsOf(definition.maps[number].work);
       if (unsupported !== undefined) refuse(unsupported)();
-      return stringify(fields);
+      return stringify({ fields, loads: [...loads] });
     };
 
     return {
       map,
       groupBy,
-      load: (id, collection) => (looking ? anything("") : $host.load(id, collection, null)),
+      load,
       id: (document) => document?.[$ID] ?? null,
       getMetadata: (document) => document?.["@metadata"] ?? null,
       createField: (name, value, options) => new $Field(name, value, options ?? {}),

@@ -139,7 +139,7 @@ class Expressions:
         variable = scope.variables.get(node.text)
         if variable is None:
             raise refuse(f"'{node.text}' is not known here", node)
-        return Js(variable.text)
+        return Js(variable.text, variable.kind)
 
     def _member(self, node: Member, scope: Scope) -> Js:
         static = self._static(node, scope)
@@ -248,9 +248,8 @@ def _literal(node: Literal) -> Js:
 def _equality(sign: str, left: Js, right: Js) -> Js:
     if "null" in (left.kind, right.kind):
         return Js(f"({left.text} {sign} {right.text})", "bool")
-    simple = ("string", "bool", "int", "double", "decimal")
-    literals = (text for text in (left.text, right.text) if text[0] == '"' or text[0].isdigit())
-    if left.kind in simple and right.kind == left.kind and any(literals):
+    texts = (left.text, right.text)
+    if left.kind == right.kind == "string" and any(text.startswith('"') for text in texts):
         return Js(f"({left.text} {sign}= {right.text})", "bool")
     return Js(f"{'' if sign == '==' else '!'}$eq({left.text}, {right.text})", "bool")
 

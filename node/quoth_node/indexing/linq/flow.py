@@ -9,7 +9,7 @@ Both ways of writing it come to the same: `docs.C.Where(a).SelectMany(b, c)` and
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quoth_node.indexing.linq.calls import Calls
 from quoth_node.indexing.linq.expressions import Js, refuse
@@ -219,11 +219,10 @@ class Flow:
         match current.node:
             case Name(text=known) if known in current.scope.variables:
                 return current.scope.plus(name, current.scope.variables[known])
-        variable = Variable(
-            current.scope.fresh(name), is_object=isinstance(current.node, NewObject)
-        )
-        value = self._js(current.node, current.scope).text
-        self._body.lines.append(f"const {variable.text} = {value};")
+        value = self._js(current.node, current.scope)
+        is_object = isinstance(current.node, NewObject)
+        variable = Variable(current.scope.fresh(name), value.kind, is_object=is_object)
+        self._body.lines.append(f"const {variable.text} = {value.text};")
         return current.scope.plus(name, variable)
 
     def _run_source(self, node: Expression, scope: Scope, name: str) -> Current:
@@ -282,7 +281,7 @@ class Flow:
             f"for (const [{', '.join(fresh.values())}] of $ordered({rows}, [{descends}]))"
         )
         renamed = {
-            name: Variable(fresh[variable.text], variable.is_object)
+            name: replace(variable, text=fresh[variable.text], is_group=False)
             for name, variable in scope.variables.items()
         }
         return Scope(renamed, scope.numbers)

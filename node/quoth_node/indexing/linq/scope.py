@@ -10,6 +10,7 @@ class Variable:
     """A variable of the definition."""
 
     text: str  # in JavaScript
+    kind: str = ""  # as of expressions
     is_object: bool = False  # known to be an object, so its members can be read as they are
     is_group: bool = False  # the group of a reduce, as long as nothing was made of it
 

@@ -53,9 +53,10 @@ METHODS = _table(
 )
 
 PROPERTIES = frozenset(
-    "Id Length Count Year Month Day Hour Minute Second Millisecond DayOfWeek DayOfYear Date "
-    "TimeOfDay Ticks TotalDays TotalHours TotalMinutes TotalSeconds TotalMilliseconds Days Hours "
-    "Minutes Seconds Milliseconds Value HasValue Keys Values UtcDateTime".split()
+    "Id __document_id Length Count Year Month Day Hour Minute Second Millisecond DayOfWeek "
+    "DayOfYear Date TimeOfDay Ticks TotalDays TotalHours TotalMinutes TotalSeconds "
+    "TotalMilliseconds Days Hours Minutes Seconds Milliseconds Value HasValue Keys Values "
+    "UtcDateTime".split()
 )
 NUMBERS = frozenset(  # properties that are whole numbers, if anything
     "Length Count Year Month Day Hour Minute Second Millisecond DayOfYear Ticks Days Hours Minutes "

@@ -78,6 +78,7 @@ def test_fields_are_made_while_mapping() -> None:
     )
     found = entries(mapper, document("users/1", {"name": "Brendan Eich"}))
     assert found == [{"name": "Brendan Eich", "analyzed_name": "Brendan Eich"}]
+    assert mapper.has_dynamic_fields
     assert mapper.fields["analyzed_name"] == FieldOptions("Search", True, None)
     assert mapper.fields["__all_fields"] == FieldOptions("Search", False, "StandardAnalyzer")
 
@@ -121,6 +122,7 @@ def test_a_map_loads_documents() -> None:
     (found, _) = mapped(mapper, product, document("categories/1", {"name": "Food"}))
     assert found.entries == ({"category": "Food", "count": 1},)
     assert found.references == (("Categories", "categories/1"),)
+    assert (mapper.references, mapper.has_dynamic_fields) == (("Categories",), False)
 
 
 def test_all_documents_are_mapped_without_a_collection() -> None:

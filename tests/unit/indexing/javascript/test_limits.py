@@ -1,6 +1,10 @@
 """What one document does ends with that document, and hostile definitions are bounded."""
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quoth_node.indexing.mapping import MappingError
 from quoth_node.indexing.refusal import DefinitionRefused
@@ -35,6 +39,15 @@ def test_an_error_is_that_of_its_document(body: str, reason: str) -> None:
             assert result.entries == ()
         else:
             assert (result.error, result.entries) == (None, ({"name": "Ann"},))
+
+
+def test_a_document_that_cannot_be_read_is_the_only_one_to_fail() -> None:
+    mapper = compiled("map('Users', u => ({ name: u.name }))")
+    users = [document(f"users/{at}", GOOD) for at in range(300)]
+    users[217] = replace(users[217], body=b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+    results = mapped(mapper, *users)
+    assert [at for at, result in enumerate(results) if result.error is not None] == [217]
+    assert all(result.entries == ({"name": "Ann"},) for result in results if not result.error)
 
 
 def test_an_error_in_c_sharp_is_that_of_its_document() -> None:
@@ -104,3 +117,36 @@ def test_scripts_nested_too_deep_are_refused(text: str) -> None:
 def test_long_scripts_are_refused() -> None:
     with pytest.raises(DefinitionRefused, match="characters at most"):
         compiled("map('U', u => ({ a: 1 }))//" + "x" * 300_000)
+
+
+WORDS = (
+    "map ( ) { } [ ] => , . ; : ? ?. ... = + - ! 'Users' u u.a function return groupBy aggregate "
+    "load id new const x `${ ` /a/ // delete throw 1 null this await class static get async yield"
+).split(" ")
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)))
+def test_any_script_is_refused_or_a_definition(text: str) -> None:
+    for maps, reduce in (
+        ((text,), None),
+        ((f"map('Users', u => ({text}))",), None),
+        (("map('Users', u => ({ a: 1 }))",), f"groupBy(r => {text}).aggregate(g => ({{ a: 1 }}))"),
+    ):
+        try:
+            mapper = compiled(*maps, reduce=reduce)
+        except DefinitionRefused as refused:
+            assert refused.line >= 1 and refused.column >= 1
+        else:
+            mapped(mapper, document("users/1", {"a": 1}))
+
+
+def test_many_parts_that_take_long_are_refused_soon() -> None:
+    slow = "for (let i = 0; i < 3000000; i++);"
+    with pytest.raises(DefinitionRefused, match="the script took too long") as refused:
+        compiled(*[f"map('U', u => ({{ a: {at} }})); {slow}" for at in range(20)])
+    assert refused.value.part == "Maps"
+    with pytest.raises(DefinitionRefused, match="a map is map"):
+        compiled("for (let i = 0; i < 1000; i++) map('U', u => ({ a: 1 }))")
+    with pytest.raises(DefinitionRefused, match="a map is map"):
+        compiled("map('U', u => ({ a: 1 }))", "1 + 1")

@@ -82,3 +82,18 @@ def test_many_documents_load_their_own() -> None:
     )
     found = entries(mapper, *products, *categories)
     assert found == [{"C": f"C{at % 7}"} for at in range(1_200)]
+
+
+def test_what_is_loaded_is_bounded() -> None:
+    books = [document(f"books/{at}", {"text": "x" * 1_000_000, "n": at}) for at in range(10)]
+    texts = [document(f"texts/{at}", {"books": [f"books/{at}"]}) for at in range(10)]
+    everything = document("texts/all", {"books": [one.document_id for one in books]})
+    mapper = compiled(
+        'from t in docs.Texts select new { N = LoadDocument(t.books, "Books").Select(b => b.n) }'
+    )
+    results = mapped(mapper, *texts, everything, *books)
+    assert [one.entries for one in results[:10]] == [({"N": [at]},) for at in range(10)]
+    assert results[10].error == "loads documents of over 8388608 bytes"
+    assert all(
+        one == mapped(mapper, book)[0] for one, book in zip(results[11:], books, strict=True)
+    )

@@ -369,3 +369,23 @@ def test_a_number_with_a_point_divides_as_such() -> None:
     assert entry == {
         **{"A": 3.5, "B": 1, "total": 7, "C": True, "D": "7", "E": 3, "F": True},
     }
+
+
+def test_decimals_end_where_they_end() -> None:
+    mapper = compiled(
+        "from u in docs.Users select new { A = u.n.Average(x => x), B = 0.3m / 3, C = 1m / 3, "
+        "D = u.n.Sum(x => (double)x), E = u.n.Average(x => (double)x), L = u.Length }"
+    )
+    (entry,) = entries(mapper, document("users/1", {"n": [0.1, 0.2, None]}))
+    assert entry == {
+        **{"A": 0.15, "B": 0.1, "C": 1 / 3},
+        **{"D": 0.1 + 0.2, "E": (0.1 + 0.2) / 2},
+    }
+
+
+def test_comments_and_blanks_stand_anywhere() -> None:
+    mapper = compiled(
+        "// all users\n/* from map('X') */ from u in docs.Users // here\n\tselect new\r\n{ u.n }"
+    )
+    assert entries(mapper, document("users/1", {"n": 1})) == [{"n": 1}]
+    assert mapper.type == "Map"

@@ -74,7 +74,7 @@ STORIES = [
         "select new { city = g.Key, Count = n, Sum = s, Average = s / n }",
         USERS,
         [
-            {"city": "Oslo", "Count": 3, "Sum": 0.3, "Average": 0.3 / 3},
+            {"city": "Oslo", "Count": 3, "Sum": 0.3, "Average": 0.1},
             {"city": "Rome", "Count": 1, "Sum": 0.2, "Average": 0.2},
         ],
         ("city",),
