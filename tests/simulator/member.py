@@ -227,7 +227,7 @@ class Node:
             job = worker.unfinished_job()
             if job is not None and (fuse is not None or self._dice.random() < 0.7):
                 self.disk.fuse = self._dice.randrange(5) if fuse is None else fuse
-                with suppress(Interrupted, Fatal):
+                with suppress(Interrupted, ClusterError):
                     job()
                 self.disk.fuse = None
         self._bury(life, silently=power)
