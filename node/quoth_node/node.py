@@ -9,7 +9,7 @@ import logging
 import resource
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -35,8 +35,11 @@ from quoth_node.expiring import expire_values
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
+from quoth_node.indexing.builder import Builder
 from quoth_node.joining import JoinInfo, add_me, ask_to_join, known_as, remove_former
 from quoth_node.patching import Patches
+from quoth_node.querying.covered import Covering
+from quoth_node.querying.live import LiveIndexes
 from quoth_node.querying.scripts import Projecting
 from quoth_node.rql import warm
 from quoth_node.scripting import ScriptProcesses
@@ -44,6 +47,7 @@ from quoth_node.scripting import ScriptProcesses
 JOURNAL_NAME = "journal"
 STATE_NAME = "state"
 SNAPSHOTS_NAME = "snapshots"
+INDEXES_NAME = "indexes"
 GROUP = "main"
 READY_ROUND_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0
@@ -138,6 +142,9 @@ async def _run(
     scripts = ScriptProcesses()
     stack.push_async_callback(scripts.close)
     background = await stack.enter_async_context(open_background())
+    live = make_indexes(folder, machine, group, clock)
+    live.builder.start()
+    stack.push_async_callback(asyncio.to_thread, live.builder.stop)
     services = Services(
         raft=group,
         machine=machine,
@@ -148,6 +155,9 @@ async def _run(
         server_id=str(chance.uuid()),
         peer_address=me.peer_address,
         operations=Operations(group),
+        indexes=live,
+        live=live,
+        covering=Covering(group, machine, live, config.tag),
         background=background,
         projecting=Projecting(scripts, clock, chance, config.tag),
         config=HttpConfig(),
@@ -165,6 +175,22 @@ async def _run(
         log.info("node %s is ready at %s", config.tag, config.url)
         ready(config.url)
         await asyncio.get_running_loop().create_future()
+
+
+def make_indexes(
+    folder: NodeFolder, machine: Machine, group: RaftGroup, clock: SystemClock
+) -> LiveIndexes:
+    """The indexes of this node, and the thread that builds them; to be started."""
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        # The loop may end first, when the node stops.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(live.tell)
+
+    builder = Builder(folder.path / INDEXES_NAME, machine, clock, on_progress=tell)
+    live = LiveIndexes(group, machine, builder, clock)
+    return live
 
 
 def _allow_many_files() -> None:

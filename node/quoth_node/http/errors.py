@@ -23,6 +23,7 @@ from quoth_node.patching import (
     JavaScriptNotParsed,
     OperationsFailed,
 )
+from quoth_node.indexing.definition import BadDefinition
 from quoth_node.querying.errors import (
     IndexMissing,
     IndexNotAvailable,
@@ -75,6 +76,15 @@ class NotSupported(HttpError):
 
 class KeyTooBig(HttpError):
     """A compare-exchange key is over its limit."""
+
+
+class IndexNotCompiled(HttpError):
+    """The definition of an index cannot be built."""
+
+    def __init__(self, name: str, why: str, part: str, text: str) -> None:
+        super().__init__(f"Failed to compile index '{name}': {why}")
+        self.part = part
+        self.text = text
 
 
 class QueryNotParsed(HttpError):
@@ -188,6 +198,10 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     QueryNotParsed: Told(
         400, "Raven.Server.Documents.Queries.Parser.QueryParser+ParseException"
     ),
+    IndexNotCompiled: Told(
+        500, f"{OFFICIAL}Documents.Compilation.IndexCompilationException"
+    ),
+    BadDefinition: Told(400, "System.ArgumentException"),
     InvalidQuery: Told(400, f"{OFFICIAL}InvalidQueryException"),
     IndexMissing: Told(404, f"{OFFICIAL}Documents.Indexes.IndexDoesNotExistException"),
     IndexNotAvailable: Told(400, f"{OFFICIAL}Documents.Indexes.IndexDisabledException"),

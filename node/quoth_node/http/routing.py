@@ -31,6 +31,7 @@ from quoth_node.http.errors import (
     BadRequest,
     ChangeRefused,
     HeadTooLarge,
+    IndexNotCompiled,
     HttpError,
     RouteNotFound,
     UrlTooLong,
@@ -42,6 +43,7 @@ from quoth_node.http.exchange import Exchange, Part, unquoted
 from quoth_node.http.held import HeldBodies
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
+from quoth_node.http.indexes import ROUTES as INDEXES
 from quoth_node.http.multi_get import ROUTES as MULTI_GET
 from quoth_node.http.names import check_database_name
 from quoth_node.http.operations import ROUTES as OPERATIONS
@@ -74,6 +76,7 @@ ROWS = tuple(
         HILO,
         IDENTITIES,
         MULTI_GET,
+        INDEXES,
         OPERATIONS,
         PATCHES,
         QUERIES,
@@ -255,6 +258,8 @@ def extras_of(error: Exception) -> Mapping[str, object] | None:
     match error:
         case ChangeRefused() if error.refused.refusal in CONCURRENCY_REFUSALS:
             return replies.refused_extras(error.refused)
+        case IndexNotCompiled():
+            return {"IndexDefinitionProperty": error.part, "ProblematicText": error.text}
         case WaitTimedOut() | FateUnknown():
             return {"FailImmediately": True}  # official clients: do not try another node
         case _:

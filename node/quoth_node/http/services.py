@@ -8,7 +8,9 @@ from quoth_cluster.raft.door import RaftLog
 from quoth_node.database.background import Background
 from quoth_node.database.operations import Operations
 from quoth_node.patching import Patches
-from quoth_node.querying.door import Indexes, NoIndexes
+from quoth_node.querying.covered import Covering
+from quoth_node.querying.door import Indexes
+from quoth_node.querying.live import LiveIndexes
 from quoth_node.querying.scripts import Projecting
 
 KIB, MIB = 1_024, 1_024 * 1_024
@@ -56,5 +58,7 @@ class Services:
     operations: Operations
     background: Background
     projecting: Projecting
-    indexes: Indexes = field(default_factory=NoIndexes)
+    indexes: Indexes  # as queries ask them
+    live: LiveIndexes
+    covering: Covering
     config: HttpConfig = field(default_factory=HttpConfig)

@@ -52,4 +52,5 @@ def _write(store: IndexStore, batch: Batch, mapper: Mapper) -> None:
     store.count("map attempts", len(batch.mapped))
     store.count("map errors", len(failed))
     store.count("map successes", len(batch.mapped) - len(failed))
+    store.note_outputs(max((len(mapped.entries) for mapped in batch.mapped), default=0))
     store.advance(batch.document_etag, batch.tombstone_etag)

@@ -71,6 +71,7 @@ class Builder:
         self._databases: dict[str, DatabaseIndexes] = {}  # by folder of the database
         self._paused: set[str] = set()  # folders of databases in which nothing is indexed
         self._resets: set[tuple[str, str]] = set()
+        self._clears: set[tuple[str, str]] = set()
         self._thread = Thread(target=self._run, name="indexes", daemon=True)
 
     # -- for others
@@ -121,6 +122,12 @@ class Builder:
         """Build an index anew, from the beginning."""
         with self._lock:
             self._resets.add((database.record.folder, name.lower()))
+        self.hurry()
+
+    def clear_errors(self, database: Database, names: list[str]) -> None:
+        """Forget the failures of indexes."""
+        with self._lock:
+            self._clears |= {(database.record.folder, name.lower()) for name in names}
         self.hurry()
 
     # -- the thread
@@ -278,6 +285,12 @@ class Builder:
         with self._lock:
             names = [name for of, name in self._resets if of == folder]
             self._resets -= {(folder, name) for name in names}
+            cleared = [name for of, name in self._clears if of == folder]
+            self._clears -= {(folder, name) for name in cleared}
+        for name in cleared:
+            index = known.by_name.get(name)
+            if index is not None and index.store is not None:
+                index.store.clear_errors()
         for name in names:
             self._drop(known.coming, name)
             former = known.by_name.get(name)

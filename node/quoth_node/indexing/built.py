@@ -11,7 +11,16 @@ from threading import Lock
 from quoth_cluster.indexes import IndexRecord
 from quoth_node.indexing.mapping import Mapper
 from quoth_node.indexing.sqlite import Connection
-from quoth_node.indexing.store import FILE_NAME, IndexStore, Progress
+from quoth_node.indexing.store import (
+    FILE_NAME,
+    Failure,
+    IndexStore,
+    Progress,
+    StoreStats,
+    load_failures,
+    load_stats,
+    load_terms,
+)
 
 READERS_KEPT = 4
 
@@ -38,7 +47,6 @@ class BuiltIndex:
     is_paused: bool = False
     indexed_micros: int | None = None
     queried_micros: int | None = None
-    outputs_max: int = 0  # entries of one document, so far
     readers: "Readers" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +75,22 @@ class BuiltIndex:
             return False
         collections = self.mapper.collections
         return not collections or collection.lower() in {one.lower() for one in collections}
+
+    # -- read by any thread; raises IndexFileError
+
+    def stats(self) -> StoreStats:
+        with self.readers.one() as connection:
+            return load_stats(connection)
+
+    def failures(self) -> list[Failure]:
+        if self.mapper is None:
+            return [Failure(None, "Compile", self.error or "", self.record.created_micros)]
+        with self.readers.one() as connection:
+            return load_failures(connection)
+
+    def terms(self, field: str, after: str | None, page_size: int) -> list[str]:
+        with self.readers.one() as connection:
+            return load_terms(connection, field, after=after, page_size=page_size)
 
     def close(self) -> None:
         if self.store is not None:

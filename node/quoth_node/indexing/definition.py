@@ -10,7 +10,7 @@ import orjson
 from quoth_cluster.indexes import AUTOMATIC, LOCK_MODES, PRIORITIES, STATES, IndexRecord
 from quoth_node.indexing.analysis import analyzer_named
 from quoth_node.indexing.auto_mapping import AutoDefinition, AutoMapper
-from quoth_node.indexing.compiling import StaticDefinition, compile_static
+from quoth_node.indexing.compiling import compile_static
 from quoth_node.indexing.mapping import Mapper
 
 DIGEST_BYTES = 16
@@ -97,12 +97,10 @@ class Definition:
     def mapper(self) -> Mapper:
         """The index at work. Raises DefinitionRefused."""
         return compile_static(
-            StaticDefinition(
-                maps=self.maps,
-                reduce=self.reduce,
-                fields=self.fields,
-                additional_sources=self.additional_sources,
-            )
+            maps=self.maps,
+            reduce=self.reduce,
+            fields=self.fields,
+            additional_sources=self.additional_sources,
         )
 
 

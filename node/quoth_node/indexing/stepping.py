@@ -13,7 +13,7 @@ from quoth_cluster.store.environment import ReadTxn
 from quoth_cluster.store.keys import fold_text
 from quoth_node.indexing.batches import Batch, write_batch
 from quoth_node.indexing.built import BuiltIndex
-from quoth_node.indexing.mapping import Mapped, Mapper, SourceDocument
+from quoth_node.indexing.mapping import Mapper, SourceDocument
 from quoth_node.indexing.store import IndexStore, Progress
 
 BATCH_DOCUMENTS = 512
@@ -60,7 +60,6 @@ def step(index: BuiltIndex, txn: ReadTxn, *, at_micros: int) -> bool:
     write_batch(store, batch, mapper)
     index.progress = Progress(changes.document_etag, changes.tombstone_etag)
     index.indexed_micros = at_micros
-    index.outputs_max = max(index.outputs_max, max(map(_outputs, mapped), default=0))
     return not changes.is_last
 
 
@@ -131,8 +130,4 @@ def _source(document: StoredDocument) -> SourceDocument:
         document.body,
         document.metadata,
     )
-
-
-def _outputs(mapped: Mapped) -> int:
-    return len(mapped.entries)
 

@@ -37,6 +37,7 @@ FORMAT = 1
 FILE_NAME = "index.sqlite"
 FIELDS_MAX = 1_000
 ERRORS_MAX = 500
+OUTPUTS_MAX = "outputs_max"
 ERROR_CHARACTERS_MAX = 4_096
 FIELD_CHARACTERS_MAX = 512
 DEFAULT = FieldOptions()
@@ -95,6 +96,7 @@ class StoreStats:
     entries: int = 0
     errors: int = 0
     counters: dict[str, int] = field(default_factory=dict)
+    outputs_max: int = 0  # entries of one document
 
 
 class IndexStore:
@@ -140,29 +142,11 @@ class IndexStore:
         return Progress(self._number("document_etag"), self._number("tombstone_etag"))
 
     def stats(self) -> StoreStats:
-        rows = self.connection.rows("SELECT key, value FROM meta WHERE key LIKE 'count %'")
-        counters = {key.removeprefix("count "): int(value) for key, value in rows}
-        entries = self.connection.one("SELECT count(*) FROM entries")
-        errors = self.connection.one("SELECT count(*) FROM errors")
-        return StoreStats(int(entries), int(errors), counters)
-
-    def errors(self) -> list[Failure]:
-        """The newest failures, the oldest of them first."""
-        rows = self.connection.rows("SELECT id, action, text, at FROM errors ORDER BY error")
-        return [Failure(*row) for row in rows]
+        return load_stats(self.connection)
 
     def clear_errors(self) -> None:
         with self.connection.transaction():
             self.connection.run("DELETE FROM errors")
-
-    def terms(self, name: str, *, after: str | None = None, page_size: int = 1_024) -> list[str]:
-        """The terms of a field as texts, in order, behind `after`."""
-        known = self._fields.get(name)
-        if known is None:
-            return []
-        rows = self.connection.rows(f"SELECT DISTINCT value FROM terms_{known.number}")
-        texts = sorted({"NULL_VALUE" if (text := text_of(row[0])) is None else text for row in rows})
-        return [text for text in texts if after is None or text > after][:page_size]
 
     def has_references(self) -> bool:
         """Whether any document loaded another."""
@@ -181,6 +165,15 @@ class IndexStore:
     def is_new(self) -> bool:
         """Whether nothing was ever put in: then nothing need be taken out."""
         return not self._number("document_etag")
+
+    def note_outputs(self, outputs: int) -> None:
+        """Remember the most entries that one document had."""
+        if outputs > self.outputs_max:
+            self._set(OUTPUTS_MAX, outputs)
+
+    @property
+    def outputs_max(self) -> int:
+        return self._number(OUTPUTS_MAX)
 
     def advance(self, document_etag: int, tombstone_etag: int) -> None:
         """All changes up to here are in; only ever further."""
@@ -336,12 +329,40 @@ def load_fields(connection: Connection) -> dict[str, StoredField]:
     }
 
 
+def load_stats(connection: Connection) -> StoreStats:
+    """What an index has done since it was made."""
+    rows = connection.rows("SELECT key, value FROM meta WHERE key LIKE 'count %'")
+    counters = {key.removeprefix("count "): int(value) for key, value in rows}
+    entries = int(connection.one("SELECT count(*) FROM entries"))
+    errors = int(connection.one("SELECT count(*) FROM errors"))
+    outputs = int(connection.one(f"SELECT value FROM meta WHERE key = '{OUTPUTS_MAX}'") or 0)
+    return StoreStats(entries, errors, counters, outputs)
+
+
+def load_failures(connection: Connection) -> list[Failure]:
+    """The newest failures, the oldest of them first."""
+    rows = connection.rows("SELECT id, action, text, at FROM errors ORDER BY error")
+    return [Failure(*row) for row in rows]
+
+
+def load_terms(
+    connection: Connection, name: str, *, after: str | None = None, page_size: int = 1_024
+) -> list[str]:
+    """The terms of a field as texts, in order, behind `after`."""
+    known = load_fields(connection).get(name)
+    if known is None:
+        return []
+    rows = connection.rows(f"SELECT DISTINCT value FROM terms_{known.number}")
+    texts = sorted({"NULL_VALUE" if (text := text_of(row[0])) is None else text for row in rows})
+    return [text for text in texts if after is None or text > after][:page_size]
+
+
 def sorted_rows(rows: list[tuple[Term, int]]) -> list[tuple[Term, int]]:
     """Terms in the order of the table, so that most land at one place of it."""
     if len(rows) < 2:
         return rows
     try:
-        return sorted(rows)  # type: ignore[arg-type]
+        return sorted(rows)
     except TypeError:  # of several kinds
         return rows
 

@@ -38,9 +38,9 @@ def term_of(value: JsonValue, *, is_exact: bool = False) -> Term:
     if value is None:
         return NULL
     if kind is int:
-        return value if INTEGER_MIN <= value <= INTEGER_MAX else float(value)  # type: ignore[no-any-return]
+        return value if INTEGER_MIN <= value <= INTEGER_MAX else float(value)
     if kind is float:
-        return value if math.isfinite(value) else NULL  # type: ignore[no-any-return]
+        return value if math.isfinite(value) else NULL
     packed = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     return text_term(packed, is_exact=is_exact)
 

@@ -1,15 +1,14 @@
-"""One query over one index file: compiled, run in one snapshot, and ended when it takes too long."""
+"""One query over one index file: compiled, run in one snapshot, ended when it takes too long."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from quoth_node.indexing.sqlite import Connection, Value
-from quoth_node.indexing.store import FILE_NAME, Progress, StoredField, load_fields
+from quoth_node.indexing.store import OUTPUTS_MAX, Progress, StoredField, load_fields
 from quoth_node.querying.conditions import Conditions
 from quoth_node.querying.fragment import ALWAYS, Fragment
 from quoth_node.querying.index_view import IndexView
@@ -32,7 +31,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Page:
     """One page of what matches, and up to where the index was complete."""
 
     rows: list[Found]
@@ -44,29 +43,30 @@ class Answer:
 class IndexReader:
     """Reads one index file; for one thread at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Raises IndexFileError."""
-        self._connection = Connection(folder / FILE_NAME, is_reader=True)
-
-    def close(self) -> None:
-        self._connection.close()
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def fields(self) -> dict[str, StoredField]:
         """Each field that some entry has, by name."""
         return load_fields(self._connection)
 
+    def fans_out(self) -> bool:
+        """Whether some document has had several entries."""
+        sql = f"SELECT value FROM meta WHERE key = '{OUTPUTS_MAX}'"
+        return int(self._connection.one(sql) or 0) > 1
+
     def run(
         self,
         query: Query,
         parameters: Parameters,
-        view: Callable[[dict[str, StoredField]], IndexView],
+        view: Callable[[dict[str, StoredField], bool], IndexView],
         *,
         skip: int = 0,
         take: int | None = None,
         seed: str = "",
         seconds_max: float = QUERY_SECONDS_MAX,
         keeps_duplicates: bool = False,
-    ) -> Answer:
+    ) -> Page:
         """The page of a query. Raises InvalidQuery, QueryInterrupted or IndexFileError.
 
         `keeps_duplicates`: entries of one document each count, as projections want it.
@@ -74,13 +74,13 @@ class IndexReader:
         deadline = time.monotonic() + seconds_max
         self._connection.watch(lambda: time.monotonic() > deadline)
         with self._connection.snapshot():
-            seen = view(self.fields())
+            seen = view(self.fields(), self.fans_out())
             conditions = Conditions(seen, parameters, define=self._define, count=self._one)
             where = conditions.compile(query.where) if query.where is not None else None
             is_single = keeps_duplicates or not seen.fans_out
             rows = self._page(conditions, where, query.order_by, skip, take, seed, is_single)
             total, skipped = self._count(conditions, where, rows, skip, take, is_single)
-            return Answer(rows, total, skipped, self._progress())
+            return Page(rows, total, skipped, self._progress())
 
     def _page(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from quoth_node.indexing.analysis import analyzer_named, packed_word
 from quoth_node.indexing.pattern import compiled
+from quoth_node.indexing.values import number_in
 from quoth_node.querying import lucene as syntax
 from quoth_node.querying import terms
 from quoth_node.querying.asking import Asking
@@ -34,8 +35,8 @@ def search(
     parts = [part for text in texts for part in _parts_of(text)]
     if len(parts) > WORDS_MAX:
         raise InvalidQuery(f"search takes {WORDS_MAX} words, and there are {len(parts)}")
-    found = [_part(conditions, field, part, factor) for part in parts]
-    found = [fragment for fragment in found if fragment is not None]
+    read = [_part(conditions, field, part, factor) for part in parts]
+    found = [fragment for fragment in read if fragment is not None]
     if not found:
         return NEVER
     return joined("AND" if one.is_all else "OR", found)
@@ -164,7 +165,7 @@ def _range(conditions: Asking, field: FieldView, one: syntax.Range) -> Fragment:
         (one.high, False, one.includes_high),
     ):
         if end != "*":
-            value = terms.number_in(end)
+            value = number_in(end)
             bound = end if value is None else value
             bounds.append(
                 terms.beyond(bound, goes_up=goes_up, includes=includes, is_exact=field.is_exact)

@@ -1,5 +1,6 @@
 """One node behind HTTP, with a plain log and a real machine."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -18,8 +19,11 @@ from quoth_cluster.machine import Machine
 from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
+from quoth_node.indexing.builder import Builder
 from quoth_node.patching import Patches
-from quoth_node.querying.door import Indexes, NoIndexes
+from quoth_node.querying.covered import Covering
+from quoth_node.querying.door import Indexes
+from quoth_node.querying.live import LiveIndexes
 from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
 from tests.unit.http.plain_log import PlainLog
@@ -135,18 +139,37 @@ CONFIG = HttpConfig(body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_by
 
 
 @asynccontextmanager
+async def building(
+    folder: Path, machine: Machine, log: PlainLog, clock: StoppedClock
+) -> AsyncIterator[LiveIndexes]:
+    """The indexes of a node, and the thread that builds them."""
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        loop.call_soon_threadsafe(live.tell)
+
+    builder = Builder(folder / "indexes", machine, clock, on_progress=tell)
+    live = LiveIndexes(log, machine, builder, clock)
+    builder.start()
+    try:
+        yield live
+    finally:
+        await asyncio.to_thread(builder.stop)
+
+
+@asynccontextmanager
 async def running_node(
     folder: Path,
     clock: StoppedClock,
     config: HttpConfig,
-    make_indexes: Callable[[Machine], Indexes] = lambda _: NoIndexes(),
+    make_indexes: Callable[[Machine], Indexes] | None = None,
 ) -> AsyncIterator[Node]:
     """A node of a cluster of one, without a database, with limits of its own."""
     machine = Machine.open(folder)
     log = PlainLog(machine)
     log.found()
     chance, scripts = SeededChance(7), ScriptProcesses()
-    async with open_background() as background:
+    async with open_background() as background, building(folder, machine, log, clock) as live:
         services = Services(
             raft=log,
             machine=machine,
@@ -159,7 +182,9 @@ async def running_node(
             operations=Operations(log),
             background=background,
             projecting=Projecting(scripts, clock, chance, "A"),
-            indexes=make_indexes(machine),
+            indexes=live if make_indexes is None else make_indexes(machine),
+            live=live,
+            covering=Covering(log, machine, live, "A"),
             config=config,
         )
         runner = make_runner(services)
