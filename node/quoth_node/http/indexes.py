@@ -76,7 +76,9 @@ async def delete_index(exchange: Exchange) -> web.Response:
     name = exchange.query.required("name")
     command = DeleteIndex(database.record.name, name, exchange.request_id)
     agreed = await exchange.propose(command, IndexDeleted)
-    return reply(status=204 if agreed.outcome.found else 404)
+    response = reply(status=204 if agreed.outcome.found else 404)
+    response.headers.popall("Content-Type", None)
+    return response
 
 
 async def set_lock(exchange: Exchange) -> web.Response:

@@ -105,6 +105,14 @@ class Builder:
             known = self._databases.get(database.record.folder)
             return [] if known is None else [known.by_name[name] for name in sorted(known.by_name)]
 
+    def is_current(self, database: Database) -> bool:
+        """Whether all indexes that are defined by now are among those of `every`."""
+        with database.read() as txn:
+            changed_at = indexes.changed_at(txn)
+        with self._lock:
+            known = self._databases.get(database.record.folder)
+            return changed_at == (0 if known is None else known.changed_at)
+
     def pause(self, database: Database, name: str | None, *, is_paused: bool) -> None:
         """Let all indexes of a database rest on this node, or one, or go on."""
         folder = database.record.folder

@@ -115,6 +115,8 @@ class Covering:
             return None
 
         def reached() -> bool | None:
+            if not self._live.builder.is_current(database):
+                return None
             return True if not self._behind(database, wanted, collections, etag) else None
 
         if await self._live.until(reached, wanted.timeout_seconds):

@@ -1,4 +1,4 @@
-"""`order by` as SQL. What is missing or null is the smallest, as everywhere in an order.
+"""`order by` as SQL. What is missing is the smallest, then comes null, then all values.
 
 Without `as`, terms are ordered as texts: 1000 before 5. Of several values the smallest counts, or
 the largest if the order goes down. The entry's own number comes last, so pages do not overlap.
@@ -15,8 +15,9 @@ from quoth_node.querying.needs import name_of
 from quoth_node.rql.operands import Aggregate, AggregateKind, DocumentId, FieldPath
 from quoth_node.rql.tree import Ordering, OrderingKind, Random, Score
 
-AS_TEXT = "CASE typeof(t.value) WHEN 'blob' THEN NULL ELSE CAST(t.value AS TEXT) END"
-AS_NUMBER = "CASE typeof(t.value) WHEN 'blob' THEN NULL ELSE CAST(t.value AS {}) END"
+# Null is the empty text, or the smallest number: before all others, behind what is missing.
+AS_TEXT = "CASE typeof(t.value) WHEN 'blob' THEN '' ELSE CAST(t.value AS TEXT) END"
+AS_NUMBER = "CASE typeof(t.value) WHEN 'blob' THEN -9e999 ELSE CAST(t.value AS {}) END"
 DIGITS_MAX = 40
 _DIGITS = re.compile(r"\d+")
 
@@ -82,7 +83,7 @@ def _alphanumeric(term: Term | None) -> str | None:
     """A text in which numbers compare by value: "a2" before "a10"."""
     text = None if term is None else text_of(term)
     if text is None:
-        return None
+        return ""
     return _DIGITS.sub(lambda found: found[0].lstrip("0").zfill(DIGITS_MAX), text)
 
 

@@ -27,7 +27,7 @@ class Found:
 
     document_id: str | None  # None: the result of a reduce
     result: dict[str, Any] | None  # stored fields, or the result of the reduce
-    score: float
+    score: float | None  # None: none matches better than another
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class IndexReader:
         if take == 0:
             return []
         parts = ordered(conditions, order_by, seed=seed)
-        score = score_of(conditions) if conditions.has_score else Fragment("1.0")
+        score = score_of(conditions) if conditions.has_score else Fragment("NULL")
         head = _with(conditions)
         sql = f"{head.sql} SELECT e.id, e.result, {score.sql} FROM entries e"
         values = [*head.values, *score.values]

@@ -21,7 +21,7 @@ KINDS: Mapping[str, str] = {
     "duration": r"\d\d:\d\d:\d\d\.\d{7}",
     "padded_id": r"\d{19}-[A-Z]{1,4}",
     "server": r"http://127\.0\.0\.1:\d+",
-    "result_etag": r'(?<!\d)"?-?\d{18,19}"?(?![\d-])',
+    "result_etag": r"(?<!\d)-?\d{18,19}(?![\d-])",
     "index": r"\b552\d\d\b",
 }
 ACTUAL = {**KINDS, "index": r"-?\d+"}  # our indexes are smaller
