@@ -134,7 +134,6 @@ async def _run(
     _check_addresses(group, me)
     scripts = ScriptProcesses()
     stack.push_async_callback(scripts.close)
-    background = await stack.enter_async_context(open_background())
     services = Services(
         raft=group,
         machine=machine,
@@ -147,11 +146,10 @@ async def _run(
         server_id=str(chance.uuid()),
         peer_address=me.peer_address,
         operations=Operations(group),
-        background=background,
+        background=await stack.enter_async_context(open_background()),
         projecting=Projecting(scripts, clock, chance, config.tag),
         config=HttpConfig(),
     )
-    await asyncio.to_thread(warm)  # else the first query waits for its parser
     await _serve_http(config, services, stack)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
@@ -232,6 +230,7 @@ def _check_addresses(group: RaftGroup, me: Member) -> None:
 
 
 async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitStack) -> None:
+    await asyncio.to_thread(warm)  # else the first query waits for its parser
     runner = make_runner(services, shutdown_seconds=SHUTDOWN_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

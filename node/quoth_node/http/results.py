@@ -134,7 +134,8 @@ class Results:
         stored, score = (hit.fields, hit.score) if hit is not None else (None, None)
         if found.document is None or not self._parses:
             return Row(None, stored, score)
-        return Row(orjson.loads(found.document.to_json()), stored, score)
+        json = found.document.to_json()
+        return Row(orjson.loads(json), stored, score, json)
 
     def _finished(
         self,

@@ -39,6 +39,7 @@ class Row:
     document: Mapping[str, Any] | None
     stored: Mapping[str, Any] | None = None  # fields that the index has
     score: float | None = None
+    json: bytes | None = None  # of the document, as it is stored
 
     @property
     def is_reduced(self) -> bool:
