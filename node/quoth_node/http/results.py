@@ -22,7 +22,12 @@ from quoth_node.http.loading import Names
 from quoth_node.http.streams import beside_the_loop
 from quoth_node.querying.door import Hit
 from quoth_node.querying.filtering import Filter
-from quoth_node.querying.projecting import FieldProjection, Row, projected_metadata
+from quoth_node.querying.projecting import (
+    FieldProjection,
+    Row,
+    loaded_by,
+    projected_metadata,
+)
 from quoth_node.querying.scripts import Reading, ScriptProjection
 from quoth_node.rql import SelectFields
 
@@ -60,6 +65,7 @@ class Results:
         self._scan = asked.scan
         self._metadata_only = asked.metadata_only
         query, select = asked.query, asked.query.select
+        self._query = query
         self._filter = Filter(query.filter, asked.parameters) if query.filter else None
         self._seen: set[bytes] | None = set() if select and select.is_distinct else None
         self._fields: FieldProjection | None = None
@@ -113,7 +119,7 @@ class Results:
             row = self._opened(found)
             if self._filter is not None:
                 self.scanned += 1
-                if not self._filter.matches(dict(row.document or row.stored or {})):
+                if not self._is_wanted(row, self._filter):
                     if self.scanned == self._scan:
                         break
                     continue
@@ -128,6 +134,10 @@ class Results:
             self.is_done = looked_at < SCANNED_MAX
         self.is_done |= self._filter is not None and self.scanned == self._scan
         return rows
+
+    def _is_wanted(self, row: Row, wanted: Filter) -> bool:
+        loaded = loaded_by(self._query, row, self._load_parsed)
+        return wanted.matches(row.document or row.stored or {}, loaded)
 
     def _opened(self, found: Found) -> Row:
         hit = found.hit

@@ -64,11 +64,7 @@ class FieldProjection:
 
     def project(self, row: Row) -> dict[str, Any]:
         """The result of a row, without metadata."""
-        loaded: dict[str, Any] = {}
-        for load in self._query.loads:
-            ids = ids_of(load, row)
-            documents = [self._load(document_id) for document_id in ids]
-            loaded[load.alias] = documents if load.is_array else (documents or [None])[0]
+        loaded = loaded_by(self._query, row, self._load)
         values = (self._value(item.what, row, loaded) for item in self._select.items)
         return dict(zip(self._names, values, strict=True))
 
@@ -138,6 +134,15 @@ def property_name(item: SelectItem, query: Query) -> str:
         case Score():
             return "score()"
     raise InvalidQuery(f"{item.what.feature} are not supported yet")
+
+
+def loaded_by(query: Query, row: Row, load: LoadDocument) -> dict[str, Any]:
+    """What a row loads, by the names that the query gives it: a document or None, or an array."""
+    loaded: dict[str, Any] = {}
+    for one in query.loads:
+        documents = [load(document_id) for document_id in ids_of(one, row)]
+        loaded[one.alias] = documents if one.is_array else next(iter(documents), None)
+    return loaded
 
 
 def ids_of(load: Load, row: Row) -> list[str]:

@@ -210,6 +210,9 @@ async def test_a_filter_looks_at_documents(users: Node) -> None:
         "age != '9' and name != 'Cy'": ["users/1", "users/10"],
     }.items():
         assert await ids(users, f"from Users filter {condition}") == expected, condition
+    loading = "from Users as u load u.boss as b, u.friends as f[] filter"
+    assert await ids(users, f"{loading} b.name = 'Ann' and u.age > 9") == ["users/10"]
+    assert await ids(users, f"{loading} f.name = 'bo' or id(b) = 'none'") == ["Users/3"]
     text = "from Users filter name = 'bo' limit 1, 5 filter_limit 3"
     answer = (await ask(users, text)).json
     assert [one["@metadata"]["@id"] for one in answer["Results"]] == ["users/10"]
