@@ -8,9 +8,10 @@ first, and then the snapshot, which is not older, says whether the index has rea
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from quoth_cluster import compare_exchange
@@ -21,6 +22,7 @@ from quoth_node.http.asking import Asked
 from quoth_node.http.budget import Budget
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.results import Found, Results
+from quoth_node.http.streams import beside_the_loop
 from quoth_node.http.wire import replies
 from quoth_node.http.wire.queries import ResultHead
 from quoth_node.querying.collection import CollectionQuery, collection_query, name_of
@@ -82,8 +84,8 @@ class Opened:
     head: ResultHead
 
 
-@contextmanager
-def opened(exchange: Exchange, running: Running) -> Iterator[Opened]:
+@asynccontextmanager
+async def opened(exchange: Exchange, running: Running) -> AsyncIterator[Opened]:
     """The results on one snapshot, for as long as the block."""
     asked, source = running.asked, running.source
     select = asked.query.select
@@ -99,7 +101,8 @@ def opened(exchange: Exchange, running: Running) -> Iterator[Opened]:
         else:
             rows = (Found(document) for document in source.read(txn))
         results = Results(asked, txn, rows, script=script, skip=skip)
-        yield Opened(txn, results, _head(exchange, running, txn))
+        head = await beside_the_loop(partial(_head, exchange, running, txn))
+        yield Opened(txn, results, head)
 
 
 def _rows_of_hits(txn: ReadTxn, told: Answer) -> Iterator[Found]:

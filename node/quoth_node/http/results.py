@@ -70,7 +70,9 @@ class Results:
         self._seen: set[bytes] | None = set() if select and select.is_distinct else None
         self._fields: FieldProjection | None = None
         if isinstance(select, SelectFields):
-            self._fields = FieldProjection(query, select, asked.parameters, self._load_parsed)
+            self._fields = FieldProjection(
+                query, select, asked.parameters, self._load_parsed, asked.behavior
+            )
         self._loaded: dict[str, Mapping[str, Any] | None] = {}
         self.included = Names(asked.included_paths)
         self.included_keys = Names(asked.included_key_paths)
