@@ -16,6 +16,8 @@ from quoth_node.querying.parameters import Parameters, value_of, values_of
 from quoth_node.rql import (
     And,
     Between,
+    Boost,
+    Called,
     Comparison,
     Condition,
     DocumentId,
@@ -24,6 +26,7 @@ from quoth_node.rql import (
     Exists,
     FieldPath,
     In,
+    Intersect,
     Match,
     Matching,
     Not,
@@ -48,6 +51,7 @@ class Looked:
 
     document: Mapping[str, Any]
     loaded: Mapping[str, Any]
+    called: Mapping[str, Any]
 
     def values(self, path: FieldPath) -> Iterator[Any]:
         """Every value that the path leads to."""
@@ -66,12 +70,18 @@ class Filter:
         self._parameters = parameters
         self._keys: dict[int, frozenset[str | None]] = {}
 
-    def matches(self, document: Mapping[str, Any], loaded: Mapping[str, Any] = NOTHING) -> bool:
+    def matches(
+        self,
+        document: Mapping[str, Any],
+        loaded: Mapping[str, Any] = NOTHING,
+        called: Mapping[str, Any] = NOTHING,
+    ) -> bool:
         """Whether a parsed document, metadata included, is wanted.
 
-        `loaded` has the documents that it loads, by the names the query gives them.
+        `loaded` has the documents that it loads, by the names the query gives them; `called` what
+        declared functions say, by the text of the call.
         """
-        return self._holds(self._condition, Looked(document, loaded), is_exact=False)
+        return self._holds(self._condition, Looked(document, loaded, called), is_exact=False)
 
     def _holds(self, condition: Condition, looked: Looked, *, is_exact: bool) -> bool:
         match condition:
@@ -85,6 +95,8 @@ class Filter:
                 return not self._holds(inner, looked, is_exact=is_exact)
             case Exact(inner):
                 return self._holds(inner, looked, is_exact=True)
+            case Called(text):
+                return bool(looked.called.get(text))
             case Exists(path):
                 return any(True for _ in looked.values(path))
         return self._compares(condition, looked, is_exact=is_exact)
@@ -136,6 +148,18 @@ class Filter:
         for value in looked.values(path):
             flat += value if isinstance(value, list) else [value]
         return _folded(flat or [None], is_exact)
+
+
+def calls_in(condition: Condition | None) -> tuple[str, ...]:
+    """The calls of declared functions that a condition makes, each once."""
+    match condition:
+        case Called(text):
+            return (text,)
+        case And(conditions) | Or(conditions) | Intersect(conditions):
+            return tuple(dict.fromkeys(text for one in conditions for text in calls_in(one)))
+        case Not(inner) | Exact(inner) | Boost(inner):
+            return calls_in(inner)
+    return ()
 
 
 def _folded(values: Iterable[Any], is_exact: bool) -> list[Any]:

@@ -191,3 +191,9 @@ def _results(ran: Ran, count: int) -> list[object]:
     if not isinstance(results, list) or len(results) != count:
         raise ScriptFailed("The script spoilt its results")
     return results
+
+
+def asking(calls: Sequence[str]) -> SelectScript:
+    """What functions say of a row, as a projection: an object by the text of each call."""
+    members = (f"{orjson.dumps(call).decode()}: !!({call})" for call in calls)
+    return SelectScript(f"({{{', '.join(members)}}})")

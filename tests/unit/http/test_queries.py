@@ -213,6 +213,9 @@ async def test_a_filter_looks_at_documents(users: Node) -> None:
     loading = "from Users as u load u.boss as b, u.friends as f[] filter"
     assert await ids(users, f"{loading} b.name = 'Ann' and u.age > 9") == ["users/10"]
     assert await ids(users, f"{loading} f.name = 'bo' or id(b) = 'none'") == ["Users/3"]
+    declared = "declare function check(u, first) { return u.name[0] == first } from Users as u"
+    text = f"{declared} filter check(u, $p) or u.age = 10"
+    assert await ids(users, text, p="A") == ["users/1", "users/10"]
     text = "from Users filter name = 'bo' limit 1, 5 filter_limit 3"
     answer = (await ask(users, text)).json
     assert [one["@metadata"]["@id"] for one in answer["Results"]] == ["users/10"]
