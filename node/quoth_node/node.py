@@ -162,7 +162,6 @@ async def _run(
         projecting=Projecting(scripts, clock, chance, config.tag),
         config=HttpConfig(),
     )
-    await asyncio.to_thread(warm)  # else the first query waits for its parser
     await _serve_http(config, services, stack)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
@@ -258,6 +257,7 @@ def _check_addresses(group: RaftGroup, me: Member) -> None:
 
 
 async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitStack) -> None:
+    await asyncio.to_thread(warm)  # else the first query waits for its parser
     runner = make_runner(services, shutdown_seconds=SHUTDOWN_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

@@ -9,6 +9,7 @@ from quoth_node.http.errors import QueryNotParsed
 from quoth_node.http.wire.queries import IndexQuery
 from quoth_node.querying.errors import InvalidQuery
 from quoth_node.querying.parameters import Parameters, value_of, whole_number
+from quoth_node.querying.projecting import Behavior
 from quoth_node.rql import (
     FieldPath,
     Include,
@@ -40,6 +41,7 @@ class Asked:
     included_paths: tuple[str, ...]
     included_key_paths: tuple[str, ...]
     metadata_only: bool = False
+    behavior: Behavior = Behavior.DEFAULT
 
     def has(self, kind: IncludeKind) -> bool:
         """Whether something of this kind is to be sent along."""
@@ -80,6 +82,7 @@ async def read_asked(
         included_paths=_paths(query, parameters, IncludeKind.DOCUMENTS),
         included_key_paths=_paths(query, parameters, IncludeKind.COMPARE_EXCHANGE),
         metadata_only=metadata_only,
+        behavior=sent.behavior,
     )
 
 

@@ -43,24 +43,25 @@ async def get_query(exchange: Exchange) -> web.Response:
 
 async def answer(exchange: Exchange, sent: IndexQuery) -> web.Response:
     """The whole answer to a query, within the limit of a reply."""
+    if exchange.query.one("debug"):
+        raise InvalidQuery("debug of queries is not supported yet")
     asked = await read_asked(sent, metadata_only=exchange.query.boolean("metadataOnly"))
     known = exchange.header(hdrs.IF_NONE_MATCH)
     is_cached = may_be_cached(asked.query, has_values=bool(asked.included_key_paths))
     budget = Budget(exchange.reply_bytes_max, "ask with a smaller page")
-    async with exchange.queries:
-        try:
-            running = await run(exchange, asked)
-        except IndexMissing:
-            # Official clients make their own error of it, and read no body.
-            return reply(status=404)
-        with opened(exchange, running) as result:
-            etag = str(result.head.etag) if is_cached else None
-            if etag is not None and etag == known:
-                return reply(status=304)
-            chunks = result.results.chunks()
-            found = [budget.take(one) async for chunk in chunks for one in chunk]
-            documents, values = await beside_the_loop(partial(includes_of, result, budget))
-            head = finished_head(exchange, running, result)
+    try:
+        running = await run(exchange, asked)
+    except IndexMissing:
+        # Official clients make their own error of it, and read no body.
+        return reply(status=404)
+    async with exchange.queries, opened(exchange, running) as result:
+        etag = str(result.head.etag) if is_cached else None
+        if etag is not None and etag == known:
+            return reply(status=304)
+        chunks = result.results.chunks()
+        found = [budget.take(one) async for chunk in chunks for one in chunk]
+        documents, values = await beside_the_loop(partial(includes_of, result, budget))
+        head = finished_head(exchange, running, result)
     keyed = replies.compare_exchange_includes(values) if asked.included_key_paths else None
     # Without quotes, as the official server sends this one.
     headers = {"ETag": etag} if etag is not None else None
@@ -79,7 +80,7 @@ async def stream_query(exchange: Exchange) -> web.StreamResponse:
             running = await run(exchange, asked)
         except IndexMissing:
             return reply(status=404)
-        with opened(exchange, running) as result:
+        async with opened(exchange, running) as result:
             head = result.head
             shape = wire.QueryLines(head) if as_lines else wire.QueryResults(head)
             return await Stream(exchange, running.database, result.results, shape).send()

@@ -113,19 +113,18 @@ class Changing:
             operation.end(Status.COMPLETED, result)
 
     async def _find(self) -> list[str]:
-        async with self._exchange.queries:
-            running = await run(self._exchange, self._asked)
-            with opened(self._exchange, running) as result:
-                if result.head.is_stale and not self._options.may_be_stale:
-                    raise StaleResults(
-                        "Cannot perform bulk operation. Query is stale: "
-                        f"the index '{result.head.index_name}' has not read all documents yet"
-                    )
-                async for _ in result.results.chunks():
-                    self._operation.check()
-                    if len(result.results.ids) > FOUND_MAX:
-                        raise InvalidQuery(f"The query finds over {FOUND_MAX} documents")
-                return result.results.ids
+        exchange, running = self._exchange, await run(self._exchange, self._asked)
+        async with exchange.queries, opened(exchange, running) as result:
+            if result.head.is_stale and not self._options.may_be_stale:
+                raise StaleResults(
+                    "Cannot perform bulk operation. Query is stale: "
+                    f"the index '{result.head.index_name}' has not read all documents yet"
+                )
+            async for _ in result.results.chunks():
+                self._operation.check()
+                if len(result.results.ids) > FOUND_MAX:
+                    raise InvalidQuery(f"The query finds over {FOUND_MAX} documents")
+            return result.results.ids
 
     async def _change_all(self, ids: list[str], change: Change, at_once: int) -> int:
         limit, clock = self._options.per_second_max, self._exchange.services.clock

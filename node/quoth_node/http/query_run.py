@@ -8,9 +8,10 @@ first, and then the snapshot, which is not older, says whether the index has rea
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from quoth_cluster import compare_exchange
@@ -20,12 +21,14 @@ from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.asking import Asked
 from quoth_node.http.budget import Budget
 from quoth_node.http.exchange import Exchange
-from quoth_node.http.results import Found, Results
+from quoth_node.http.results import Found, Results, ScriptsOfQuery
+from quoth_node.http.streams import beside_the_loop
 from quoth_node.http.wire import replies
 from quoth_node.http.wire.queries import ResultHead
 from quoth_node.querying.collection import CollectionQuery, collection_query, name_of
 from quoth_node.querying.door import Answer, Question, ReadyIndex
-from quoth_node.querying.scripts import ScriptProjection
+from quoth_node.querying.filtering import calls_in
+from quoth_node.querying.scripts import ScriptProjection, asking
 from quoth_node.rql import IncludeKind, Query, Random, SelectScript
 
 ETAG_BYTES = 8
@@ -82,15 +85,10 @@ class Opened:
     head: ResultHead
 
 
-@contextmanager
-def opened(exchange: Exchange, running: Running) -> Iterator[Opened]:
+@asynccontextmanager
+async def opened(exchange: Exchange, running: Running) -> AsyncIterator[Opened]:
     """The results on one snapshot, for as long as the block."""
     asked, source = running.asked, running.source
-    select = asked.query.select
-    script = None
-    if isinstance(select, SelectScript):
-        projecting = exchange.services.projecting
-        script = ScriptProjection(asked.query, select, asked.parameters, projecting)
     with running.database.read() as txn:
         skip = asked.start
         if isinstance(source, HitsOfIndex):
@@ -98,8 +96,22 @@ def opened(exchange: Exchange, running: Running) -> Iterator[Opened]:
             skip = asked.start if asked.is_paged_late else 0
         else:
             rows = (Found(document) for document in source.read(txn))
-        results = Results(asked, txn, rows, script=script, skip=skip)
-        yield Opened(txn, results, _head(exchange, running, txn))
+        results = Results(asked, txn, rows, scripts=_scripts(exchange, asked), skip=skip)
+        head = await beside_the_loop(partial(_head, exchange, running, txn))
+        yield Opened(txn, results, head)
+
+
+def _scripts(exchange: Exchange, asked: Asked) -> ScriptsOfQuery:
+    query, projecting = asked.query, exchange.services.projecting
+    made = query.select if isinstance(query.select, SelectScript) else None
+    calls = calls_in(query.filter)
+    wanted = asking(calls) if calls else None
+    return ScriptsOfQuery(
+        *(
+            ScriptProjection(query, select, asked.parameters, projecting) if select else None
+            for select in (made, wanted)
+        )
+    )
 
 
 def _rows_of_hits(txn: ReadTxn, told: Answer) -> Iterator[Found]:

@@ -22,7 +22,12 @@ from quoth_node.http.loading import Names
 from quoth_node.http.streams import beside_the_loop
 from quoth_node.querying.door import Hit
 from quoth_node.querying.filtering import Filter
-from quoth_node.querying.projecting import FieldProjection, Row, projected_metadata
+from quoth_node.querying.projecting import (
+    FieldProjection,
+    Row,
+    loaded_by,
+    projected_metadata,
+)
 from quoth_node.querying.scripts import Reading, ScriptProjection
 from quoth_node.rql import SelectFields
 
@@ -40,6 +45,17 @@ class Found:
     hit: Hit | None = None
 
 
+Rows = list[tuple[Found, Row]]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptsOfQuery:
+    """What of a query JavaScript does, if any."""
+
+    makes_results: ScriptProjection | None = None
+    is_asked_by_filter: ScriptProjection | None = None
+
+
 class Results:
     """What is left of the results. Used by one thread at a time, within its snapshot."""
 
@@ -49,22 +65,25 @@ class Results:
         txn: ReadTxn,
         found: Iterable[Found],
         *,
-        script: ScriptProjection | None,
+        scripts: ScriptsOfQuery,
         skip: int,
     ) -> None:
         self._txn = txn
         self._found = iter(found)
-        self._script = script
+        self._scripts = scripts
         self._skip = skip  # of what the index has not skipped already
         self._left = asked.size
-        self._scan = asked.scan
+        self._scan_left = asked.scan if asked.query.filter else None
         self._metadata_only = asked.metadata_only
         query, select = asked.query, asked.query.select
+        self._query = query
         self._filter = Filter(query.filter, asked.parameters) if query.filter else None
         self._seen: set[bytes] | None = set() if select and select.is_distinct else None
         self._fields: FieldProjection | None = None
         if isinstance(select, SelectFields):
-            self._fields = FieldProjection(query, select, asked.parameters, self._load_parsed)
+            self._fields = FieldProjection(
+                query, select, asked.parameters, self._load_parsed, asked.behavior
+            )
         self._loaded: dict[str, Mapping[str, Any] | None] = {}
         self.included = Names(asked.included_paths)
         self.included_keys = Names(asked.included_key_paths)
@@ -73,7 +92,7 @@ class Results:
         self.scanned = 0
         self.skipped = 0  # by `distinct`
         self.ids: list[str] = []  # of documents that are results as they are
-        self.is_done = asked.size == 0
+        self.is_done = asked.size == 0 or self._scan_left == 0
 
     async def chunks(self) -> AsyncIterator[list[bytes]]:
         """All that is left. Raises InvalidQuery, ProjectionFailed."""
@@ -87,58 +106,85 @@ class Results:
         """
         if self.is_done:
             return []
-        if self._script is None:
-            return await beside_the_loop(self._next_chunk)
-        rows = await beside_the_loop(self._next_rows)
         reading = Reading(self._read_document, self._read_value)
-        made = await self._script.project([row for _, row in rows], reading)
-        return await beside_the_loop(partial(self._finished, rows, made))
+        made, asked = self._scripts.makes_results, self._scripts.is_asked_by_filter
+        if made is None and asked is None:
+            return await beside_the_loop(self._next_chunk)
+        rows = await beside_the_loop(self._read_some)
+        called = await asked.project([row for _, row in rows], reading) if asked else None
+        rows = await beside_the_loop(partial(self._filtered, rows, called))
+        if made is None:
+            return await beside_the_loop(partial(self._made_of_fields, rows))
+        results = await made.project([row for _, row in rows], reading)
+        return await beside_the_loop(partial(self._finished, rows, results))
 
     def _next_chunk(self) -> list[bytes]:
-        rows = self._next_rows()
+        return self._made_of_fields(self._filtered(self._read_some(), None))
+
+    def _made_of_fields(self, rows: Rows) -> list[bytes]:
         if self._fields is None:
             return self._finished(rows, None)
         return self._finished(rows, [self._fields.project(row) for _, row in rows])
 
-    def _next_rows(self) -> list[tuple[Found, Row]]:
-        """The next that a filter wants, as many as one chunk may have."""
-        rows: list[tuple[Found, Row]] = []
-        wanted = CHUNK_ROWS if self._seen is not None else min(CHUNK_ROWS, self._left)
+    def _read_some(self) -> Rows:
+        """The next rows, as many as one chunk may have, wanted or not."""
+        is_plain = self._filter is None and self._seen is None
+        wanted = min(CHUNK_ROWS, self._left) if is_plain else CHUNK_ROWS
+        if self._scan_left is not None:
+            wanted = min(wanted, self._scan_left)
+        rows: Rows = []
         looked_at = size = 0
         for found in islice(self._found, SCANNED_MAX):
             looked_at += 1
-            if self._skip and self._seen is None and self._filter is None:
+            if is_plain and self._skip:
                 self._skip -= 1
                 continue
-            row = self._opened(found)
-            if self._filter is not None:
-                self.scanned += 1
-                if not self._filter.matches(dict(row.document or row.stored or {})):
-                    if self.scanned == self._scan:
-                        break
-                    continue
-                if self._skip and self._seen is None:
-                    self._skip -= 1
-                    continue
-            rows.append((found, row))
+            rows.append((found, self._opened(found)))
             size += len(found.document.body) if found.document else 0
-            if len(rows) == wanted or size >= CHUNK_BYTES or self.scanned == self._scan:
+            if len(rows) == wanted or size >= CHUNK_BYTES:
                 break
         else:
             self.is_done = looked_at < SCANNED_MAX
-        self.is_done |= self._filter is not None and self.scanned == self._scan
+        if self._scan_left is not None:
+            self._scan_left -= len(rows)
+            self.is_done |= self._scan_left == 0
         return rows
+
+    def _filtered(
+        self, rows: Rows, called: Sequence[Mapping[str, Any] | None] | None
+    ) -> Rows:
+        """Those that the filter wants; `called` has what functions say of each."""
+        if self._filter is None:
+            return rows
+        kept: Rows = []
+        for number, (found, row) in enumerate(rows):
+            self.scanned += 1
+            said = (called[number] or {}) if called is not None else {}
+            if not self._is_wanted(row, self._filter, said):
+                continue
+            if self._skip and self._seen is None:
+                self._skip -= 1
+                continue
+            kept.append((found, row))
+            if self._seen is None and len(kept) == self._left:
+                break
+        return kept
+
+    def _is_wanted(self, row: Row, wanted: Filter, called: Mapping[str, Any]) -> bool:
+        loaded = loaded_by(self._query, row, self._load_parsed)
+        return wanted.matches(row.document or row.stored or {}, loaded, called)
 
     def _opened(self, found: Found) -> Row:
         hit = found.hit
         stored, score = (hit.fields, hit.score) if hit is not None else (None, None)
         if found.document is None or not self._parses:
             return Row(None, stored, score)
-        return Row(orjson.loads(found.document.to_json()), stored, score)
+        json = found.document.to_json()
+        return Row(orjson.loads(json), stored, score, json)
 
     def _finished(
         self,
-        rows: Sequence[tuple[Found, Row]],
+        rows: Rows,
         projected: Sequence[Mapping[str, Any] | None] | None,
     ) -> list[bytes]:
         """The JSON of the rows that are on the page; `projected` has what they became."""

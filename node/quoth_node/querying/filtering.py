@@ -4,8 +4,11 @@ Texts are compared without their case unless `exact()` says otherwise, a number 
 it, and a field that is missing counts as null.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from quoth_node.querying.errors import InvalidQuery
 from quoth_node.querying.fields import values_at
@@ -13,6 +16,8 @@ from quoth_node.querying.parameters import Parameters, value_of, values_of
 from quoth_node.rql import (
     And,
     Between,
+    Boost,
+    Called,
     Comparison,
     Condition,
     DocumentId,
@@ -21,6 +26,7 @@ from quoth_node.rql import (
     Exists,
     FieldPath,
     In,
+    Intersect,
     Match,
     Matching,
     Not,
@@ -29,10 +35,31 @@ from quoth_node.rql import (
     Operator,
     Or,
     PathStep,
+    Value,
 )
 
 ID_STEPS = (PathStep("@metadata"), PathStep("@id"))
 OPEN_ENDS = frozenset({"*", "null"})  # what clients write for the missing end of a range
+
+
+NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A document that is looked at, with those that it loads."""
+
+    document: Mapping[str, Any]
+    loaded: Mapping[str, Any]
+    called: Mapping[str, Any]
+
+    def values(self, path: FieldPath) -> Iterator[Any]:
+        """Every value that the path leads to."""
+        if path.alias is None or path.alias not in self.loaded:
+            return values_at(self.document, path.steps)
+        found = self.loaded[path.alias]
+        many = found if isinstance(found, list) else [found]
+        return (value for one in many for value in values_at(one, path.steps))
 
 
 class Filter:
@@ -41,65 +68,98 @@ class Filter:
     def __init__(self, condition: Condition, parameters: Parameters) -> None:
         self._condition = condition
         self._parameters = parameters
+        self._keys: dict[int, frozenset[str | None]] = {}
 
-    def matches(self, document: dict[str, Any]) -> bool:
-        """Whether a parsed document, metadata included, is wanted."""
-        return self._holds(self._condition, document, is_exact=False)
+    def matches(
+        self,
+        document: Mapping[str, Any],
+        loaded: Mapping[str, Any] = NOTHING,
+        called: Mapping[str, Any] = NOTHING,
+    ) -> bool:
+        """Whether a parsed document, metadata included, is wanted.
 
-    def _holds(self, condition: Condition, document: dict[str, Any], *, is_exact: bool) -> bool:
+        `loaded` has the documents that it loads, by the names the query gives them; `called` what
+        declared functions say, by the text of the call.
+        """
+        return self._holds(self._condition, Looked(document, loaded, called), is_exact=False)
+
+    def _holds(self, condition: Condition, looked: Looked, *, is_exact: bool) -> bool:
         match condition:
             case Everything() | Nothing():
                 return isinstance(condition, Everything)
             case And(conditions):
-                return all(self._holds(one, document, is_exact=is_exact) for one in conditions)
+                return all(self._holds(one, looked, is_exact=is_exact) for one in conditions)
             case Or(conditions):
-                return any(self._holds(one, document, is_exact=is_exact) for one in conditions)
+                return any(self._holds(one, looked, is_exact=is_exact) for one in conditions)
             case Not(inner):
-                return not self._holds(inner, document, is_exact=is_exact)
+                return not self._holds(inner, looked, is_exact=is_exact)
             case Exact(inner):
-                return self._holds(inner, document, is_exact=True)
+                return self._holds(inner, looked, is_exact=True)
+            case Called(text):
+                return bool(looked.called.get(text))
             case Exists(path):
-                return any(True for _ in values_at(document, path.steps))
-        return self._compares(condition, document, is_exact=is_exact)
+                return any(True for _ in looked.values(path))
+        return self._compares(condition, looked, is_exact=is_exact)
 
-    def _compares(self, condition: Condition, document: dict[str, Any], *, is_exact: bool) -> bool:
+    def _compares(self, condition: Condition, looked: Looked, *, is_exact: bool) -> bool:
         match condition:
             case Comparison(operand, operator, value):
                 if isinstance(value, FieldPath):
-                    others = list(values_at(document, value.steps)) or [None]
+                    others = list(looked.values(value)) or [None]
                 else:
                     others = [value_of(value, self._parameters)]
                 terms = _folded(others, is_exact)
-                found = self._terms(operand, document, is_exact)
+                found = self._terms(operand, looked, is_exact)
                 return _compared(found, operator, terms[0])
             case In(operand, values, is_all):
-                found = self._terms(operand, document, is_exact)
-                wanted = _folded(values_of(values, self._parameters), is_exact)
-                hits = (any(is_equal(one, term) for one in found) for term in wanted)
-                return all(hits) if is_all else any(hits)
+                keys = {key_of(one) for one in self._terms(operand, looked, is_exact)}
+                wanted = self._keys_of(condition, values, is_exact)
+                return wanted <= keys if is_all else not wanted.isdisjoint(keys)
             case Between(operand, low, high):
-                found = self._terms(operand, document, is_exact)
+                found = self._terms(operand, looked, is_exact)
                 ends = [value_of(end, self._parameters) for end in (low, high)]
                 low_end, high_end = _folded(ends, is_exact)
                 return any(_is_between(one, low_end, high_end) for one in found)
             case Match(kind, operand, value):
-                found = self._terms(operand, document, is_exact)
+                found = self._terms(operand, looked, is_exact)
                 (text,) = _folded([value_of(value, self._parameters)], is_exact)
                 return any(_matches(kind, one, str(text)) for one in found)
         raise InvalidQuery(f"{type(condition).__name__.lower()}() is not possible in a filter")
 
-    def _terms(self, operand: Operand, document: dict[str, Any], is_exact: bool) -> list[Any]:
+    def _keys_of(
+        self, condition: Condition, values: tuple[Value, ...], is_exact: bool
+    ) -> frozenset[str | None]:
+        """The values of a list, which may be long, read once for all documents."""
+        known = self._keys.get(id(condition))
+        if known is None:
+            folded = _folded(values_of(values, self._parameters), is_exact)
+            known = self._keys[id(condition)] = frozenset(map(key_of, folded))
+        return known
+
+    def _terms(self, operand: Operand, looked: Looked, is_exact: bool) -> list[Any]:
         match operand:
-            case DocumentId(alias=None):
-                steps: tuple[PathStep, ...] = ID_STEPS
+            case DocumentId(alias=alias):
+                path = FieldPath(ID_STEPS, alias)
             case FieldPath():
-                steps = operand.steps
+                path = operand
             case _:
                 raise InvalidQuery("A filter looks at fields and at id() only")
         flat: list[Any] = []
-        for value in values_at(document, steps):
+        for value in looked.values(path):
             flat += value if isinstance(value, list) else [value]
         return _folded(flat or [None], is_exact)
+
+
+def calls_in(condition: Condition | None) -> tuple[str, ...]:
+    """The calls of declared functions that a condition makes, each once."""
+    match condition:
+        case Called(text):
+            return (text,)
+        case And(conditions) | Or(conditions) | Intersect(conditions):
+            return tuple(dict.fromkeys(text for one in conditions for text in calls_in(one)))
+        case Not(inner) | Exact(inner) | Boost(inner):
+            return calls_in(inner)
+    return ()
 
 
 def _folded(values: Iterable[Any], is_exact: bool) -> list[Any]:
@@ -113,19 +173,21 @@ def fold(value: Any, *, is_exact: bool = False) -> Any:
     return value.lower() if isinstance(value, str) and not is_exact else value
 
 
-def is_equal(one: Any, other: Any) -> bool:
-    """Whether two folded values are the same term."""
-    if isinstance(one, str) is isinstance(other, str):
-        return bool(one == other)
-    return one is not None and other is not None and str(one) == str(other)
+def key_of(value: Any) -> str | None:
+    """What two folded values have in common that are the same term: 5, 5.0 and '5' have."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return orjson.dumps(value).decode() if isinstance(value, list | dict) else str(value)
 
 
 def _compared(found: list[Any], operator: Operator, term: Any) -> bool:
     match operator:
         case Operator.EQUAL:
-            return any(is_equal(one, term) for one in found)
+            return any(key_of(one) == key_of(term) for one in found)
         case Operator.NOT_EQUAL:
-            return not any(is_equal(one, term) for one in found)
+            return not any(key_of(one) == key_of(term) for one in found)
         case Operator.LESS:
             return any(_is_ordered(one, term) and one < term for one in found)
         case Operator.LESS_OR_EQUAL:

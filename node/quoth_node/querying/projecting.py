@@ -6,9 +6,10 @@ documents come from the snapshot of the query.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from quoth_node.querying.errors import InvalidQuery
+from quoth_node.querying.errors import InvalidQuery, ProjectionFailed
 from quoth_node.querying.fields import value_at, values_at
 from quoth_node.querying.parameters import Parameters, value_of
 from quoth_node.rql import (
@@ -27,6 +28,7 @@ from quoth_node.rql import (
 )
 
 METADATA = "@metadata"
+LOADS_MAX = 2_048
 ID = "@id"
 # What a projection keeps of the metadata of its document.
 KEPT = (ID, "@change-vector", "@collection", "@last-modified", "@flags")
@@ -39,6 +41,7 @@ class Row:
     document: Mapping[str, Any] | None
     stored: Mapping[str, Any] | None = None  # fields that the index has
     score: float | None = None
+    json: bytes | None = None  # of the document, as it is stored
 
     @property
     def is_reduced(self) -> bool:
@@ -46,6 +49,17 @@ class Row:
         return self.document is None
 
 
+class Behavior(Enum):
+    """Where the fields of a projection come from; the words of the wire."""
+
+    DEFAULT = "Default"  # what the index stored, else the document
+    FROM_INDEX = "FromIndex"
+    FROM_INDEX_OR_THROW = "FromIndexOrThrow"
+    FROM_DOCUMENT = "FromDocument"
+    FROM_DOCUMENT_OR_THROW = "FromDocumentOrThrow"
+
+
+FROM_DOCUMENT = frozenset({Behavior.FROM_DOCUMENT, Behavior.FROM_DOCUMENT_OR_THROW})
 LoadDocument = Callable[[str], Mapping[str, Any] | None]
 
 
@@ -53,8 +67,14 @@ class FieldProjection:
     """Projects the rows of one query."""
 
     def __init__(
-        self, query: Query, select: SelectFields, parameters: Parameters, load: LoadDocument
+        self,
+        query: Query,
+        select: SelectFields,
+        parameters: Parameters,
+        load: LoadDocument,
+        behavior: Behavior = Behavior.DEFAULT,
     ) -> None:
+        self._behavior = behavior
         self._query = query
         self._select = select
         self._parameters = parameters
@@ -63,11 +83,7 @@ class FieldProjection:
 
     def project(self, row: Row) -> dict[str, Any]:
         """The result of a row, without metadata."""
-        loaded: dict[str, Any] = {}
-        for load in self._query.loads:
-            ids = ids_of(load, row)
-            documents = [self._load(document_id) for document_id in ids]
-            loaded[load.alias] = documents if load.is_array else (documents or [None])[0]
+        loaded = loaded_by(self._query, row, self._load)
         values = (self._value(item.what, row, loaded) for item in self._select.items)
         return dict(zip(self._names, values, strict=True))
 
@@ -76,7 +92,7 @@ class FieldProjection:
             case FieldPath(alias=alias):
                 if alias is not None and alias in loaded:
                     return value_at(loaded[alias], what.steps)
-                return field_of(row, what)
+                return field_of(row, what, self._behavior)
             case DocumentId(alias=alias):
                 document = row.document if alias is None else loaded.get(alias)
                 return (document or {}).get(METADATA, {}).get(ID)
@@ -89,13 +105,22 @@ class FieldProjection:
         raise InvalidQuery(f"{what.feature} are not supported yet")
 
 
-def field_of(row: Row, path: FieldPath) -> Any:
-    """The value of a field of a row."""
-    if row.stored is not None and (row.is_reduced or path.text in row.stored):
-        if path.text in row.stored:
-            return row.stored[path.text]
-        return value_at(row.stored, path.steps)
-    return value_at(row.document, path.steps)
+def field_of(row: Row, path: FieldPath, behavior: Behavior) -> Any:
+    """The value of a field of a row; None if it has none. Raises ProjectionFailed where it must."""
+    stored = row.stored if row.stored is not None else {}
+    if row.is_reduced:
+        return stored[path.text] if path.text in stored else value_at(stored, path.steps)
+    if behavior not in FROM_DOCUMENT:
+        if path.text in stored:
+            return stored[path.text]
+        if behavior is Behavior.FROM_INDEX_OR_THROW:
+            raise ProjectionFailed(f"The index has not stored the field '{path.text}'")
+        if behavior is Behavior.FROM_INDEX:
+            return None
+    found = value_at(row.document, path.steps)
+    if found is None and behavior is Behavior.FROM_DOCUMENT_OR_THROW:
+        raise ProjectionFailed(f"A document has no field '{path.text}'")
+    return found
 
 
 def aggregate_of(row: Row, what: Aggregate, query: Query) -> Any:
@@ -137,6 +162,18 @@ def property_name(item: SelectItem, query: Query) -> str:
         case Score():
             return "score()"
     raise InvalidQuery(f"{item.what.feature} are not supported yet")
+
+
+def loaded_by(query: Query, row: Row, load: LoadDocument) -> dict[str, Any]:
+    """What a row loads, by the names that the query gives it: a document or None, or an array."""
+    loaded: dict[str, Any] = {}
+    for one in query.loads:
+        ids = ids_of(one, row)
+        if len(ids) > LOADS_MAX:
+            raise ProjectionFailed(f"One result may load {LOADS_MAX} documents, not {len(ids)}")
+        documents = [load(document_id) for document_id in ids]
+        loaded[one.alias] = documents if one.is_array else next(iter(documents), None)
+    return loaded
 
 
 def ids_of(load: Load, row: Row) -> list[str]:

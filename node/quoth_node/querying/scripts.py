@@ -1,8 +1,8 @@
 """`select { ... }`: results that JavaScript makes, many in each run of a script.
 
 A run has a limit of steps, and an engine of its own that takes longer to make than most results. So
-rows go through it by the dozen, and a run that went over the limit is made again for each half of
-its rows: a result may take as much as any script.
+rows go through it by the dozen, and a run that went over the limit is made again for half of its
+rows: a result may take as much as any script.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,8 @@ from quoth_node.scripting import (
     ScriptTask,
 )
 
-ROWS_MAX = 32  # of one run
+ROWS_FIRST = 32  # of one run; twice as many of the next if that went well
+ROWS_MAX = 256
 ROUNDS_MAX = 16  # how often a run may come back for documents
 GIVEN_MAX = 2_048
 GIVEN_BYTES_MAX = 32 * 1_024 * 1_024
@@ -81,6 +82,7 @@ class ScriptProjection:
         self._at_micros = projecting.clock.now_micros()
         self._seed = projecting.chance.uuid().int & SEED_BITS
         self._node_tag = projecting.node_tag
+        self._at_once, self._at_once_max = ROWS_FIRST, ROWS_MAX
         self._arguments = orjson.dumps(dict(parameters))
         aliases = [load.alias for load in query.loads]
         names = [query.source.alias or "__row", *aliases]
@@ -97,30 +99,31 @@ class ScriptProjection:
 
         Raises ProjectionFailed, Busy.
         """
-        results: list[dict[str, Any] | None] = []
-        for start in range(0, len(rows), ROWS_MAX):
-            results += await self._some(rows[start : start + ROWS_MAX], reading)
-        return results
-
-    async def _some(self, rows: Sequence[Row], reading: Reading) -> list[dict[str, Any] | None]:
-        try:
-            made = await self._run(rows, reading)
-        except ScriptOverLimit as error:
-            if len(rows) == 1:
+        made: list[object] = []
+        while len(made) < len(rows):
+            some = rows[len(made) : len(made) + self._at_once]
+            try:
+                made += await self._run(some, reading)
+            except ScriptOverLimit as error:
+                if len(some) == 1:
+                    raise ProjectionFailed(str(error)) from error
+                self._at_once = self._at_once_max = len(some) // 2
+            except ScriptFailed as error:
                 raise ProjectionFailed(str(error)) from error
-            half = len(rows) // 2
-            first = await self._some(rows[:half], reading)
-            return first + await self._some(rows[half:], reading)
-        except ScriptFailed as error:
-            raise ProjectionFailed(str(error)) from error
+            else:
+                self._at_once = min(2 * self._at_once, self._at_once_max)
         return [one if isinstance(one, dict) else None for one in made]
 
     async def _run(self, rows: Sequence[Row], reading: Reading) -> list[object]:
         given: dict[str, GivenDocument | None] = {}
         values: dict[str, bytes | None] = {}
-        told = [self._told(row, given) for row in rows]
+        told: list[dict[str, Any]] = []
+        for row in rows:
+            told.append(self._told(row, given, reading))
+            check_given(len(given), 0)
         document = orjson.dumps({"rows": told, "results": []})
         size = sum(len(one.json) for one in given.values() if one is not None)
+        check_given(len(given), size)
         for _ in range(ROUNDS_MAX):
             task = ScriptTask(
                 script=self._script,
@@ -138,22 +141,31 @@ class ScriptProjection:
             if isinstance(result, Ran):
                 return _results(result, len(rows))
             size += give(result, reading, given, values)
-            if len(given) + len(values) > GIVEN_MAX or size > GIVEN_BYTES_MAX:
-                text = f"The results of a few documents load over {GIVEN_MAX} documents"
-                raise ScriptOverLimit(f"{text} or {GIVEN_BYTES_MAX} bytes")
+            check_given(len(given) + len(values), size)
         raise ScriptOverLimit(f"A script may load {ROUNDS_MAX} times, one after the other")
 
-    def _told(self, row: Row, given: dict[str, GivenDocument | None]) -> dict[str, Any]:
-        """A row as the script reads it; its document is given like one that it loads."""
+    def _told(
+        self, row: Row, given: dict[str, GivenDocument | None], reading: Reading
+    ) -> dict[str, Any]:
+        """A row as the script reads it; documents are given beside it, its own among them."""
         loads: list[Any] = []
         for load in self._query.loads:
             ids = ids_of(load, row)
+            check_given(len(ids), 0)
+            give(Missing(tuple(one for one in ids if one not in given), ()), reading, given, {})
             loads.append(ids if load.is_array else next(iter(ids), None))
         if row.document is None:
             return {"id": None, "value": row.stored, "loads": loads}
         document_id = row.document[METADATA][ID]
-        given[document_id] = GivenDocument(document_id, orjson.dumps(row.document))
+        given[document_id] = GivenDocument(document_id, row.json or orjson.dumps(row.document))
         return {"id": document_id, "loads": loads}
+
+
+def check_given(count: int, size: int) -> None:
+    """Raise ScriptOverLimit for more documents than one run is given: fewer rows need fewer."""
+    if count > GIVEN_MAX or size > GIVEN_BYTES_MAX:
+        text = f"{GIVEN_MAX} documents of {GIVEN_BYTES_MAX} bytes"
+        raise ScriptOverLimit(f"The results of one script may load {text}")
 
 
 def give(
@@ -179,3 +191,9 @@ def _results(ran: Ran, count: int) -> list[object]:
     if not isinstance(results, list) or len(results) != count:
         raise ScriptFailed("The script spoilt its results")
     return results
+
+
+def asking(calls: Sequence[str]) -> SelectScript:
+    """What functions say of a row, as a projection: an object by the text of each call."""
+    members = (f"{orjson.dumps(call).decode()}: !!({call})" for call in calls)
+    return SelectScript(f"({{{', '.join(members)}}})")

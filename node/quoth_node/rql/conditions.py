@@ -156,6 +156,14 @@ class Intersect:
     conditions: tuple["Condition", ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """`check(u, $p0)`: a declared function is asked; only in a filter. `text` is JavaScript."""
+
+    text: str
+    position: Position = field(default=NOWHERE, compare=False)
+
+
 Condition = (
     Everything
     | Nothing
@@ -173,5 +181,6 @@ Condition = (
     | Fuzzy
     | Proximity
     | Intersect
+    | Called
     | Unsupported
 )

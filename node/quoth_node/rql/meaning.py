@@ -53,6 +53,8 @@ def meaning_of(clauses: Clauses, *, text: str, scripts: Mapping[int, str]) -> Qu
         alias=source.alias,
         loaded=frozenset(_alias_of(load) for load in clauses.loads),
         is_grouped=bool(clauses.group_by),
+        functions=frozenset(one.name.text for one in clauses.functions if not one.is_series),
+        text=text,
     )
     functions = tuple(
         _function(scope, one, scripts) for one in clauses.functions if not one.is_series
@@ -60,7 +62,6 @@ def meaning_of(clauses: Clauses, *, text: str, scripts: Mapping[int, str]) -> Qu
     for declared in clauses.functions:
         if declared.is_series:
             scope.refuse("time series", declared.name.position)
-    names = [function.name for function in functions]
     update = clauses.update
     if update is not None and clauses.selection is not None:
         raise RqlError.at(update.position, "A query has select or update, not both")
@@ -74,7 +75,7 @@ def meaning_of(clauses: Clauses, *, text: str, scripts: Mapping[int, str]) -> Qu
         filter=None
         if clauses.filter is None
         else condition_of(scope, clauses.filter, is_filter=True),
-        select=_select(scope, clauses.selection, names, text=text, scripts=scripts),
+        select=_select(scope, clauses.selection, scripts),
         includes=tuple(found for node in clauses.includes if (found := _include(scope, node))),
         page=clauses.page,
         update=None if update is None else Update(scripts[update.opening], update.position),
@@ -148,12 +149,7 @@ def _load(scope: Scope, one: Named) -> Load:
 
 
 def _select(
-    scope: Scope,
-    selection: Selection | None,
-    functions: list[str],
-    *,
-    text: str,
-    scripts: Mapping[int, str],
+    scope: Scope, selection: Selection | None, scripts: Mapping[int, str]
 ) -> Select | None:
     if selection is None:
         return None
@@ -162,8 +158,8 @@ def _select(
         inside = f"({{{scripts[script.opening]}}})"
         return SelectScript(inside, selection.is_distinct, script.position)
     match selection.fields:
-        case (Named(node=Call() as call, name=None),) if call.name in functions:
-            called = text[call.start : call.end]
+        case (Named(node=Call() as call, name=None),) if call.name in scope.functions:
+            called = scope.text[call.start : call.end]
             return SelectScript(called, selection.is_distinct, call.position)
     items = tuple(_select_item(scope, field) for field in selection.fields)
     return SelectFields(items, selection.is_distinct)

@@ -9,6 +9,7 @@ from quoth_node.rql.conditions import (
     And,
     Between,
     Boost,
+    Called,
     Comparison,
     Condition,
     Everything,
@@ -120,6 +121,8 @@ def _call(scope: Scope, call: Call, *, is_filter: bool) -> Condition:
         arity(call, 2, 2)
         operand, value = scope.operand(call.arguments[0]), value_of(call.arguments[1])
         return Match(MATCHING[name], operand, value, call.position)
+    if is_filter and call.name in scope.functions:
+        return Called(scope.text[call.start : call.end], call.position)
     if (make := CALLS.get(name)) is None:
         raise RqlError.at(call.position, f"There is no function {call.name} for conditions")
     return make(scope, call, is_filter)

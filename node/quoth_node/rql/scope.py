@@ -43,6 +43,8 @@ class Scope:
     alias: str | None
     loaded: frozenset[str]
     is_grouped: bool
+    functions: frozenset[str]
+    text: str
     unsupported: list[Unsupported] = field(default_factory=list)
 
     def missing_feature(self, call: Call) -> Unsupported | None:

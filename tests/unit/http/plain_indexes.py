@@ -29,6 +29,7 @@ class PlainIndex:
     reads_when_waited_for: bool = True
     reduced: list[Mapping[str, Any]] | None = None
     has_scores: bool = False
+    stored: Mapping[str, Any] | None = None  # the same of every document
     asked: list[Question] = field(default_factory=list)
     definition_index: int = DEFINED_AT
     created_index: int | None = None
@@ -61,7 +62,7 @@ class PlainIndex:
         wanted = Filter(question.query.where or Everything(), question.parameters)
         with self._database().read() as txn:
             return [
-                Hit(one.document_id, score=0.5 if self.has_scores else None)
+                Hit(one.document_id, 0.5 if self.has_scores else None, self.stored)
                 for one in documents.oldest_first(txn)
                 if one.etag <= self.indexed_etag
                 and one.collection == self.collection

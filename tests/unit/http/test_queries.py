@@ -173,6 +173,19 @@ async def test_a_result_may_take_as_many_steps_as_any_script(users: Node) -> Non
     assert "TypeError" in answer.error[2]
 
 
+async def test_scripts_load_as_much_as_they_may_and_no_more(users: Node) -> None:
+    many = [put(f"many/{n}", "Many", n=n, friend=f"many/{n + 1}") for n in range(150)]
+    assert (await users.bulk(*many)).status == 201
+    text = "from Many as m select { n: m.n, next: load(m.friend)?.n ?? null }"
+    found = await results(users, text)
+    assert [one["next"] for one in found] == [*range(1, 150), None]
+    await users.put("users/20", friends=[f"none/{n}" for n in range(2_049)])
+    text = "from Users as u where id() = 'users/20' load u.friends as f[] select { f: f.length }"
+    answer = await ask(users, text)
+    assert answer.error[:2] == (400, "JavaScriptException")
+    assert "may load 2048 documents" in answer.error[2]
+
+
 async def test_what_results_name_is_included(users: Node) -> None:
     await users.ask("PUT", "/databases/db/cmpxchg?key=users/1&index=0", {"Object": {"lock": 1}})
     answer = (await ask(users, "from Users as u include u.boss, 'company', cmpxchg('boss')")).json
@@ -197,6 +210,12 @@ async def test_a_filter_looks_at_documents(users: Node) -> None:
         "age != '9' and name != 'Cy'": ["users/1", "users/10"],
     }.items():
         assert await ids(users, f"from Users filter {condition}") == expected, condition
+    loading = "from Users as u load u.boss as b, u.friends as f[] filter"
+    assert await ids(users, f"{loading} b.name = 'Ann' and u.age > 9") == ["users/10"]
+    assert await ids(users, f"{loading} f.name = 'bo' or id(b) = 'none'") == ["Users/3"]
+    declared = "declare function check(u, first) { return u.name[0] == first } from Users as u"
+    text = f"{declared} filter check(u, $p) or u.age = 10"
+    assert await ids(users, text, p="A") == ["users/1", "users/10"]
     text = "from Users filter name = 'bo' limit 1, 5 filter_limit 3"
     answer = (await ask(users, text)).json
     assert [one["@metadata"]["@id"] for one in answer["Results"]] == ["users/10"]

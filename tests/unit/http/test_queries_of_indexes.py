@@ -103,6 +103,25 @@ async def test_results_of_a_reduce_have_no_document(indexed: Indexed) -> None:
     assert made["Results"] == [{"d": 10, "@metadata": {"@projection": True}}]
 
 
+async def test_fields_come_from_the_index_or_the_document_as_it_is_wanted(indexed: Indexed) -> None:
+    indexed.automatic.read_all()
+    indexed.automatic.stored = {"name": "stored"}
+    text = "from Users where name = 'ann' select name, boss"
+    for behavior, expected in {
+        "Default": {"name": "stored", "boss": "users/1"},
+        "FromIndex": {"name": "stored", "boss": None},
+        "FromDocument": {"name": "Ann", "boss": "users/1"},
+        "FromDocumentOrThrow": {"name": "Ann", "boss": "users/1"},
+    }.items():
+        (result,) = (await indexed.ask(text, ProjectionBehavior=behavior)).json["Results"]
+        del result["@metadata"]
+        assert result == expected, behavior
+    refused = await indexed.ask(text, ProjectionBehavior="FromIndexOrThrow")
+    assert "has not stored the field 'boss'" in refused.error[2]
+    unknown = await indexed.ask(text, ProjectionBehavior="FromSomewhere")
+    assert unknown.error[:2] == (400, "BadRequestException")
+
+
 async def test_groups_are_projected_by_the_names_they_are_given(indexed: Indexed) -> None:
     indexed.automatic.reduced = [{"name": "bo", "Count": 2, "age": 12}]
     text = "from Users group by name select key() as k, name, count() as n, sum(age) as years"

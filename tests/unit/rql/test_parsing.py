@@ -8,6 +8,7 @@ from quoth_node.rql import (
     And,
     Between,
     Boost,
+    Called,
     Comparison,
     Condition,
     DocumentId,
@@ -35,6 +36,7 @@ from quoth_node.rql import (
     PathStep,
     Proximity,
     Random,
+    RqlError,
     Score,
     Search,
     SelectFields,
@@ -261,3 +263,10 @@ def test_scripts_are_taken_as_they_are() -> None:
 def test_a_filter_may_compare_fields() -> None:
     query = parse("from Users where a = 1 filter name = age filter_limit 5")
     assert query.filter == Comparison(NAME, Operator.EQUAL, AGE)
+
+
+def test_a_filter_may_ask_declared_functions() -> None:
+    query = parse("declare function f(u, x) { } from Users as u filter not f(u, $p0) and true")
+    assert query.filter == And((Not(Called("f(u, $p0)")), Everything()))
+    with pytest.raises(RqlError, match="There is no function f for conditions"):
+        parse("declare function f(u) { } from Users as u where f(u)")

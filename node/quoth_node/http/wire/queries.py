@@ -12,6 +12,7 @@ from quoth_node.http.query import TIMESPAN, shortened
 from quoth_node.http.wire import bodies
 from quoth_node.http.wire.parsing import parse
 from quoth_node.http.wire.replies import Lines, Results
+from quoth_node.querying.projecting import Behavior
 
 PAGE_SIZE_MAX = 2**31 - 1
 WAIT_SECONDS = 15.0  # for a query that waits, and says not for how long
@@ -29,6 +30,7 @@ class IndexQuery:
     start: int = 0
     size: int = PAGE_SIZE_MAX
     wait_seconds: float | None = None  # None: results may be stale
+    behavior: Behavior = Behavior.DEFAULT
 
 
 def read_query(body: bytes | bytearray) -> IndexQuery:
@@ -56,7 +58,15 @@ def query_of(fields: Mapping[str, Any], where: str) -> IndexQuery:
         start=_count(named.get("Start"), f"{where}.Start", 0),
         size=_count(named.get("PageSize"), f"{where}.PageSize", PAGE_SIZE_MAX),
         wait_seconds=(WAIT_SECONDS if seconds is None else seconds) if waits else None,
+        behavior=_behavior(named, where),
     )
+
+
+def _behavior(fields: dict[str, Any], where: str) -> Behavior:
+    value = bodies.text(fields, "ProjectionBehavior", where) or Behavior.DEFAULT.value
+    if value not in {behavior.value for behavior in Behavior}:
+        raise BadRequest(f"{where}.ProjectionBehavior is not one: '{shortened(value)}'")
+    return Behavior(value)
 
 
 def timespan(value: object, where: str) -> float | None:
