@@ -36,7 +36,10 @@ from quoth_node.indexing.linq.tree import (
 from quoth_node.indexing.linq.vocabulary import MISSING
 
 PASSED_OVER = ("ToList", "ToArray", "AsEnumerable", "Boost")  # nothing changes for a loop
-ORDERED = "OrderBy calls are not valid during map or reduce phase: order the query, not the index"
+ORDERED = (
+    "OrderBy calls are not valid during map or reduce phase, but the following was found: "
+    "orderby. Order the query, not the index"
+)
 
 
 @dataclass(frozen=True, slots=True)

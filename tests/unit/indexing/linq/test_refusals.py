@@ -41,7 +41,7 @@ REFUSED = [
     ),
     (
         "from u in docs.Users orderby u.a select new { u.a }",
-        "OrderBy calls are not valid during map or reduce phase: order the query, not the index",
+        "OrderBy calls are not valid during map or reduce phase, but the following was found:",
         1,
         22,
     ),
