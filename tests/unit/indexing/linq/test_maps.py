@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.unit.indexing.definitions import Body, Entry, compiled, document, entries
+from quoth_node.indexing.mapping import Entry
+from tests.unit.indexing.definitions import Body, compiled, document, entries
 
 ORDER: Body = {
     "Company": "companies/1",
