@@ -290,7 +290,9 @@ class Flow:
         return Scope(renamed, scope.numbers)
 
     def _group(self, group: Group, scope: Scope) -> Scope:
-        is_reduce = self._root is not None and self._root.is_reduce and self.group_by is None
+        if self._root is not None and not self._root.is_reduce:
+            raise refuse("a map has one document at a time: it cannot group them", group)
+        is_reduce = self._root is not None and self.group_by is None
         if is_reduce:
             self.group_by = _key_fields(group.key, scope)
         key, element = self._js(group.key, scope).text, self._js(group.element, scope).text

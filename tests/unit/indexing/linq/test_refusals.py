@@ -46,6 +46,12 @@ REFUSED = [
         22,
     ),
     (
+        "from u in docs.Users group u by u.name into g select new { g.Key }",
+        "a map has one document at a time: it cannot group them",
+        1,
+        22,
+    ),
+    (
         "docs.Users.Select(doc => new { A = this.CreateSpatialField(doc.WKT) })",
         "spatial fields are not supported",
         1,
