@@ -6,10 +6,9 @@ import orjson
 
 from quoth_node.indexing.compiling import compile_static
 from quoth_node.indexing.javascript.mapper import StaticMapper
-from quoth_node.indexing.mapping import JsonValue, Mapped, SourceDocument
+from quoth_node.indexing.mapping import Entry, Mapped, SourceDocument
 
 Body = Mapping[str, object]
-Entry = dict[str, JsonValue]
 
 AT_MICROS = 1_700_000_000_000_000  # 2023-11-14T22:13:20Z
 

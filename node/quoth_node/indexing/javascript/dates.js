@@ -116,6 +116,11 @@ function $span(value) {
   return span;
 }
 
+function $dateOfTicks(ticks) {
+  const whole = BigInt(ticks instanceof $Exact ? ticks.text : ticks);
+  return new $Moment(Number(whole / 10000n - 62135596800000n), Number(whole % 10000n));
+}
+
 function $newDate(year, month, day, hour = 0, minute = 0, second = 0, milli = 0, kind = "") {
   const clock = new Date(0);
   clock.setUTCFullYear(year, month - 1, day);

@@ -9,8 +9,8 @@ from quoth_cluster.clock import to_wire
 from quoth_cluster.documents import is_same_collection
 from quoth_node.indexing.javascript.runtime import Result, Runtime
 from quoth_node.indexing.mapping import (
+    Entry,
     FieldOptions,
-    JsonValue,
     Load,
     Mapped,
     MappingError,
@@ -115,7 +115,7 @@ class StaticMapper:
                 batch, size = [], 0
         return mapped + self._map_batch(batch, load) if batch else mapped
 
-    def reduce(self, results: Sequence[dict[str, JsonValue]]) -> list[dict[str, JsonValue]]:
+    def reduce(self, results: Sequence[Entry]) -> list[Entry]:
         """What all results of one key come to. Raises MappingError."""
         try:
             reduced = self._runtime.reduce(results)

@@ -230,6 +230,8 @@ class Expressions:
         given = [self.js(argument, scope).text for argument in node.arguments]
         if name in DATES and len(given) in (3, 6, 7, 8):
             return Js(f"$newDate({', '.join(given)})", "date")
+        if name in DATES and len(given) == 1:
+            return Js(f"$dateOfTicks({given[0]})", "date")
         if name == "TimeSpan" and 1 <= len(given) <= 5:
             return Js(f"$newSpan({', '.join(given)})")
         if name in ("List", "HashSet") and len(given) <= 1:

@@ -36,7 +36,10 @@ from quoth_node.indexing.linq.tree import (
 from quoth_node.indexing.linq.vocabulary import MISSING
 
 PASSED_OVER = ("ToList", "ToArray", "AsEnumerable", "Boost")  # nothing changes for a loop
-ORDERED = "OrderBy calls are not valid during map or reduce phase: order the query, not the index"
+ORDERED = (
+    "OrderBy calls are not valid during map or reduce phase, but the following was found: "
+    "orderby. Order the query, not the index"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,9 @@ class Flow:
         return Scope(renamed, scope.numbers)
 
     def _group(self, group: Group, scope: Scope) -> Scope:
-        is_reduce = self._root is not None and self._root.is_reduce and self.group_by is None
+        if self._root is not None and not self._root.is_reduce:
+            raise refuse("a map has one document at a time: it cannot group them", group)
+        is_reduce = self._root is not None and self.group_by is None
         if is_reduce:
             self.group_by = _key_fields(group.key, scope)
         key, element = self._js(group.key, scope).text, self._js(group.element, scope).text

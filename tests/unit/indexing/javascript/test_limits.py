@@ -31,10 +31,10 @@ def test_an_error_is_that_of_its_document(body: str, reason: str) -> None:
     mapper = compiled(
         f"map('Users', u => {{ if (u.bad) {{ {body} }} return {{ name: u.name }}; }})"
     )
-    users = [document(f"users/{at}", {**GOOD, "bad": at in (0, 3, 9)}) for at in range(10)]
+    users = [document(f"users/{at}", {**GOOD, "bad": at in (0, 9)}) for at in range(10)]
     results = mapped(mapper, *users)
     for at, result in enumerate(results):
-        if at in (0, 3, 9):
+        if at in (0, 9):
             assert result.error is not None and reason in result.error
             assert result.entries == ()
         else:
@@ -125,7 +125,7 @@ WORDS = (
 ).split(" ")
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=40), st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join)))
 def test_any_script_is_refused_or_a_definition(text: str) -> None:
     for maps, reduce in (
@@ -142,9 +142,9 @@ def test_any_script_is_refused_or_a_definition(text: str) -> None:
 
 
 def test_many_parts_that_take_long_are_refused_soon() -> None:
-    slow = "for (let i = 0; i < 3000000; i++);"
+    slow = "for (let i = 0; i < 9000000; i++);"
     with pytest.raises(DefinitionRefused, match="the script took too long") as refused:
-        compiled(*[f"map('U', u => ({{ a: {at} }})); {slow}" for at in range(20)])
+        compiled(*[f"map('U', u => ({{ a: {at} }})); {slow}" for at in range(8)])
     assert refused.value.part == "Maps"
     with pytest.raises(DefinitionRefused, match="a map is map"):
         compiled("for (let i = 0; i < 1000; i++) map('U', u => ({ a: 1 }))")

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.unit.indexing.definitions import Body, Entry, compiled, document, entries
+from quoth_node.indexing.mapping import Entry
+from tests.unit.indexing.definitions import Body, compiled, document, entries
 
 ORDER: Body = {
     "Company": "companies/1",
@@ -319,6 +320,20 @@ STORIES = [
         {
             **{"A": True, "B": "1996-08-03T00:00:00.0000000", "C": 8, "D": True},
             **{"E": 123, "F": "Jul 16", "H": 186},
+        },
+    ),
+    user(
+        "from a in docs.Users select new { hours = a.friends.Select(f => new { f = f, "
+        "date = new DateTime(638000000001234567) }).Select(this2 => new { this2 = this2, "
+        "dateTicks = (new DateTime(this2.date.Year, this2.date.Month, this2.date.Day, "
+        "this2.date.Hour, 0, 0)).Ticks }).Select(this3 => new { this3.this2.f.name, "
+        "this3.this2.date, this3.dateTicks }).First() }",
+        {
+            "hours": {
+                "name": "Bob",
+                "date": "2022-09-28T22:13:20.1234567",
+                "dateTicks": 637999992000000000,
+            }
         },
     ),
     # -- objects

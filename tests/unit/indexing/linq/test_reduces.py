@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from quoth_node.indexing.mapping import Entry
 from quoth_node.indexing.refusal import DefinitionRefused
-from tests.unit.indexing.definitions import Body, Entry, compiled, document, reduced
+from tests.unit.indexing.definitions import Body, compiled, document, reduced
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,13 @@ REFUSED = [
     ),
     (
         "from u in docs.Users orderby u.a select new { u.a }",
-        "OrderBy calls are not valid during map or reduce phase: order the query, not the index",
+        "OrderBy calls are not valid during map or reduce phase, but the following was found:",
+        1,
+        22,
+    ),
+    (
+        "from u in docs.Users group u by u.name into g select new { g.Key }",
+        "a map has one document at a time: it cannot group them",
         1,
         22,
     ),
