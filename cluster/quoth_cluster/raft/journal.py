@@ -371,6 +371,9 @@ class Journal:
             self._replay_header(segment, first[2], before)
             self._segments.append(segment)
             for offset, length, body in records:
+                if self._is_unmade_by(body) and at + 1 < len(segments):
+                    self._drop_replayed()  # a trim was under way
+                    break
                 self._replay_record(segment, body, offset=offset, length=length)
 
     def _segment(self, name: str) -> Segment:
@@ -408,7 +411,7 @@ class Journal:
             if (segment.number, end, index, base_term) != expected:
                 raise CorruptFile(f"{segment.path} does not go on where {before.path} ends")
         elif before is not None:
-            self._finish_reset()
+            self._drop_replayed()  # a reset was under way
         if before is None or anew:
             self.base = Mark(index, base_term)
         self._base_of[segment.number] = index
@@ -417,8 +420,15 @@ class Journal:
         self.current_term = term
         self.voted_for = None if voted is None else str(voted)
 
-    def _finish_reset(self) -> None:
-        """`reset` was under way: the older segments are still there, and not needed any more."""
+    def _is_unmade_by(self, body: Body) -> bool:
+        """Whether the log counts back beyond its beginning, which those before may have been."""
+        match body:
+            case [3, int(log_index)]:
+                return log_index <= self.base.log_index
+        return False
+
+    def _drop_replayed(self) -> None:
+        """The segments up to here are still there, and not needed any more."""
         self._forget_from(self.base.log_index + 1)
         dropped = self._segments[:]
         self._segments.clear()

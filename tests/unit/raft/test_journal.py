@@ -380,6 +380,25 @@ def test_power_lost_while_files_are_removed(path: Path, survives: int) -> None:
     assert (again.base, again.last_index, again.memberships()) == (Mark(70, 3), 70, [content])
 
 
+@pytest.mark.parametrize("survives", range(6))
+def test_power_lost_while_a_segment_that_counts_back_is_removed(path: Path, survives: int) -> None:
+    """The files before it are gone, and so it stands first, which it never does else."""
+    before = in_segments(path)
+    before.truncate_from(40)
+    for log_index in range(40, 80):
+        before.append(slot(log_index, term=2))
+        before.sync()
+    expected = contents(before)
+    before.close()
+    journal = Journal.open(path, segment_bytes=600, disk=FailingDisk(survives))
+    with pytest.raises(PowerCut):
+        journal.trim_to(79)
+        journal.remove_trimmed()
+    again = reopened(path)
+    assert contents(again) == [pair for pair in expected if pair[0] > again.base_index]
+    assert again.last_index == 79 and len(again.memberships()) == 1
+
+
 def test_a_torn_new_file_is_no_file(path: Path) -> None:
     journal = in_segments(path)
     expected = contents(journal)
