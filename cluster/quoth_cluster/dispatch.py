@@ -14,8 +14,8 @@ from quoth_cluster import (
     transaction,
 )
 from quoth_cluster.commands import (
-    ChangeIndexes,
     ChangeCompareExchange,
+    ChangeIndexes,
     ClusterTransaction,
     DeleteIndex,
     ExpireCompareExchange,

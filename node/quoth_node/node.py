@@ -15,7 +15,7 @@ from functools import partial
 
 from aiohttp import web
 
-from quoth_cluster.clock import SeededChance, SystemClock
+from quoth_cluster.clock import Clock, SeededChance, SystemClock
 from quoth_cluster.errors import Fatal, NotReadable
 from quoth_cluster.log import Member
 from quoth_cluster.machine import Machine
@@ -139,29 +139,7 @@ async def _run(
     )
     me = replace(await _listen(config, folder, group), incarnation=journal.incarnation)
     _check_addresses(group, me)
-    scripts = ScriptProcesses()
-    stack.push_async_callback(scripts.close)
-    background = await stack.enter_async_context(open_background())
-    live = make_indexes(folder, machine, group, clock)
-    live.builder.start()
-    stack.push_async_callback(asyncio.to_thread, live.builder.stop)
-    services = Services(
-        raft=group,
-        machine=machine,
-        patches=Patches(group, machine, scripts, clock=clock, chance=chance, node_tag=config.tag),
-        clock=clock,
-        chance=chance,
-        node_tag=config.tag,
-        server_id=str(chance.uuid()),
-        peer_address=me.peer_address,
-        operations=Operations(group),
-        indexes=live,
-        live=live,
-        covering=Covering(group, machine, live, config.tag),
-        background=background,
-        projecting=Projecting(scripts, clock, chance, config.tag),
-        config=HttpConfig(),
-    )
+    services = await _services(config, folder, group, machine, me, stack)
     await _serve_http(config, services, stack)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
@@ -176,8 +154,43 @@ async def _run(
         await asyncio.get_running_loop().create_future()
 
 
+async def _services(
+    config: NodeConfig,
+    folder: NodeFolder,
+    group: RaftGroup,
+    machine: Machine,
+    me: Member,
+    stack: AsyncExitStack,
+) -> Services:
+    """What the HTTP room is given; what of it works by itself is ended by `stack`."""
+    clock, chance, tag = group.clock, SeededChance(), config.tag
+    scripts = ScriptProcesses()
+    stack.push_async_callback(scripts.close)
+    background = await stack.enter_async_context(open_background())
+    live = make_indexes(folder, machine, group, clock)
+    live.builder.start()
+    stack.push_async_callback(asyncio.to_thread, live.builder.stop)
+    return Services(
+        raft=group,
+        machine=machine,
+        patches=Patches(group, machine, scripts, clock=clock, chance=chance, node_tag=tag),
+        clock=clock,
+        chance=chance,
+        node_tag=tag,
+        server_id=str(chance.uuid()),
+        peer_address=me.peer_address,
+        operations=Operations(group),
+        indexes=live,
+        live=live,
+        covering=Covering(group, machine, live, tag),
+        background=background,
+        projecting=Projecting(scripts, clock, chance, tag),
+        config=HttpConfig(),
+    )
+
+
 def make_indexes(
-    folder: NodeFolder, machine: Machine, group: RaftGroup, clock: SystemClock
+    folder: NodeFolder, machine: Machine, group: RaftGroup, clock: Clock
 ) -> LiveIndexes:
     """The indexes of this node, and the thread that builds them; to be started."""
     loop = asyncio.get_running_loop()

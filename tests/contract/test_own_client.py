@@ -41,9 +41,11 @@ from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
+from quoth_node.querying.covered import Covering
 from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
 from tests.client.entities import Address, Company, Employee
+from tests.unit.http.indexing import building
 from tests.unit.http.plain_log import PlainLog
 
 CLUSTER_WIDE = TransactionMode.CLUSTER_WIDE
@@ -63,7 +65,7 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
     log = PlainLog(machine)
     log.found()
     clock, chance, scripts = SystemClock(), SeededChance(7), ScriptProcesses()
-    async with open_background() as background:
+    async with open_background() as background, building(folder, machine, log, clock) as live:
         services = Services(
             raft=log,
             machine=machine,
@@ -76,6 +78,9 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
             operations=Operations(log),
             background=background,
             projecting=Projecting(scripts, clock, chance, "A"),
+            indexes=live,
+            live=live,
+            covering=Covering(log, machine, live, "A"),
             config=HttpConfig(),
         )
         runner = make_runner(services)

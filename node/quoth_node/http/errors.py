@@ -17,13 +17,13 @@ from quoth_cluster.errors import (
 )
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_node.database.operations import OperationExists, OperationKilled
+from quoth_node.indexing.definition import BadDefinition
 from quoth_node.patching import (
     ContentRefused,
     JavaScriptFailed,
     JavaScriptNotParsed,
     OperationsFailed,
 )
-from quoth_node.indexing.definition import BadDefinition
 from quoth_node.querying.errors import (
     IndexMissing,
     IndexNotAvailable,

@@ -12,7 +12,7 @@ STOP_WORDS = frozenset(
     "a an and are as at be but by for if in into is it no not of on or such that the their then "
     "there these they this to was will with".split()
 )
-_STANDARD = re.compile(r"\w+(?:['’.]\w+)*", re.UNICODE)
+_STANDARD = re.compile(r"\w+(?:['\u2019.]\w+)*", re.UNICODE)
 _LETTERS = re.compile(r"[^\W\d_]+", re.UNICODE)
 
 

@@ -61,14 +61,15 @@ class AutoDefinition:
     def collections(self) -> tuple[str, ...]:
         return () if self.collection == ALL_DOCUMENTS else (self.collection,)
 
+    def is_kin_of(self, other: "AutoDefinition") -> bool:
+        """Whether one index can do what both do."""
+        groups = [None if one is None else set(one) for one in (self.group_by, other.group_by)]
+        return self.collection.lower() == other.collection.lower() and groups[0] == groups[1]
+
     def covers(self, needs: "AutoDefinition") -> bool:
         """Whether queries that need `needs` can be answered from this one."""
-        same = self.collection.lower() == needs.collection.lower()
-        if self.group_by is None or needs.group_by is None:
-            both_map = self.group_by is None and needs.group_by is None
-            return same and both_map and set(needs.fields) <= set(self.fields)
-        groups = set(self.group_by) == set(needs.group_by)
-        return same and groups and set(needs.sums) <= set(self.sums)
+        has_all = set(needs.fields) <= set(self.fields) and set(needs.sums) <= set(self.sums)
+        return has_all and self.is_kin_of(needs)
 
     def widened(self, needs: "AutoDefinition") -> "AutoDefinition":
         """One that covers both."""

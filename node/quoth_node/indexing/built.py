@@ -42,7 +42,7 @@ class BuiltIndex:
     folder: Path
     mapper: Mapper | None  # None: the definition does not compile here
     store: IndexStore | None = None
-    progress: Progress = Progress()
+    progress: Progress = field(default_factory=Progress)
     error: str | None = None  # why it does not go on
     is_paused: bool = False
     indexed_micros: int | None = None

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 JsonValue = Any  # None, bool, int, float, str, list or dict, as JSON has them
+Entry = dict[str, JsonValue]  # values by field; one that is missing has no term
 ALL_FIELDS = "__all_fields"  # options of fields that have none of their own
 
 

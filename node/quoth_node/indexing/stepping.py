@@ -114,7 +114,8 @@ def _referencing(
     if not store.has_references():
         return
     known = {fold_text(document.document_id) for document in changes.mapped}
-    ids = [one for one in store.referencing([*changes.changed, *changes.deleted]) if one not in known]
+    found_ids = store.referencing([*changes.changed, *changes.deleted])
+    ids = [one for one in found_ids if one not in known]
     for at in range(0, len(ids), BATCH_DOCUMENTS):
         found = (documents.load(txn, one) for one in ids[at : at + BATCH_DOCUMENTS])
         yield [_source(document) for document in found if document is not None]

@@ -10,7 +10,7 @@
     mapped, pages                see reducing.py
     errors(error, ...)           the newest failures
 
-All of one batch - entries, terms, etags - is one transaction (`batches.py`), so the file is right at
+All of one batch - entries, terms, etags - is one transaction (`batches.py`): the file is right at
 any moment.
 """
 

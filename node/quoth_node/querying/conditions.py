@@ -8,6 +8,7 @@ missing has no term, and `!=` is what `=` is not.
 
 from collections.abc import Callable
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from quoth_cluster.store.keys import fold_text
@@ -115,10 +116,9 @@ class Conditions:
         match condition:
             case Comparison(operand, operator, value):
                 assert isinstance(value, Literal | Parameter), "two fields only in filter"
-                if operator is Operator.EQUAL:
-                    return self._equal(operand, value_of(value, self.parameters), is_exact)
-                if operator is Operator.NOT_EQUAL:
-                    return self._equal(operand, value_of(value, self.parameters), is_exact).negated()
+                if operator in (Operator.EQUAL, Operator.NOT_EQUAL):
+                    found = self._equal(operand, value_of(value, self.parameters), is_exact)
+                    return found if operator is Operator.EQUAL else found.negated()
                 return self._range(operand, operator, scalar_of(value, self.parameters), is_exact)
             case In(operand, values, is_all):
                 return self._in(operand, self._several(values), is_all, is_exact)
@@ -126,7 +126,7 @@ class Conditions:
                 ends = scalar_of(low, self.parameters), scalar_of(high, self.parameters)
                 return self._between(operand, *ends, is_exact)
             case Exists(path):
-                field = self.view.field(path.text)
+                field = self.view.find(path.text)
                 return _among(field, Fragment("1"))
             case Match(kind, operand, value):
                 text = text_of(value, self.parameters)
@@ -139,7 +139,7 @@ class Conditions:
 
     def field_of(self, operand: Operand, is_exact: bool) -> FieldView:
         decoration = "exact" if is_exact else ""
-        return self.view.field(name_of(operand), decoration=decoration)
+        return self.view.find(name_of(operand), decoration=decoration)
 
     def equal(self, field: FieldView, value: Any, *, is_exact: bool = False) -> Fragment:
         """Entries with this very term in a field."""
@@ -169,8 +169,8 @@ class Conditions:
         if field.is_text:
             return joined("OR", [words.phrase(self, field, value) for value in values])
         exactly = is_exact or field.is_exact
-        found = {term: None for value in values for term in terms.written_as(value, is_exact=exactly)}
-        return _with_terms(field, list(found))
+        several_terms = (terms.written_as(value, is_exact=exactly) for value in values)
+        return _with_terms(field, list(dict.fromkeys(chain.from_iterable(several_terms))))
 
     def _range(
         self, operand: Operand, operator: Operator, value: Any, is_exact: bool

@@ -1,7 +1,7 @@
 """What a query sees of an index: its fields, and where their terms and words are."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quoth_node.indexing.auto_mapping import decorated
 from quoth_node.indexing.mapping import FieldOptions, Indexing
@@ -39,9 +39,11 @@ class IndexView:
     known: frozenset[str] | None = None  # fields of the definition; None: any may come
     fans_out: bool = False  # a document may have several entries
     is_reduced: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)  # names of the select
 
-    def field(self, name: str, *, decoration: str = "") -> FieldView:
+    def find(self, name: str, *, decoration: str = "") -> FieldView:
         """The field that a query means by `name`. Raises InvalidQuery."""
+        name = self.aliases.get(name, name)
         full = decorated(decoration, name) if decoration and self.is_auto else name
         stored = self.stored.get(full)
         if stored is None and self.known is not None and full not in self.known:

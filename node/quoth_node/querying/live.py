@@ -31,7 +31,7 @@ from quoth_node.indexing.store import StoredField
 from quoth_node.querying.door import Answer, Hit, Question, ReadyIndex
 from quoth_node.querying.errors import IndexMissing, IndexNotAvailable, InvalidQuery
 from quoth_node.querying.index_view import IndexView
-from quoth_node.querying.needs import needs_of
+from quoth_node.querying.needs import aliases_of, needs_of
 from quoth_node.querying.parameters import Parameters
 from quoth_node.querying.running import IndexReader
 from quoth_node.rql import Query, SourceKind
@@ -50,9 +50,9 @@ class LiveIndexes:
         self.builder = builder
         self._raft = raft
         self._machine = machine
-        self._clock = clock
+        self.clock = clock
         self._news = asyncio.Event()  # replaced whenever the builder has done something
-        self._making: dict[tuple[str, str], asyncio.Task[int | None]] = {}
+        self._making: dict[tuple[str, str], asyncio.Lock] = {}
         self._definitions: dict[bytes, AutoDefinition] = {}
 
     def tell(self) -> None:
@@ -98,7 +98,9 @@ class LiveIndexes:
         with database.read() as txn:
             return indexes.load(txn, name)
 
-    async def _ready(self, database: Database, name: str, created: int | None = None) -> "LiveIndex":
+    async def _ready(
+        self, database: Database, name: str, created: int | None = None
+    ) -> "LiveIndex":
         index = await self.until(lambda: self.builder.index(database, name), CHOOSE_SECONDS_MAX)
         if index is None:
             raise IndexNotAvailable(f"Index '{name}' is not here yet")
@@ -131,16 +133,14 @@ class LiveIndexes:
 
     async def _make(self, database: Database, needs: AutoDefinition) -> "LiveIndex":
         """Define an automatic index, and wait until it has read what is here now."""
-        wanted, narrower = needs, []
-        for record, definition in self._automatic(database):
-            is_kin = definition.collection.lower() == needs.collection.lower()
-            is_kin = is_kin and definition.group_by == needs.group_by
-            if is_kin and record.state != "Disabled":
-                wanted = definition.widened(wanted)
-        for record, definition in self._automatic(database):
-            if wanted.covers(definition) and record.name != wanted.name:
-                narrower.append(record.name)
-        created = await self._define(database, wanted)
+        key = database.record.folder, needs.collection.lower()
+        async with self._making.setdefault(key, asyncio.Lock()):
+            # Another query may have made it meanwhile.
+            name = self._covering(database, needs)
+            if name is not None:
+                return await self._ready(database, name)
+            wanted, narrower = self._widened(database, needs)
+            created = await self._propose(database, wanted)
         index = await self._ready(database, wanted.name, created)
         with database.read() as txn:
             etag = last_etag(txn)
@@ -148,15 +148,19 @@ class LiveIndexes:
             await self._supersede(database, narrower)
         return index
 
-    async def _define(self, database: Database, wanted: AutoDefinition) -> int | None:
-        """Put it into the log once, however many queries want it. Its command index, if made."""
-        key = database.record.folder, wanted.name
-        task = self._making.get(key)
-        if task is None:
-            task = asyncio.create_task(self._propose(database, wanted))
-            self._making[key] = task
-            task.add_done_callback(lambda _: self._making.pop(key, None))
-        return await asyncio.shield(task)
+    def _widened(
+        self, database: Database, needs: AutoDefinition
+    ) -> tuple[AutoDefinition, list[str]]:
+        """What does all that the indexes of the collection do, and their names."""
+        kin = [
+            (record.name, definition)
+            for record, definition in self._automatic(database)
+            if record.state != "Disabled" and definition.is_kin_of(needs)
+        ]
+        wanted = needs
+        for _, definition in kin:
+            wanted = definition.widened(wanted)
+        return wanted, [name for name, _ in kin if name != wanted.name]
 
     async def _propose(self, database: Database, wanted: AutoDefinition) -> int | None:
         command = PutIndex(
@@ -164,7 +168,7 @@ class LiveIndexes:
             wanted.name,
             AUTOMATIC,
             wanted.to_json(),
-            self._clock.now_micros(),
+            self.clock.now_micros(),
         )
         applied = await self._raft.propose(
             encode(command), timeout_seconds=PROPOSAL_SECONDS_MAX
@@ -209,14 +213,15 @@ class LiveIndex:
     def run(self, question: Question) -> Answer:
         """See `ReadyIndex.run`."""
         index = self._current()
-        index.queried_micros = self._live._clock.now_micros()
+        index.queried_micros = self._live.clock.now_micros()
+        aliases = aliases_of(question.query)
         select = question.query.select
         try:
             with index.readers.one() as connection:
-                page = IndexReader(connection).run(
+                page = IndexReader(connection, self._live.clock).run(
                     question.query,
                     question.parameters,
-                    lambda stored, fans_out: _view_of(index, stored, fans_out),
+                    lambda stored, fans_out: _view_of(index, stored, fans_out, aliases),
                     skip=question.start,
                     take=question.size,
                     seed=str(index.queried_micros),
@@ -249,12 +254,18 @@ class LiveIndex:
         return False if index.activity in (Activity.DISABLED, Activity.FAULTY) else None
 
 
-def _view_of(index: BuiltIndex, stored: dict[str, StoredField], fans_out: bool) -> IndexView:
+def _view_of(
+    index: BuiltIndex, stored: dict[str, StoredField], fans_out: bool, aliases: dict[str, str]
+) -> IndexView:
     mapper = index.mapper
     assert mapper is not None, "an index that does not compile is not asked"
     if index.record.kind == AUTOMATIC:
         is_reduced = mapper.group_by is not None
-        return IndexView(stored, lambda name: options_of(name)[1], True, is_reduced=is_reduced)
+        return IndexView(
+            *(stored, lambda name: options_of(name)[1], True),
+            is_reduced=is_reduced,
+            aliases=aliases if is_reduced else {},
+        )
     fields = mapper.fields
     default = fields.get(ALL_FIELDS) or FieldOptions()
     has_more = getattr(mapper, "has_dynamic_fields", False)

@@ -54,22 +54,28 @@ def needs_of(query: Query) -> AutoDefinition:
             match item.what:
                 case Aggregate(AggregateKind.SUM, FieldPath() as path):
                     sums.add(path.text)
-    keys = tuple(f"array({key.path.text})" if key.is_array else key.path.text for key in query.group_by)
+    keys = tuple(
+        f"array({key.path.text})" if key.is_array else key.path.text for key in query.group_by
+    )
     known = {key.path.text for key in query.group_by} | sums | {COUNT}
-    aliases = _aliases(query)
-    for name in sorted(fields):
-        if name not in known and name not in aliases:
-            raise InvalidQuery(
-                f"Field '{name}' isn't neither an aggregation operation nor part of the group by key"
-            )
+    for name in sorted(fields - known - aliases_of(query).keys()):
+        raise InvalidQuery(
+            f"Field '{name}' isn't neither an aggregation operation nor part of the group by key"
+        )
     return AutoDefinition(collection, (), keys, tuple(sorted(sums)))
 
 
-def _aliases(query: Query) -> set[str]:
+def aliases_of(query: Query) -> dict[str, str]:
     """Names that the select gives: `count() as Total` may be ordered by as Total."""
-    if not isinstance(query.select, SelectFields):
-        return set()
-    return {item.name for item in query.select.items if item.name is not None}
+    found: dict[str, str] = {}
+    for item in query.select.items if isinstance(query.select, SelectFields) else ():
+        match item.what:
+            case Aggregate(AggregateKind.KEY) if len(query.group_by) == 1 and item.name:
+                found[item.name] = query.group_by[0].path.text
+            case FieldPath() | Aggregate() as operand if item.name:
+                if not (isinstance(operand, Aggregate) and operand.kind is AggregateKind.KEY):
+                    found[item.name] = name_of(operand)
+    return found
 
 
 def fields_in(condition: Condition, *, is_exact: bool) -> Iterator[str]:

@@ -58,7 +58,7 @@ def _part(conditions: Conditions, one: Ordering, seed: str) -> Fragment:
 def _by_field(
     conditions: Conditions, operand: FieldPath | Aggregate, one: Ordering, direction: str
 ) -> Fragment:
-    field = conditions.view.field(name_of(operand))
+    field = conditions.view.find(name_of(operand))
     if field.number is None:
         return Fragment(f"NULL{direction}")
     kind = one.kind

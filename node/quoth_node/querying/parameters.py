@@ -44,7 +44,7 @@ def whole_number(value: Value | None, parameters: Parameters, what: str) -> int 
     return found
 
 
-def scalar_of(value: Value, parameters: Parameters) -> None | bool | int | float | str:
+def scalar_of(value: Value, parameters: Parameters) -> bool | int | float | str | None:
     """A value that is neither array nor object. Raises InvalidQuery."""
     found = value_of(value, parameters)
     if found is None or isinstance(found, bool | int | float | str):

@@ -1,12 +1,12 @@
 """One query over one index file: compiled, run in one snapshot, ended when it takes too long."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from quoth_cluster.clock import Clock
 from quoth_node.indexing.sqlite import Connection, Value
 from quoth_node.indexing.store import OUTPUTS_MAX, Progress, StoredField, load_fields
 from quoth_node.querying.conditions import Conditions
@@ -43,8 +43,9 @@ class Page:
 class IndexReader:
     """Reads one index file; for one thread at a time."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
 
     def fields(self) -> dict[str, StoredField]:
         """Each field that some entry has, by name."""
@@ -71,8 +72,8 @@ class IndexReader:
 
         `keeps_duplicates`: entries of one document each count, as projections want it.
         """
-        deadline = time.monotonic() + seconds_max
-        self._connection.watch(lambda: time.monotonic() > deadline)
+        deadline = self._clock.monotonic() + seconds_max
+        self._connection.watch(lambda: self._clock.monotonic() > deadline)
         with self._connection.snapshot():
             seen = view(self.fields(), self.fans_out())
             conditions = Conditions(seen, parameters, define=self._define, count=self._one)

@@ -84,7 +84,7 @@ def is_alike(term: Term | None, text: str, similarity: float) -> bool:
 
 
 def distance(one: str, other: str, most: int) -> int:
-    """How many letters must be changed, added or dropped (Levenshtein); not counted beyond `most`."""
+    """How many letters must be changed, added or dropped (Levenshtein), up to `most`."""
     before = list(range(len(other) + 1))
     for row, letter in enumerate(one, start=1):
         now = [row]

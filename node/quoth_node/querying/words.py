@@ -29,7 +29,7 @@ def search(
     """`search(field, 'some words', and)`, `proximity(search(...), 5)`."""
     value = value_of(one.value, conditions.parameters)
     texts = [str(text) for text in (value if isinstance(value, list) else [value])]
-    field = conditions.view.field(one.operand.text, decoration="search")
+    field = conditions.view.find(one.operand.text, decoration="search")
     if distance is not None:
         return _near(conditions, field, " ".join(texts), distance, factor)
     parts = [part for text in texts for part in _parts_of(text)]
@@ -62,7 +62,7 @@ def lucene(
     """`lucene(field, 'abc* AND "a phrase"')`."""
     clause = syntax.parse(text_of(one.value, conditions.parameters))
     decoration = "exact" if is_exact else "search"
-    field = conditions.view.field(path.text, decoration=decoration)
+    field = conditions.view.find(path.text, decoration=decoration)
     return _clause(conditions, field, clause, factor)
 
 

@@ -1,6 +1,5 @@
 """One node behind HTTP, with a plain log and a real machine."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -19,13 +18,12 @@ from quoth_cluster.machine import Machine
 from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
-from quoth_node.indexing.builder import Builder
 from quoth_node.patching import Patches
 from quoth_node.querying.covered import Covering
 from quoth_node.querying.door import Indexes
-from quoth_node.querying.live import LiveIndexes
 from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
+from tests.unit.http.indexing import building
 from tests.unit.http.plain_log import PlainLog
 
 START_MICROS = 1_800_000_000_000_000
@@ -136,25 +134,6 @@ def clock() -> StoppedClock:
 
 
 CONFIG = HttpConfig(body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_bytes_max=50_000)
-
-
-@asynccontextmanager
-async def building(
-    folder: Path, machine: Machine, log: PlainLog, clock: StoppedClock
-) -> AsyncIterator[LiveIndexes]:
-    """The indexes of a node, and the thread that builds them."""
-    loop = asyncio.get_running_loop()
-
-    def tell() -> None:
-        loop.call_soon_threadsafe(live.tell)
-
-    builder = Builder(folder / "indexes", machine, clock, on_progress=tell)
-    live = LiveIndexes(log, machine, builder, clock)
-    builder.start()
-    try:
-        yield live
-    finally:
-        await asyncio.to_thread(builder.stop)
 
 
 @asynccontextmanager

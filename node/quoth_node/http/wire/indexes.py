@@ -13,8 +13,8 @@ from quoth_node.http.wire.parsing import parse
 from quoth_node.http.wire.records import Teller
 from quoth_node.indexing.auto_mapping import COUNT, AutoDefinition, options_of
 from quoth_node.indexing.built import BuiltIndex
-from quoth_node.indexing.definition import BadDefinition, Definition
 from quoth_node.indexing.compiling import is_javascript
+from quoth_node.indexing.definition import BadDefinition, Definition
 from quoth_node.indexing.store import Failure, StoreStats
 
 DEFINITIONS_MAX = 100  # of one request
@@ -118,7 +118,8 @@ def _automatic(definition: AutoDefinition) -> dict[str, Any]:
         return {"Maps": [map_text], "Fields": fields}
     groups = ", ".join(f"<Name:{name}>" for name in definition.group_by)
     summed = ", ".join(f"<Name:{name},Operation:Sum>" for name in (COUNT, *definition.sums))
-    return {"Maps": [f"{collection}:[{summed}]"], "Reduce": f"{collection}:[{groups}]", "Fields": {}}
+    maps = [f"{collection}:[{summed}]"]
+    return {"Maps": maps, "Reduce": f"{collection}:[{groups}]", "Fields": {}}
 
 
 @dataclass(frozen=True, slots=True)
