@@ -1,5 +1,6 @@
 """Queries: `POST /queries`, the same for people who write URLs, and as a stream."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from aiohttp import hdrs, web
@@ -8,11 +9,15 @@ from quoth_node.http.asking import read_asked
 from quoth_node.http.budget import Budget
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.query_run import (
+    Opened,
+    Running,
     finished_head,
+    has_scripts,
     includes_of,
     may_be_cached,
     opened,
     run,
+    snapshot,
 )
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
@@ -47,25 +52,76 @@ async def answer(exchange: Exchange, sent: IndexQuery) -> web.Response:
         raise InvalidQuery("debug of queries is not supported yet")
     asked = await read_asked(sent, metadata_only=exchange.query.boolean("metadataOnly"))
     known = exchange.header(hdrs.IF_NONE_MATCH)
-    is_cached = may_be_cached(asked.query, has_values=bool(asked.included_key_paths))
     budget = Budget(exchange.reply_bytes_max, "ask with a smaller page")
     try:
         running = await run(exchange, asked)
     except IndexMissing:
         # Official clients make their own error of it, and read no body.
         return reply(status=404)
-    async with exchange.queries, opened(exchange, running) as result:
-        etag = str(result.head.etag) if is_cached else None
-        if etag is not None and etag == known:
+    async with exchange.queries:
+        if has_scripts(asked.query):
+            body = await read_by_scripts(exchange, running, budget, known=known)
+        else:
+            body = await beside_the_loop(partial(read, exchange, running, budget, known=known))
+    return body.reply()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """All of an answer."""
+
+    etag: str | None
+    json: bytes | None  # None: the client has it already
+
+    def reply(self) -> web.Response:
+        if self.json is None:
             return reply(status=304)
+        # Without quotes, as the official server sends this one.
+        return reply(self.json, headers={"ETag": self.etag} if self.etag is not None else None)
+
+
+def read(
+    exchange: Exchange, running: Running, budget: Budget, *, known: str | None
+) -> Whole:
+    """The answer to a query without scripts, all of it in one worker thread."""
+    with snapshot(exchange, running) as result:
+        etag = etag_of_answer(running, result)
+        if etag is not None and etag == known:
+            return Whole(etag, None)
+        chunks = result.results.chunks_here()
+        found = [budget.take(one) for chunk in chunks for one in chunk]
+        return Whole(etag, finish(exchange, running, result, found, budget))
+
+
+async def read_by_scripts(
+    exchange: Exchange, running: Running, budget: Budget, *, known: str | None
+) -> Whole:
+    """The same for a query with scripts, which run elsewhere."""
+    async with opened(exchange, running) as result:
+        etag = etag_of_answer(running, result)
+        if etag is not None and etag == known:
+            return Whole(etag, None)
         chunks = result.results.chunks()
         found = [budget.take(one) async for chunk in chunks for one in chunk]
-        documents, values = await beside_the_loop(partial(includes_of, result, budget))
-        head = finished_head(exchange, running, result)
-    keyed = replies.compare_exchange_includes(values) if asked.included_key_paths else None
-    # Without quotes, as the official server sends this one.
-    headers = {"ETag": etag} if etag is not None else None
-    return reply(wire.results(head, found, documents, keyed), headers=headers)
+        finishing = partial(finish, exchange, running, result, found, budget)
+        return Whole(etag, await beside_the_loop(finishing))
+
+
+def etag_of_answer(running: Running, result: Opened) -> str | None:
+    """What tells this answer from others to the same query; None: nothing does."""
+    asked = running.asked
+    is_cached = may_be_cached(asked.query, has_values=bool(asked.included_key_paths))
+    return str(result.head.etag) if is_cached else None
+
+
+def finish(
+    exchange: Exchange, running: Running, result: Opened, found: list[bytes], budget: Budget
+) -> bytes:
+    """The body, with all that the results include."""
+    documents, values = includes_of(result, budget)
+    has_values = bool(running.asked.included_key_paths)
+    keyed = replies.compare_exchange_includes(values) if has_values else None
+    return wire.results(finished_head(exchange, running, result), found, documents, keyed)
 
 
 async def stream_query(exchange: Exchange) -> web.StreamResponse:

@@ -6,10 +6,9 @@ A collection is read from the snapshot itself, so such a query is never stale. A
 first, and then the snapshot, which is not older, says whether the index has read all of it.
 """
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -45,16 +44,16 @@ class HitsOfIndex:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A query that has its rows."""
+    """A query of which it is known where its rows come from."""
 
     asked: Asked
     database: Database
-    source: CollectionQuery | HitsOfIndex
+    source: CollectionQuery | ReadyIndex
     began: float  # monotonic seconds
 
 
 async def run(exchange: Exchange, asked: Asked) -> Running:
-    """Find where the rows come from; an index is asked for its hits.
+    """Find where the rows come from; an index that is to have read everything is waited for.
 
     Raises InvalidQuery, IndexMissing, IndexNotAvailable, DatabaseMissing, NotReadable.
     """
@@ -69,11 +68,7 @@ async def run(exchange: Exchange, asked: Asked) -> Running:
         with database.read() as txn:
             etag = last_etag(txn)
         await index.wait_for(etag, timeout_seconds=asked.wait_seconds)
-    question = Question(query=asked.query, parameters=asked.parameters)
-    if not asked.is_paged_late:
-        question = replace(question, start=asked.start, size=asked.size)
-    told = await asyncio.to_thread(index.run, question)
-    return Running(asked, database, HitsOfIndex(index, told), began)
+    return Running(asked, database, index, began)
 
 
 @dataclass(slots=True)
@@ -85,20 +80,47 @@ class Opened:
     head: ResultHead
 
 
-@asynccontextmanager
-async def opened(exchange: Exchange, running: Running) -> AsyncIterator[Opened]:
-    """The results on one snapshot, for as long as the block."""
-    asked, source = running.asked, running.source
+@contextmanager
+def snapshot(exchange: Exchange, running: Running) -> Iterator[Opened]:
+    """The results on one snapshot, for as long as the block. For a worker thread.
+
+    Raises InvalidQuery, IndexNotAvailable.
+    """
+    asked, source = running.asked, _asked_for_hits(running)
     with running.database.read() as txn:
         skip = asked.start
         if isinstance(source, HitsOfIndex):
             rows = _rows_of_hits(txn, source.answer)
             skip = asked.start if asked.is_paged_late else 0
+            head = _head_of_hits(exchange, asked, source, txn)
         else:
             rows = (Found(document) for document in source.read(txn))
+            head = _head_of_collection(exchange, asked, source, txn)
         results = Results(asked, txn, rows, scripts=_scripts(exchange, asked), skip=skip)
-        head = await beside_the_loop(partial(_head, exchange, running, txn))
         yield Opened(txn, results, head)
+
+
+@asynccontextmanager
+async def opened(exchange: Exchange, running: Running) -> AsyncIterator[Opened]:
+    """The same for the event loop, which only then does what a worker thread cannot."""
+    with ExitStack() as stack:
+        entering = partial(stack.enter_context, snapshot(exchange, running))
+        yield await beside_the_loop(entering)
+
+
+def _asked_for_hits(running: Running) -> CollectionQuery | HitsOfIndex:
+    asked, source = running.asked, running.source
+    if isinstance(source, CollectionQuery):
+        return source
+    question = Question(query=asked.query, parameters=asked.parameters)
+    if not asked.is_paged_late:
+        question = replace(question, start=asked.start, size=asked.size)
+    return HitsOfIndex(source, source.run(question))
+
+
+def has_scripts(query: Query) -> bool:
+    """Whether JavaScript has a part in the results."""
+    return isinstance(query.select, SelectScript) or bool(calls_in(query.filter))
 
 
 def _scripts(exchange: Exchange, asked: Asked) -> ScriptsOfQuery:
@@ -123,33 +145,38 @@ def _rows_of_hits(txn: ReadTxn, told: Answer) -> Iterator[Found]:
         # Else it was deleted since, and the answer is stale.
 
 
-def _head(exchange: Exchange, running: Running, txn: ReadTxn) -> ResultHead:
-    asked, source, services = running.asked, running.source, exchange.services
-    if isinstance(source, HitsOfIndex):
-        index, told = source.index, source.answer
-        is_stale = index.is_stale(told, txn)
-        state = (index.name, index.definition_index, told.indexed_etag, is_stale, last_etag(txn))
-        return ResultHead(
-            index_name=index.name,
-            total=told.total,
-            etag=etag_of(*state),
-            node_tag=services.node_tag,
-            is_stale=is_stale,
-            skipped=told.skipped,
-            capped=_capped(asked, told.total),
-            indexed_at=told.indexed_at_micros,
-            asked_at=services.clock.now_micros(),
-            included_paths=asked.included_paths,
-            definition_index=index.definition_index,
-            created_index=index.created_index,
-            explanations=told.explanations if asked.has(IncludeKind.EXPLANATIONS) else None,
-        )
+def _head_of_hits(
+    exchange: Exchange, asked: Asked, hits: HitsOfIndex, txn: ReadTxn
+) -> ResultHead:
+    index, told = hits.index, hits.answer
+    is_stale = index.is_stale(told, txn)
+    state = (index.name, index.definition_index, told.indexed_etag, is_stale, last_etag(txn))
+    return ResultHead(
+        index_name=index.name,
+        total=told.total,
+        etag=etag_of(*state),
+        node_tag=exchange.services.node_tag,
+        is_stale=is_stale,
+        skipped=told.skipped,
+        capped=_capped(asked, told.total),
+        indexed_at=told.indexed_at_micros,
+        asked_at=exchange.services.clock.now_micros(),
+        included_paths=asked.included_paths,
+        definition_index=index.definition_index,
+        created_index=index.created_index,
+        explanations=told.explanations if asked.has(IncludeKind.EXPLANATIONS) else None,
+    )
+
+
+def _head_of_collection(
+    exchange: Exchange, asked: Asked, source: CollectionQuery, txn: ReadTxn
+) -> ResultHead:
     name, total = name_of(asked.query.source), source.count(txn)
     return ResultHead(
         index_name=name,
         total=total,
         etag=etag_of(name, last_etag(txn)),
-        node_tag=services.node_tag,
+        node_tag=exchange.services.node_tag,
         capped=_capped(asked, total),
         included_paths=asked.included_paths,
     )

@@ -6,7 +6,7 @@ Rows are read and made JSON in a worker thread, one chunk at a time; only JavaSc
 from the event loop. What is included is collected on the way.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -98,6 +98,17 @@ class Results:
         """All that is left. Raises InvalidQuery, ProjectionFailed."""
         while not self.is_done:
             yield await self.next_chunk()
+
+    def chunks_here(self) -> Iterator[list[bytes]]:
+        """All that is left of results that need no JavaScript. For a worker thread."""
+        assert not self.needs_scripts, "they are asked from the event loop"
+        while not self.is_done:
+            yield self._next_chunk()
+
+    @property
+    def needs_scripts(self) -> bool:
+        """Whether JavaScript has a part in the results."""
+        return self._scripts != ScriptsOfQuery()
 
     async def next_chunk(self) -> list[bytes]:
         """The next results as JSON; perhaps none, though there are more to come.
