@@ -15,8 +15,12 @@ from quoth_node.querying.needs import name_of
 from quoth_node.rql.operands import Aggregate, AggregateKind, DocumentId, FieldPath
 from quoth_node.rql.tree import Ordering, OrderingKind, Random, Score
 
-# Null is the empty text, or the smallest number: before all others, behind what is missing.
-AS_TEXT = "CASE typeof(t.value) WHEN 'blob' THEN '' ELSE CAST(t.value AS TEXT) END"
+# Null comes before all others, behind what is missing.
+NULL_KEY, VALUE_KEY = "n", "v"
+AS_TEXT = (
+    f"CASE typeof(t.value) WHEN 'blob' THEN '{NULL_KEY}' "
+    f"ELSE '{VALUE_KEY}' || CAST(t.value AS TEXT) END"
+)
 AS_NUMBER = "CASE typeof(t.value) WHEN 'blob' THEN -9e999 ELSE CAST(t.value AS {}) END"
 DIGITS_MAX = 40
 _DIGITS = re.compile(r"\d+")
@@ -83,8 +87,8 @@ def _alphanumeric(term: Term | None) -> str | None:
     """A text in which numbers compare by value: "a2" before "a10"."""
     text = None if term is None else text_of(term)
     if text is None:
-        return ""
-    return _DIGITS.sub(lambda found: found[0].lstrip("0").zfill(DIGITS_MAX), text)
+        return NULL_KEY
+    return VALUE_KEY + _DIGITS.sub(lambda found: found[0].lstrip("0").zfill(DIGITS_MAX), text)
 
 
 def _shuffled(seed: str) -> "Shuffle":
