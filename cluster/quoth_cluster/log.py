@@ -29,6 +29,9 @@ class Member:
     url: str
     peer_address: str  # host:port of the link
     vote: Vote = Vote.MEMBER
+    # Which data folder stands behind the tag: one that lost its disk comes back as another. Empty
+    # where that is not known.
+    incarnation: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,16 +166,15 @@ class Machine:
     def install(self, copy: Path) -> None:
         """Go on with the state in `copy`, a folder as `FrozenState.copy_to` makes it.
 
-        The former state is gone, the folder is used up, and readers of former databases are
-        answered `Closed`. Durable at return; may be repeated after a crash. Raises Fatal.
+        The former state is gone, the folder is used up, and who wants to read former databases is
+        answered `Closed`. Who reads already goes on with what it sees: its files have no name any
+        more, and are gone when it leaves. Durable at return; may be repeated after a crash.
+        Raises Fatal.
         """
         with self._work():
-            environments = [self._environment]
-            environments += [one.environment for one in self._group.databases.values()]
-            for environment in environments:
-                environment.close()
-            for environment in environments:
-                environment.wait_until_closed()
+            for database in self._group.databases.values():
+                database.environment.close()
+            self._environment.close()
             replace_state(self._root, copy)
             self._take(_open(self._root, self._map_bytes))
 

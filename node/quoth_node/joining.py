@@ -6,7 +6,7 @@ All steps can be repeated: a node that was added and did not live to see it is a
 from dataclasses import dataclass
 from typing import Any
 
-from quoth_cluster.log import Member
+from quoth_cluster.log import Member, Vote
 from quoth_cluster.raft.neighbours import Contact
 from quoth_node.admin import call_node
 from quoth_node.errors import NotDone
@@ -28,11 +28,14 @@ async def ask_to_join(url: str) -> JoinInfo:
     content: Any = await call_node("GET", f"{url.rstrip('/')}/admin/cluster/join-info")
     try:
         members = tuple(
-            Member(member["Tag"], member["Url"], member["PeerAddress"])
+            Member(
+                *(member["Tag"], member["Url"], member["PeerAddress"], Vote(member["Vote"])),
+                incarnation=bytes.fromhex(member["Incarnation"]),
+            )
             for member in content["Members"]
         )
         cluster_id = content["ClusterId"]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise NotDone(f"{url} does not answer like a node of quoth: {error!r}") from error
     if not members:
         raise NotDone(f"the node at {url} is not a member of a cluster itself")
@@ -40,11 +43,11 @@ async def ask_to_join(url: str) -> JoinInfo:
     return JoinInfo(cluster_id, contacts, members)
 
 
-def takes_place(info: JoinInfo, me: Member, *, known_cluster_id: str | None) -> bool:
-    """Whether the cluster has a node of this name and place, whose data this one does not have.
+def known_as(info: JoinInfo, me: Member, *, known_cluster_id: str | None) -> Member | None:
+    """The node of this name and place that the cluster has; None if it has none.
 
-    It lost its disk, or never had the log: what it acknowledged and voted for is forgotten, so it
-    comes back as a new node. Raises NotDone if it cannot join at all.
+    If it is another incarnation than this one, then that one lost its disk: what it acknowledged
+    and voted for is forgotten, and this one comes as a new node. Raises NotDone if it cannot join.
     """
     if known_cluster_id not in (None, info.cluster_id):
         raise NotDone(
@@ -57,7 +60,7 @@ def takes_place(info: JoinInfo, me: Member, *, known_cluster_id: str | None) -> 
             f"the cluster has a node {me.tag} already, at {former.url}: choose another tag, or "
             f"remove that one first (quoth cluster remove {me.tag})"
         )
-    return former is not None
+    return former
 
 
 async def remove_former(url: str, me: Member) -> None:

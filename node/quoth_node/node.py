@@ -1,6 +1,6 @@
 """One node process, the composition root: parts are made, given what they need, and ended here.
 
-    folder -> journal + state -> raft group (links listen first) -> HTTP -> found, join or go on
+folder -> journal + state -> raft group (links listen first) -> HTTP -> found, join or go on
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from quoth_cluster.errors import Fatal, NotReadable
 from quoth_cluster.log import Member
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.group import RaftGroup
-from quoth_cluster.raft.journal import BASE_INDEX, Journal
+from quoth_cluster.raft.journal import Journal
 from quoth_cluster.raft.link import Identity, Links
 from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.snapshot import adopt
@@ -35,7 +35,7 @@ from quoth_node.expiring import expire_values
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
-from quoth_node.joining import JoinInfo, add_me, ask_to_join, remove_former, takes_place
+from quoth_node.joining import JoinInfo, add_me, ask_to_join, known_as, remove_former
 from quoth_node.patching import Patches
 from quoth_node.querying.scripts import Projecting
 from quoth_node.rql import warm
@@ -104,8 +104,11 @@ async def _run(
     if interrupted is not None:
         log.info("a snapshot was being installed: going on with it")
         replace_state(folder.path / STATE_NAME, snapshots.incoming)
-    segment_bytes = config.raft.log_segment_bytes
-    journal = Journal.open(folder.path / JOURNAL_NAME, segment_bytes=segment_bytes)
+    journal = Journal.open(
+        folder.path / JOURNAL_NAME,
+        segment_bytes=config.raft.log_segment_bytes,
+        new_incarnation=chance.uuid().bytes,
+    )
     stack.callback(journal.close)
     # It ends before the journal is closed: a sync may still be under way in it.
     disk = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="journal"))
@@ -130,16 +133,14 @@ async def _run(
         log_keep_bytes=config.raft.log_keep_bytes,
         checkpoint_seconds=config.raft.checkpoint_ms / 1_000,
     )
-    me = await _listen(config, folder, group)
+    me = replace(await _listen(config, folder, group), incarnation=journal.incarnation)
     _check_addresses(group, me)
     scripts = ScriptProcesses()
     stack.push_async_callback(scripts.close)
     services = Services(
         raft=group,
         machine=machine,
-        patches=Patches(
-            group, machine, scripts, clock=clock, chance=chance, node_tag=config.tag
-        ),
+        patches=Patches(group, machine, scripts, clock=clock, chance=chance, node_tag=config.tag),
         clock=clock,
         chance=chance,
         node_tag=config.tag,
@@ -155,8 +156,7 @@ async def _run(
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
         tasks.create_task(_watch_for_removal(group), name="removal")
         tasks.create_task(expire_values(group, machine, clock, sleep=asyncio.sleep), name="expiry")
-        is_fresh = journal.last_index == BASE_INDEX  # nothing of an earlier life is known
-        await _become_member(start, group, me, asks=config.asks_to_join, is_fresh=is_fresh)
+        await _become_member(start, group, me, asks=config.asks_to_join)
         await group.until_promoted()
         await _until_current(group)
         _collect_less_often()
@@ -240,9 +240,7 @@ async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitSt
         raise PortInUse(f"port {config.http_port} cannot be used: {error.strerror}") from error
 
 
-async def _become_member(
-    start: Start, group: RaftGroup, me: Member, *, asks: bool, is_fresh: bool
-) -> None:
+async def _become_member(start: Start, group: RaftGroup, me: Member, *, asks: bool) -> None:
     if start.founds:
         await group.found(me)
         return
@@ -251,12 +249,12 @@ async def _become_member(
             await group.elect_now()  # alone: there is nobody to wait for
         return
     info = await _ask_until_answered(start.join_url, seconds=JOIN_SECONDS_MAX)
-    comes_back = takes_place(info, me, known_cluster_id=start.cluster_id)
+    known = known_as(info, me, known_cluster_id=start.cluster_id)
     if not asks:
         return
-    if comes_back and not is_fresh:
-        return  # it was added before it was stopped, and has begun to receive the log
-    if comes_back:
+    if known is not None and known.incarnation == me.incarnation:
+        return  # it was added before it was stopped
+    if known is not None:
         log.info("node %s comes back without its data, as a new node", me.tag)
         await remove_former(start.join_url, me)
     await add_me(start.join_url, me)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from quoth_cluster.raft import group, rules, syncobj
+from quoth_cluster.raft import group, membership, rules, syncobj
 from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.engine import Engine
@@ -246,6 +246,12 @@ BUGS: tuple[Bug, ...] = (
         churns=True,
     ),
     _bug(
+        "forgotten-counted",
+        "h: a node that lost its disk counts as what it was",
+        (membership, "means", mutations.yes),
+        plot="lost disk",
+    ),
+    _bug(
         "older-snapshot",
         "s2: a snapshot replaces newer state",
         (rules, "accepts_snapshot", mutations.yes),
@@ -352,6 +358,7 @@ FOUND_BY: dict[str, int] = {
     "session-not-waited": 1,
     "two-changes-at-once": 175,
     "removed-still-heard": 2,
+    "forgotten-counted": 21,
     "older-snapshot": 1,
     "snapshot-unverified": 0,
     "snapshot-not-synced": 0,

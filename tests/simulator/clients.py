@@ -47,9 +47,7 @@ class Clients:
 
     def has_read_everything(self) -> bool:
         members = self._world.members()
-        return all(
-            client.operation is None for client in self._readers if client.home in members
-        )
+        return all(client.operation is None for client in self._readers if client.home in members)
 
     def on_death(self, life: Life) -> None:
         """The node a client talked to is gone: what it asked is open."""
@@ -265,7 +263,7 @@ class Admins:
             tag = leader.tag if leader and dice.random() < 0.3 else dice.choice(members)
             if tag in members:
                 verb = dice.choice([Change.REMOVE, Change.REMOVE, Change.DEMOTE, Change.PROMOTE])
-                self._ask(verb, world.nodes[tag])
+                self.ask(verb, world.nodes[tag])
         elif len(members) < world.size + 1:
             self._add(members)
 
@@ -286,7 +284,7 @@ class Admins:
             self._wiped_at[tag] = world.watch.last_index
         if not node.is_up:
             node.start()
-        world.time.after(world.dice.uniform(0.01, 0.2), self._ask, Change.ADD, node)
+        world.time.after(world.dice.uniform(0.01, 0.2), self.ask, Change.ADD, node)
 
     def _is_removed_since(self, tag: str, log_index: int) -> bool:
         past = self._world.watch.past
@@ -296,7 +294,8 @@ class Admins:
                 return change.change is Change.REMOVE
         return False
 
-    def _ask(self, verb: Change, node: Node) -> None:
+    def ask(self, verb: Change, node: Node, *, incarnation: bytes = b"") -> None:
+        """Ask any node for the change, of this incarnation of `node`, whatever comes of it."""
         world = self._world
         nodes = world.up()
         if not nodes:
@@ -306,7 +305,7 @@ class Admins:
         self._attempts += 1
         vote = Vote.WATCHER if world.dice.random() < 0.2 else Vote.PROMOTABLE
         url = f"http://{node.tag}/{self._attempts}"  # tells one attempt from another
-        member = Member(node.tag, url, node.me.peer_address, vote)
+        member = Member(node.tag, url, node.me.peer_address, vote, incarnation)
         change = MembershipChange(verb, member)
         world.time.after(0.001, self._start, life, change, loop=life.loop)
 
@@ -328,5 +327,3 @@ class Admins:
         self._world.trace("told", change.change, change.member.tag, told)
         if change.change is Change.ADD:
             watch.on_change_told(change, told)
-
-

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from quoth_cluster.log import Change
 from tests.simulator.clients import Admins
+from tests.simulator.lost_disk import lost_disk
 from tests.simulator.member import Node
 from tests.simulator.plots import (
     believed_early,
@@ -26,7 +27,7 @@ class Faults:
     def __init__(self, world: "World") -> None:
         self._world = world
         self._dice = world.dice
-        self._admins = Admins(world)
+        self.admins = Admins(world)
         self._mix = world.profile.faults
         self._acts: dict[str, Callable[[], None]] = {
             "kill one": lambda: self._kill(self._any()),
@@ -48,6 +49,7 @@ class Faults:
             "stall": self._stall,
             "slow path": self._slow_path,
             "slow disk": self._slow_disk,
+            "slow copies": self._slow_copies,
             "disk fails": lambda: self._spoil(self._any(), is_full=False),
             "disk full": lambda: self._spoil(self._any(), is_full=True),
             "vote storm": self._vote_storm,
@@ -59,6 +61,7 @@ class Faults:
             "hasty voters": lambda: hasty_voters(world),
             "left behind": lambda: left_behind(world),
             "late end": lambda: late_end(world),
+            "lost disk": lambda: lost_disk(world),
         }
         assert set(self._mix) <= set(self._acts)
 
@@ -66,7 +69,7 @@ class Faults:
         world = self._world
         world.network.stall_chance = world.profile.stall_chance
         if world.profile.churns:
-            self._admins.start()
+            self.admins.start()
         # The first faults come when there is something to break.
         world.time.after(self._dice.uniform(0.3, 1.5), self._next)
 
@@ -79,7 +82,7 @@ class Faults:
         gone = {tag for tag in world.nodes if tag not in members and self._was_removed(tag)}
         for node in list(world.nodes.values()):
             node.disk.repair()
-            node.disk_seconds = 0.0
+            node.disk_seconds = node.copy_seconds = 0.0
             node.resume()
             if not node.is_up and node.tag not in gone:
                 node.start()
@@ -230,6 +233,13 @@ class Faults:
             node.disk_seconds = self._dice.uniform(0.02, 0.5)
             seconds = self._dice.uniform(0.3, 2.0)
             self._world.time.after(seconds, setattr, node, "disk_seconds", 0.0)
+
+    def _slow_copies(self) -> None:
+        """Copies of the state take as long as much else takes, and writes go on meanwhile."""
+        for node in self._world.nodes.values():
+            node.copy_seconds = self._dice.uniform(0.2, 2.0)
+            seconds = self._dice.uniform(1.0, 4.0)
+            self._world.time.after(seconds, setattr, node, "copy_seconds", 0.0)
 
     def _spoil(self, node: Node | None, *, is_full: bool) -> None:
         if node is not None:

@@ -38,6 +38,7 @@ class Peer:
     address: str
     is_up: bool = False
     is_closed: bool = False
+    incarnation: bytes = b""
     epoch: int = 0
     attempt: int = 0  # counts openings; answers to older ones are not heard
     awaits: bool = False
@@ -60,10 +61,10 @@ class SimLinks:
         loop: NodeLoop,
         chance: Chance,
         epoch: int,
-        on_message: Callable[[str, dict[str, Any]], Awaitable[None]],
+        incarnation: bytes,
+        on_message: Callable[[str, bytes, dict[str, Any]], Awaitable[None]],
         on_link: Callable[[str, bool], None],
-        refuses: Callable[[str, int], str | None],
-        joined_index: Callable[[], int],
+        refuses: Callable[[str, bytes], str | None],
         on_progress: Callable[[str], None] | None = None,  # frames arrive whole here
     ) -> None:
         self.identity = identity
@@ -76,7 +77,7 @@ class SimLinks:
         self._on_message = on_message
         self._on_link = on_link
         self._refuses = refuses
-        self.joined_index = joined_index
+        self.incarnation = incarnation
         self._peers: dict[str, Peer] = {}
         self._runs = False
         self.address = ""
@@ -139,8 +140,12 @@ class SimLinks:
     def tags(self) -> set[str]:
         return SortedTags(self._peers)
 
-    def callers(self) -> set[str]:
-        return SortedTags(self.incoming)
+    def callers(self) -> dict[str, bytes]:
+        return {tag: self.incoming[tag].source.incarnation for tag in sorted(self.incoming)}
+
+    def incarnation_of(self, tag: str) -> bytes:
+        peer = self._peers.get(tag)
+        return b"" if peer is None else peer.incarnation
 
     def send(self, tag: str, message: dict[str, Any]) -> bool:
         peer = self._peers.get(tag)
@@ -168,7 +173,7 @@ class SimLinks:
             return "this is another group"
         if opening["to"] != me.tag:
             return f"this is node {me.tag}"
-        return self._refuses(opening["from"], opening["joined"])
+        return self._refuses(opening["from"], opening["incarnation"])
 
     def admit(self, tag: str, epoch: int, connection: Connection, address: str) -> None:
         """As `Links._replace`: a newer epoch replaces an older, an older one is hung up on."""
@@ -183,13 +188,14 @@ class SimLinks:
             # The caller may lead and this log not know it yet: it must be answered.
             self.open(tag, address)
 
-    def receive(self, tag: str, packed: bytes, epoch: int) -> None:
+    def receive(self, source: "SimLinks", packed: bytes, epoch: int) -> None:
+        tag = source.tag
         if epoch < self._newest.get(tag, 0):
             raise Violation(f"{self.tag} hears connection {epoch} of {tag} after a newer one")
         self._newest[tag] = epoch
         self._network.messages += 1
         message = msgpack.unpackb(packed)
-        coroutine = self._on_message(tag, message).__await__()
+        coroutine = self._on_message(tag, source.incarnation, message).__await__()
         try:
             coroutine.send(None)
         except StopIteration:
@@ -203,6 +209,7 @@ class SimLinks:
         peer.awaits = False
         peer.backoff = BACKOFF_SECONDS_MIN
         peer.connection = connection
+        peer.incarnation = connection.target.incarnation
         peer.is_up = True
         peer.trouble = ""
         self._network.trace("up", self.tag, peer.tag, connection.epoch)

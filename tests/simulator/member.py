@@ -80,7 +80,9 @@ class Node:
         self.life: Life | None = None
         self.contacts: list[Contact] = []
         self.disk_seconds = 0.0  # how slow the disk is at the moment
+        self.copy_seconds = 0.0  # ... at copying and checking a state
         self.births = 0
+        self.wipes = 0
         self.on_end: Callable[[Node], None] = lambda _node: None
         self.on_turn_as_leader: Callable[[Node], None] = lambda _node: None
         self.on_installed: Callable[[Node], None] = lambda _node: None
@@ -97,6 +99,11 @@ class Node:
         self._seen: tuple[int, bool, str | None] = (0, False, None)
 
     @property
+    def incarnation(self) -> bytes:
+        """Of the node as it is now; what `me` says, once it is a member."""
+        return f"{self.tag}{self.wipes}".encode()
+
+    @property
     def folder(self) -> Path:
         return Path("/", self.tag)
 
@@ -110,7 +117,8 @@ class Node:
 
     def found(self, members: Iterable[Member]) -> None:
         """A log that starts with the same configuration everywhere."""
-        journal = Journal.open(self._journal_folder, disk=self.disk)
+        incarnation = self.incarnation
+        journal = Journal.open(self._journal_folder, disk=self.disk, new_incarnation=incarnation)
         for at, member in enumerate(members):
             change = MembershipChange(Change.ADD, member)
             journal.append(Slot(2 + at, 0, pack_membership(change)))
@@ -120,6 +128,7 @@ class Node:
     def wipe(self, contacts: Iterable[Contact]) -> None:
         """A new, empty node under the same tag, that knows whom to ask."""
         assert not self.is_up
+        self.wipes += 1
         self._make_disk(self._dice)
         self.contacts = list(contacts)
         self._trace("wipe", self.tag)
@@ -154,8 +163,12 @@ class Node:
         if interrupted is not None:
             self._trace("finishes an install", self.tag, interrupted.log_index)
             replace_state(self.store.folder, snapshots.incoming, disk=self.disk)
-        folder, segment_bytes = self._journal_folder, self._segment_bytes
-        journal = Journal.open(folder, disk=self.disk, segment_bytes=segment_bytes)
+        journal = Journal.open(
+            self._journal_folder,
+            disk=self.disk,
+            segment_bytes=self._segment_bytes,
+            new_incarnation=self.incarnation,
+        )
         if interrupted is not None:
             adopt(journal, interrupted)
             snapshots.installed()
@@ -185,7 +198,7 @@ class Node:
         links.listen_at(self.me.peer_address)
         disk_worker = SimExecutor(self._time, loop, self._dice, self._sync_seconds)
         writer = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
-        other_worker = SimExecutor(self._time, loop, self._dice, self._apply_seconds)
+        other_worker = SimExecutor(self._time, loop, self._dice, self._copy_seconds)
         loop.other_worker = other_worker
         running = group.run(disk=disk_worker, writer=writer)  # type: ignore[arg-type]
         task = loop.create_task(running)
@@ -214,7 +227,7 @@ class Node:
             job = worker.unfinished_job()
             if job is not None and (fuse is not None or self._dice.random() < 0.7):
                 self.disk.fuse = self._dice.randrange(5) if fuse is None else fuse
-                with suppress(Interrupted, Fatal):
+                with suppress(Interrupted, ClusterError):
                     job()
                 self.disk.fuse = None
         self._bury(life, silently=power)
@@ -328,6 +341,9 @@ class Node:
         if roll < 0.9:
             return self._dice.uniform(0.0001, 0.004) + self.disk_seconds
         return self._dice.uniform(0.004, 0.1) + self.disk_seconds
+
+    def _copy_seconds(self) -> float:
+        return self._apply_seconds() + self._dice.uniform(0.0, self.copy_seconds)
 
     def _apply_seconds(self) -> float:
         if self._dice.random() < 0.95:

@@ -165,10 +165,10 @@ async def count_unsynced(self: Cycle, disk: Any) -> None:
 
 def take_acknowledgements(self: Cycle) -> None:
     """While the disk works: only what does not touch the log."""
-    taken = [pair for pair in self._inbox if pair[1]["type"] == "next_node_idx"]
-    self._inbox = [pair for pair in self._inbox if pair[1]["type"] != "next_node_idx"]
-    for tag, message in taken:
-        self._engine.receive(tag, message)
+    taken = [one for one in self._inbox if one[2]["type"] == "next_node_idx"]
+    self._inbox = [one for one in self._inbox if one[2]["type"] != "next_node_idx"]
+    for tag, incarnation, message in taken:
+        self._engine.receive(tag, message, incarnation=incarnation)
     matches = [self._engine.match_index(tag) for tag in self._engine.others]
     counted = sorted([*matches, self._journal.last_index])[len(matches) // 2]
     if self._engine.is_leader and self._journal.term_at(counted) == self._engine.term:

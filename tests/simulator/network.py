@@ -185,7 +185,7 @@ class Network:
         epoch = peer.epoch
         opening = {"v": VERSION, "cluster": links.identity.cluster_id, "to": peer.tag}
         opening |= {"group": links.identity.group, "from": links.tag, "epoch": epoch}
-        opening |= {"joined": links.joined_index(), "address": links.address}
+        opening |= {"incarnation": links.incarnation, "address": links.address}
         refused = target.refusal(opening)
         if refused is not None:
             self.time.after(back, links.on_refused, peer, attempt, refused, loop=links.loop)
@@ -230,7 +230,7 @@ class Network:
         target = connection.target
         is_current = target.incoming.get(connection.source.tag) is connection
         if connection.is_open_there and is_current:
-            target.receive(connection.source.tag, packed, connection.epoch)
+            target.receive(connection.source, packed, connection.epoch)
 
     # -- inside
 

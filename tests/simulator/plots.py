@@ -37,14 +37,14 @@ def old_matches(world: "World") -> None:
 
 def _old_leader_wins_again(world: "World", *, are_late: bool) -> None:
     leader = world.leader()
-    if leader is None or len(world.up()) < 5 or any(_is_asleep(node) for node in world.up()):
+    if leader is None or len(world.up()) < 5 or any(is_asleep(node) for node in world.up()):
         return
     others = [node for node in world.up() if node is not leader]
     friend = world.dice.choice(others)
     others.remove(friend)
     if are_late:
         world.network.stall(friend.tag, leader.tag, world.profile.storm_seconds)
-    _cut_off(world, leader, others)
+    cut_off(world, leader, others)
     world.time.after(0.15, _friend_is_left, world, leader, friend, others)
 
 
@@ -54,14 +54,14 @@ def _friend_is_left(world: "World", leader: Node, friend: Node, others: list[Nod
     world.network.cut(leader.tag, friend.tag)
     friend.pause()  # its log is the longest: it would win
     args = (world, leader, friend, others)
-    _when(world, lambda: world.leader() in others, _rival_leads, *args)
+    when(world, lambda: world.leader() in others, _rival_leads, *args)
 
 
 def _rival_leads(world: "World", leader: Node, friend: Node, others: list[Node]) -> None:
     rival = world.leader()
     assert rival is not None
     others = [node for node in others if node is not rival]
-    _cut_off(world, rival, others)
+    cut_off(world, rival, others)
     friend.resume()
 
     def friend_follows() -> bool:
@@ -69,7 +69,7 @@ def _rival_leads(world: "World", leader: Node, friend: Node, others: list[Node])
         logs = [life.journal for life in lives if life is not None]
         return len(logs) == 2 and logs[0].last_term == logs[1].last_term == logs[0].current_term
 
-    _when(world, friend_follows, _old_leader_returns, world, leader, friend, others, rival)
+    when(world, friend_follows, _old_leader_returns, world, leader, friend, others, rival)
 
 
 def _old_leader_returns(
@@ -82,7 +82,7 @@ def _old_leader_returns(
         world.network.mend(leader.tag, other.tag)
         world.network.mend(other.tag, leader.tag)
     args = (world, leader, friend, rival)
-    _when(world, lambda: world.leader() is leader, _acknowledgements_arrive, *args)
+    when(world, lambda: world.leader() is leader, _acknowledgements_arrive, *args)
 
 
 def _acknowledgements_arrive(world: "World", leader: Node, friend: Node, rival: Node) -> None:
@@ -100,18 +100,18 @@ def deposed_tail(world: "World") -> None:
     commits further than a message proves, applies what was never agreed (findings c, s1).
     """
     leader = world.leader()
-    if leader is None or len(world.up()) < 5 or any(_is_asleep(node) for node in world.up()):
+    if leader is None or len(world.up()) < 5 or any(is_asleep(node) for node in world.up()):
         return
     others = [node for node in world.up() if node is not leader]
     friend = world.dice.choice(others)
     others.remove(friend)
-    _cut_off(world, leader, others)
+    cut_off(world, leader, others)
     seconds = world.dice.uniform(0.02, 0.1)
     world.time.after(seconds, _fall_asleep_until_deposed, world, leader, friend)
 
 
 def _fall_asleep_until_deposed(world: "World", leader: Node, friend: Node) -> None:
-    _cut_off(world, friend, [node for node in world.up() if node is not friend])
+    cut_off(world, friend, [node for node in world.up() if node is not friend])
     for node in (leader, friend):
         node.pause()
 
@@ -131,13 +131,13 @@ def _fall_asleep_until_deposed(world: "World", leader: Node, friend: Node) -> No
     world.time.after(5.0 * longest, wake)
 
 
-def _cut_off(world: "World", one: Node, others: list[Node]) -> None:
+def cut_off(world: "World", one: Node, others: list[Node]) -> None:
     for other in others:
         world.network.cut(one.tag, other.tag)
         world.network.cut(other.tag, one.tag)
 
 
-def _when(
+def when(
     world: "World",
     is_so: Callable[[], bool],
     then: Callable[..., None],
@@ -154,11 +154,11 @@ def _when(
     elif is_so():
         then(*args)
     else:
-        again = partial(_when, world, is_so, then, *args, waits=waits - 1)
+        again = partial(when, world, is_so, then, *args, waits=waits - 1)
         world.time.after(WAIT_SECONDS, again)
 
 
-def _is_asleep(node: Node) -> bool:
+def is_asleep(node: Node) -> bool:
     return node.life is not None and node.life.loop.is_paused
 
 

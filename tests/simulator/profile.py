@@ -14,7 +14,15 @@ from unittest.mock import patch
 import pysyncobj.node
 import pysyncobj.syncobj
 
-from quoth_cluster.raft import applier, cycle, engine, journal, proposals, snapshot_store
+from quoth_cluster.raft import (
+    applier,
+    cycle,
+    engine,
+    journal,
+    proposals,
+    slot_cache,
+    snapshot_store,
+)
 
 FAULTS = {  # name -> weight when it is part of the mix
     "kill one": 6,
@@ -36,6 +44,7 @@ FAULTS = {  # name -> weight when it is part of the mix
     "stall": 6,
     "slow path": 3,
     "slow disk": 3,
+    "slow copies": 3,
     "disk fails": 3,
     "disk full": 2,
     "vote storm": 3,
@@ -47,6 +56,7 @@ FAULTS = {  # name -> weight when it is part of the mix
     "deposed tail": 2,
     "hasty voters": 2,
     "late end": 4,
+    "lost disk": 3,
 }
 
 
@@ -76,7 +86,7 @@ def draw_profile(dice: random.Random, *, churns: bool | None = None) -> Profile:
         (engine, "UNDER_WAY_BYTES_MAX"): dice.choice([1_000, 20_000, 8_000_000]),
         (cycle, "ENTRIES_IN_FLIGHT_MAX"): dice.choice([1, 2, 2, 4, 30]),
         (journal, "WINDOW_SLOTS_MAX"): dice.choice([2, 512, 512]),
-        (journal, "CACHE_BYTES_MAX"): dice.choice([300, 16_000_000]),
+        (slot_cache, "CACHE_BYTES_MAX"): dice.choice([300, 16_000_000]),
         (proposals, "ENTRY_BYTES_SOFT_MAX"): dice.choice([30, 1_000_000]),
         (snapshot_store, "CHUNK_BYTES"): dice.choice([16, 40, 70]),
     }
@@ -114,6 +124,8 @@ PLOT_FIELDS: dict[str, dict[str, Any]] = {
     "deposed tail": {"segment_bytes": 64_000_000, "log_keep_slots": 10_000},
     # Where many outcomes stay unknown, few clients: the search for an order is exponential.
     "late end": {"clients": 3},
+    # A leader that is cut off must still be one when its follower comes back.
+    "lost disk": {"clients": 4, "timing": (0.1, 0.6, 1.2)},
 }
 
 

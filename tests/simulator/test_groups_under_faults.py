@@ -18,7 +18,10 @@ SEEDS = int(os.environ.get("QUOTH_SEEDS", "300"))
 SEEDS_FOR_A_BUG = 200
 IN_A_TEST = 20
 # Seeds that found the last bugs of RELIABILITY.md, as long as the code draws the same faults.
-ONCE_FAILED = ((21515, 5), (23457, 3), (26468, 5), (40123, 3), (43363, 3), (44737, 3), (60784, 3))
+ONCE_FAILED = (
+    *((21515, 5), (23457, 3), (26468, 5), (40123, 3), (43363, 3), (44737, 3), (60784, 3)),
+    *((80601, 5), (80764, 5), (80809, 3)),
+)
 
 
 @pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + SEEDS, IN_A_TEST))

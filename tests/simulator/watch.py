@@ -10,10 +10,11 @@ from typing import Any
 import msgpack
 
 from quoth_cluster.clock import Clock
-from quoth_cluster.log import Change, LogEntry, MembershipChange
+from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import Slot
 from quoth_cluster.raft.journal import Journal
+from quoth_cluster.raft.membership import fold
 from quoth_cluster.raft.syncobj import Timing
 from tests.simulator.history import NEVER, Operation, index_complaint, search_complaint
 from tests.simulator.registers import State
@@ -66,12 +67,12 @@ class Watch:
         heard_at = -NEVER  # when this node last heard a leader of its term
         asked: dict[str, object] = {}  # the message that is being handled
 
-        def watched_receive(peer: str, message: dict[str, Any]) -> None:
+        def watched_receive(peer: str, message: dict[str, Any], *, incarnation: bytes) -> None:
             nonlocal heard_at, asked
             asked = message
             if message["type"] == "append_entries" and message["term"] >= engine.term:
                 heard_at = clock.monotonic()
-            receive(peer, message)
+            receive(peer, message, incarnation=incarnation)
             asked = {}
 
         def watched_set_term(term: int, voted_for: str | None) -> None:
@@ -194,11 +195,19 @@ class Watch:
         ):
             self.fail(f"{tag} installs {state} at slot {at}, where history came to {past}")
 
-    def removed_at(self, tag: str, until: int) -> int:
-        """The slot that removed `tag`, if it is not part of the cluster after slot `until`."""
+    def members(self) -> dict[str, Member]:
+        """Who takes part, by what is committed."""
+        entries = (self.past[at].entry for at in range(2, self.last_index + 1))
+        return fold(entry.membership for entry in entries if entry.membership is not None)
+
+    def removed_at(self, tag: str, incarnation: bytes, until: int) -> int:
+        """The slot that removed this incarnation of `tag`, if one up to slot `until` did."""
         changes = ((at, self.past[at].entry.membership) for at in range(2, until + 1))
-        mine = [(at, one.change) for at, one in changes if one and one.member.tag == tag]
-        return mine[-1][0] if mine and mine[-1][1] is Change.REMOVE else 0
+        for at, one in changes:
+            is_it = one and (one.member.tag, one.member.incarnation) == (tag, incarnation)
+            if one and is_it and one.change is Change.REMOVE:
+                return at
+        return 0
 
     def on_found(self, tag: str, state: State) -> None:
         """`tag` starts with a state: it must be what history came to there."""

@@ -8,7 +8,7 @@ within a bound.
 import random
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from quoth_cluster.log import Change
@@ -80,7 +80,8 @@ class World:
         self.clients = Clients(self)
         for tag in TAGS[:size]:
             self.make_node(tag)
-        members = [node.me for node in self.nodes.values()]
+        nodes = self.nodes.values()
+        members = [replace(node.me, incarnation=node.incarnation) for node in nodes]
         for node in self.nodes.values():
             node.found(members)
         self.faults = Faults(self)
@@ -214,20 +215,24 @@ class World:
                 continue
             self._matched[leader.tag, tag] = seen
             peer = self.nodes[tag].life
-            if peer is not None and seen[2] > peer.journal.base_index:
+            meant = leader.life.group.members()[tag].incarnation
+            if peer is None or peer.journal.incarnation != meant:
+                continue  # what it counts at one that lost its disk was there
+            if seen[2] > peer.journal.base_index:
                 self.watch.on_matched(leader.life.journal, tag, peer.journal, seen[2])
 
     def _on_admitted(self, source: SimLinks, target: SimLinks) -> None:
-        """Nobody lets in whom it knows to be removed, unless that one was added again since."""
+        """Nobody lets in whom it knows to be removed."""
         life = self.nodes[target.tag].life
         assert life is not None
-        removed_at = self.watch.removed_at(source.tag, life.group.applied_index)
-        if removed_at > source.joined_index():
+        who = source.tag, source.incarnation
+        removed_at = self.watch.removed_at(*who, life.group.applied_index)
+        if removed_at:
             self.watch.fail(f"{target.tag} hears {source.tag}, which slot {removed_at} removed")
 
     def _on_removed(self, node: Node) -> None:
-        if node.tag in self.members():
-            self.watch.fail(f"{node.tag} is told that it was removed, and is a member")
+        if not self.watch.removed_at(node.tag, node.incarnation, self.watch.last_index):
+            self.watch.fail(f"{node.tag} is told that it was removed, and was not")
 
     def _on_end(self, node: Node) -> None:
         self.faults.restart_later(node)

@@ -49,7 +49,7 @@ class Cycle:
         self._send = send
         self._on_configuration = on_configuration
         self._moves_seen = journal.membership_moves
-        self._inbox: list[tuple[str, dict[str, Any]]] = []
+        self._inbox: list[tuple[str, bytes, dict[str, Any]]] = []
         self._inbox_bytes = 0
         self._todo: list[Callable[[], None]] = []
         self._between: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
@@ -60,10 +60,10 @@ class Cycle:
         self._news = asyncio.Event()  # replaced at each change of role, leader or term
         self._seen: tuple[int, str | None, bool] = (0, None, False)
 
-    async def accept(self, tag: str, message: dict[str, Any]) -> None:
+    async def accept(self, tag: str, incarnation: bytes, message: dict[str, Any]) -> None:
         """Take a raft message of a peer; waits while too many wait already."""
         await self._has_room.wait()
-        self._inbox.append((tag, message))
+        self._inbox.append((tag, incarnation, message))
         self._inbox_bytes += _bytes_in(message)
         if len(self._inbox) >= INBOX_MAX or self._inbox_bytes >= INBOX_BYTES_MAX:
             self._has_room.clear()
@@ -123,6 +123,8 @@ class Cycle:
                 self._on_configuration()
             if self._trim_index > self._journal.base_index:
                 self._journal.trim_to(min(self._trim_index, self._journal.synced_index))
+                # The names of files are made durable one by one: not on the loop.
+                await loop.run_in_executor(disk, self._journal.remove_trimmed)
             while self._between:
                 step, future = self._between.pop(0)
                 await step()
@@ -143,8 +145,8 @@ class Cycle:
         inbox, self._inbox = self._inbox, []
         self._inbox_bytes = 0
         self._has_room.set()
-        for tag, message in inbox:
-            self._engine.receive(tag, message)
+        for tag, incarnation, message in inbox:
+            self._engine.receive(tag, message, incarnation=incarnation)
         todo, self._todo = self._todo, []
         for run in todo:
             run()

@@ -29,6 +29,7 @@ class Elections:
         self._chance = chance
         self._heard_at: float | None = None  # when a leader of the current term last spoke
         self._deadline = self._next_deadline()  # when this node asks
+        self._stands_until = 0.0
         self._granted: set[str] = set()
         self._round = 0
 
@@ -70,7 +71,10 @@ class Elections:
 
     def ask(self, term: int) -> Message | None:
         """What to ask the others, if it is time to."""
-        if self._clock.monotonic() < self._deadline:
+        now = self._clock.monotonic()
+        if now >= self._stands_until:
+            self.stands = False  # before the library calls another election by itself
+        if now < self._deadline:
             return None
         self.lead()
         self._round += 1
@@ -97,10 +101,11 @@ class Elections:
         return rules.is_majority(len(self._granted & {self._tag, *others}), len(others))
 
     def stand(self) -> None:
-        """For as long as it must wait at least; then it asks again."""
+        """For as long as it must wait at least. Those who split the votes ask again apart."""
         self.stands = True
         self._granted.clear()
-        self._deadline = self._clock.monotonic() + self._timing.election_timeout_min
+        self._stands_until = self._clock.monotonic() + self._timing.election_timeout_min
+        self._deadline = self._next_deadline()
 
     def _next_deadline(self) -> float:
         timing = self._timing

@@ -108,9 +108,11 @@ class Engine:
 
     # -- what drives it
 
-    def receive(self, tag: str, message: dict[str, Any]) -> None:
+    def receive(self, tag: str, message: dict[str, Any], *, incarnation: bytes = b"") -> None:
         """Handle one message of a peer; whatever it leads to waits in `take_messages`."""
         if not rules.is_well_formed(message) or tag == self.tag:
+            return
+        if message["type"] in rules.COUNTED_TYPES and not self._library.means(tag, incarnation):
             return
         self._forget_other_terms()
         handlers: dict[str, Callable[[str, dict[str, Any]], None]] = {

@@ -2,7 +2,8 @@
 
     0x01 no-op        nothing (a new leader's mark, and slot 1 of every log)
     0x51 commands     version, then [proposal id, command bytes] in order
-    0x4d membership   version, then change, tag, url, peer address, vote after, vote before or nil
+    0x4d membership   version, then change, tag, url, peer address, vote after, vote before or nil;
+                      from version 2 on the incarnation of the node
 
 The kinds lie outside the numbers that the engine gives a meaning of its own (0, 2 and 3 would be
 unpickled by it), so what comes from the wire or the disk is never more than bytes to it.
@@ -22,6 +23,7 @@ MEMBERSHIP = 0x4D
 KINDS = frozenset({NOOP, COMMANDS, MEMBERSHIP})
 
 VERSION = 1
+MEMBERSHIP_VERSION = 2
 COMMAND_BYTES_MAX = 72 * 1024 * 1024  # a body of 64 MiB and what surrounds it
 ENTRY_BYTES_SOFT_MAX = 1024 * 1024  # a batch stops growing here; one command may be larger
 
@@ -70,7 +72,10 @@ def pack_membership(change: MembershipChange) -> bytes:
     member = change.member
     was = None if change.was is None else change.was.value
     about = [member.tag, member.url, member.peer_address, member.vote.value, was]
-    return bytes([MEMBERSHIP]) + bytes(msgpack.packb([VERSION, change.change.value, *about]))
+    version = MEMBERSHIP_VERSION if member.incarnation else 1
+    more = [member.incarnation] if member.incarnation else []
+    packed = msgpack.packb([version, change.change.value, *about, *more])
+    return bytes([MEMBERSHIP]) + bytes(packed)
 
 
 def unpack_membership(content: bytes) -> MembershipChange:
@@ -78,10 +83,12 @@ def unpack_membership(content: bytes) -> MembershipChange:
     assert content[0] == MEMBERSHIP, "only a membership slot holds a change"
     try:
         parts = msgpack.unpackb(content[1:])
-        if parts[0] > VERSION:
-            raise NewerFormat(f"membership of version {parts[0]}; this node knows {VERSION}")
-        _, change, tag, url, peer_address, vote, was = parts
-        member = Member(tag, url, peer_address, Vote(vote))
+        if parts[0] > MEMBERSHIP_VERSION:
+            known = MEMBERSHIP_VERSION
+            raise NewerFormat(f"membership of version {parts[0]}; this node knows {known}")
+        _, change, tag, url, peer_address, vote, was, *more = parts
+        (incarnation,) = more or (b"",)
+        member = Member(tag, url, peer_address, Vote(vote), bytes(incarnation))
         return MembershipChange(Change(change), member, None if was is None else Vote(was))
     except (ValueError, TypeError, IndexError, msgpack.UnpackException) as error:
         raise MalformedValue(f"a membership slot does not open: {error}") from error

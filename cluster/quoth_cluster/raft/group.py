@@ -96,8 +96,8 @@ class RaftGroup:
             epoch=clock.now_micros(),
             on_message=self._on_message,
             on_link=self._on_link,
+            incarnation=journal.incarnation,
             refuses=self._neighbours.refuses,
-            joined_index=self._neighbours.joined_index,
             on_progress=self._on_progress,
         )
         self._proposals = Proposals(identity.tag, chance=chance, refuse=self._refuse_proposal)
@@ -292,6 +292,15 @@ class RaftGroup:
         await self._cycle.run_between(partial(self._install, manifest, store))
         self._open_links()
 
+    def counts(self, tag: str) -> bool:
+        """Whether who calls itself `tag` is the one that the configuration means."""
+        incarnation = self.links.callers().get(tag)
+        return incarnation is not None and self._neighbours.knows(tag, incarnation)
+
+    def refuses(self, tag: str, incarnation: bytes) -> str | None:
+        """Why this incarnation of `tag` is not heard; None if it is."""
+        return self._neighbours.refuses(tag, incarnation)
+
     def moved_at(self, tag: str) -> int:
         """The last slot of the log that says anything of `tag`."""
         return self._neighbours.moved_at(tag)
@@ -304,7 +313,8 @@ class RaftGroup:
         """Return when this node is a member, or a watcher: no more only about to become one."""
         while True:
             me = self.members().get(self.identity.tag)
-            if me is not None and me.vote is not Vote.PROMOTABLE:
+            is_me = self._neighbours.knows(self.identity.tag, self._journal.incarnation)
+            if me is not None and is_me and me.vote is not Vote.PROMOTABLE:
                 return
             await self._cycle.news(seconds=RETRY_SECONDS)
 
@@ -362,16 +372,15 @@ class RaftGroup:
             if self._proposals.withdraw(proposal_id):
                 raise NotProposed(f"nothing entered the log within {seconds:.1f} s") from error
             raise FateUnknown(
-                f"the command was handed in and not applied within {seconds:.1f} s; "
-                "it may still be"
+                f"the command was handed in and not applied within {seconds:.1f} s; it may still be"
             ) from error
         finally:
             self._proposals.forget(proposal_id)
 
-    async def _on_message(self, tag: str, message: dict[str, Any]) -> None:
+    async def _on_message(self, tag: str, incarnation: bytes, message: dict[str, Any]) -> None:
         kind = message.get("type")
         if kind in RAFT_TYPES:
-            await self._cycle.accept(tag, message)
+            await self._cycle.accept(tag, incarnation, message)
         elif kind == "propose":
             self._on_propose(tag, message)
         elif kind == "refused":

@@ -21,6 +21,12 @@ class Inside(Protocol):
     def members(self) -> dict[str, Member]:
         """The configuration, from the log; committed or not."""
 
+    def counts(self, tag: str) -> bool:
+        """Whether who calls itself `tag` is the one that the configuration means."""
+
+    def refuses(self, tag: str, incarnation: bytes) -> str | None:
+        """Why this incarnation of `tag` is not heard; None if it is."""
+
     def moved_at(self, tag: str) -> int:
         """The last slot of the log that says anything of `tag`."""
 

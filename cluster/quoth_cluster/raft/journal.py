@@ -1,7 +1,7 @@
 """The durable log: append-only segments of checksummed records, with the term and the vote in them.
 
     bodies   [0, version, "quoth-journal", base index, base term, term, voted for,
-              end of the segment before, begins anew, memberships]  the first record of a segment
+              end of the segment before, begins anew, memberships, incarnation]  a segment's first
              [1, log index, term, content]        a slot
              [2, term, voted for or nil]          the term and the vote from here on
              [3, log index]                       slots from this index on are no more
@@ -9,10 +9,11 @@
 A segment's first record holds all that the segments before it come to but for their slots, so whole
 segments can be dropped from the front. Nothing rests on a record before `sync` returned. Slots are
 read from the files by offset: in memory are 28 bytes a slot, and a bounded cache of the newest.
+
+The incarnation is drawn when the journal is made: who has another forgot what this one promised.
 """
 
 from array import array
-from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +21,15 @@ from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
 from quoth_cluster.raft.disk import Disk, RealDisk
 from quoth_cluster.raft.entry import KINDS, MEMBERSHIP, Slot
 from quoth_cluster.raft.segment import Body, Segment
+from quoth_cluster.raft.slot_cache import SlotCache
 
-VERSION = 1
+VERSION = 2
 MAGIC = "quoth-journal"
 HEADER, SLOT, TERM, TRUNCATE = 0, 1, 2, 3
 SUFFIX = ".log"
 NEVER = 2**62  # the base of a segment that the log cannot begin with
 BASE_INDEX, BASE_TERM = 1, 0  # where every log begins; slot 1 is the same nothing everywhere
 SEGMENT_BYTES = 64 * 1024 * 1024
-CACHE_BYTES_MAX = 16 * 1024 * 1024
-CACHED_SLOT_BYTES = 256  # what Python needs around the content of a slot
 WINDOW_BYTES_MAX = 2 * 1024 * 1024  # what one read of a range comes to at most, beyond one slot
 WINDOW_SLOTS_MAX = 512
 
@@ -46,13 +46,13 @@ class Journal:
     """The log of one group on one disk.
 
     Used by one thread at a time: while `sync` runs in a worker thread nothing is appended, and what
-    is not in the file yet is read from the cache.
+    is not in the file yet is read from the cache. Slots are numbered without gaps, and
+    base.log_index <= synced_index <= last_index.
     """
-
-    # Invariants: base.log_index <= synced_index <= last_index; slots are numbered without gaps.
 
     def __init__(self, folder: Path, disk: Disk, segment_bytes: int) -> None:
         self.folder = folder
+        self.incarnation = b""
         self.current_term = 0
         self.voted_for: str | None = None
         self.base = Mark(BASE_INDEX, BASE_TERM)  # the slot before the first that is kept
@@ -60,6 +60,7 @@ class Journal:
         self._disk = disk
         self._segment_bytes = segment_bytes
         self._segments: list[Segment] = []
+        self._let_go: list[Segment] = []  # no part of the log any more, and not removed yet
         self._base_of: dict[int, int] = {}  # segment number -> the index before its first slot
         self._numbers = array("I")  # of the segment of each slot; slot i is at i - base - 1
         self._offsets = array("Q")
@@ -67,16 +68,20 @@ class Journal:
         self._terms = array("Q")
         self._memberships: dict[int, bytes] = {}  # by index; those of dropped slots, too
         self.membership_moves = 0  # grows whenever they change, by a slot more or fewer
-        self._cache: OrderedDict[int, Slot] = OrderedDict()
-        self._cache_bytes = 0
+        self._cache = SlotCache()
         self._has_new_file = False
         self._failed = False
 
     @classmethod
     def open(
-        cls, folder: Path, *, disk: Disk | None = None, segment_bytes: int = SEGMENT_BYTES
+        cls,
+        folder: Path,
+        *,
+        disk: Disk | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        new_incarnation: bytes = b"",
     ) -> "Journal":
-        """Open the journal in `folder`, made if it is not there.
+        """Open the journal in `folder`; if it is not there it is made, as `new_incarnation`.
 
         Raises CorruptFile or NewerFormat, with the file and the offset named.
         """
@@ -84,6 +89,7 @@ class Journal:
         journal._disk.make_folder(folder)
         journal._replay()
         if not journal._segments:
+            journal.incarnation = new_incarnation
             journal._start_segment()
         journal._make_replayed_durable()
         journal.sync()
@@ -132,9 +138,8 @@ class Journal:
         assert slot.term >= self.last_term, f"term {slot.term} after {self.last_term}"
         assert slot.kind in KINDS, f"a slot of kind {slot.kind} has no business here"
         self._record_slot([SLOT, slot.log_index, slot.term, slot.content], slot)
-        self._cache[slot.log_index] = slot
-        self._cache_bytes += _cached_bytes(slot)
-        self._shrink_cache()
+        self._cache.add(slot)
+        self._cache.shrink(self.synced_index)
 
     def truncate_from(self, log_index: int) -> None:
         """Drop `log_index` and all after it."""
@@ -201,7 +206,7 @@ class Journal:
             self._failed = True
             raise Fatal(f"cannot make {self.folder} durable: {error}") from error
         self.synced_index = last_index
-        self._shrink_cache()
+        self._cache.shrink(last_index)
 
     def base_within(self, size: int) -> int:
         """The slot behind which segments come to at most `size` bytes, or behind it is only one."""
@@ -217,6 +222,7 @@ class Journal:
         """Let go of whole segments whose slots are all at or before `log_index`.
 
         The caller knows that those slots are in a durable snapshot or applied durably everywhere.
+        Their files are there until `remove_trimmed`.
         """
         assert log_index <= self.synced_index and not self.is_dirty
         count = max(
@@ -231,12 +237,18 @@ class Journal:
         base = Mark(first, self.term_at(first))
         self._drop_front(first - self.base.log_index)
         self.base = base
-        self._remove(dropped)
+        self._let_go += dropped
+
+    def remove_trimmed(self) -> None:
+        """Remove the files of what was trimmed; it takes a while. Raises Fatal."""
+        while self._let_go:
+            self._remove([self._let_go.pop(0)])
 
     def reset(self, base: Mark, memberships: dict[int, bytes]) -> None:
         """Begin anew behind a snapshot that holds all up to `base`; durable at return."""
         assert base.log_index > self.base.log_index and not self.is_dirty
-        dropped = self._segments[:]
+        dropped = self._let_go + self._segments
+        self._let_go = []
         self._forget_from(self.base.log_index + 1)
         self._memberships = dict(memberships)
         self.membership_moves += 1
@@ -248,7 +260,7 @@ class Journal:
         self._remove(dropped)
 
     def close(self) -> None:
-        for segment in self._segments:
+        for segment in self._let_go + self._segments:
             segment.file.close()
 
     # -- inside
@@ -283,7 +295,8 @@ class Journal:
         end_before = before.end if before else 0
         base = [self.last_index, self.last_term]
         term = [self.current_term, self.voted_for]
-        segment.append([HEADER, VERSION, MAGIC, *base, *term, end_before, anew, memberships])
+        rest = [end_before, anew, memberships, self.incarnation]
+        segment.append([HEADER, VERSION, MAGIC, *base, *term, *rest])
 
     def _unmake_beginnings(self, log_index: int) -> bool:
         """After a truncation below where the newest segments begin: whether there was one.
@@ -309,25 +322,15 @@ class Journal:
         for table in (self._numbers, self._offsets, self._lengths, self._terms):
             del table[at:]
         self.membership_moves += self.last_membership_index() >= log_index
-        for by_index in (self._memberships, self._cache):
-            for stale in [index for index in by_index if index >= log_index]:
-                del by_index[stale]
-        self._cache_bytes = sum(map(_cached_bytes, self._cache.values()))
+        for stale in [index for index in self._memberships if index >= log_index]:
+            del self._memberships[stale]
+        self._cache.forget_from(log_index)
         self.synced_index = min(self.synced_index, log_index - 1)
 
     def _drop_front(self, count: int) -> None:
         for table in (self._numbers, self._offsets, self._lengths, self._terms):
             del table[:count]
-        last_dropped = self.base.log_index + count
-        for stale in [index for index in self._cache if index <= last_dropped]:
-            self._cache_bytes -= _cached_bytes(self._cache.pop(stale))
-
-    def _shrink_cache(self) -> None:
-        while self._cache_bytes > CACHE_BYTES_MAX:
-            oldest = next(iter(self._cache))
-            if oldest > self.synced_index:
-                break  # not in the file yet: it can be read from nowhere else
-            self._cache_bytes -= _cached_bytes(self._cache.pop(oldest))
+        self._cache.forget_to(self.base.log_index + count)
 
     def _remove(self, segments: list[Segment]) -> None:
         """From the oldest on, so that what a crash leaves is a log without holes."""
@@ -368,6 +371,9 @@ class Journal:
             self._replay_header(segment, first[2], before)
             self._segments.append(segment)
             for offset, length, body in records:
+                if self._is_unmade_by(body) and at + 1 < len(segments):
+                    self._drop_replayed()  # a trim was under way
+                    break
                 self._replay_record(segment, body, offset=offset, length=length)
 
     def _segment(self, name: str) -> Segment:
@@ -391,8 +397,12 @@ class Journal:
             raise CorruptFile(f"{segment.path}: record at offset 0 is not of a journal of quoth")
         if not isinstance(body[1], int) or body[1] > VERSION:
             raise NewerFormat(f"{segment.path} has version {body[1]}; known here is {VERSION}")
-        match body[3:]:
-            case [int(index), int(base_term), int(term), voted, int(end), bool(anew), list(pairs)]:
+        rest = [*body[7:], b""] if body[1] == 1 else body[7:]
+        match body[3:7], rest:
+            case (
+                [int(index), int(base_term), int(term), voted],
+                [int(end), bool(anew), list(pairs), bytes(incarnation)],
+            ):
                 memberships = {int(at): bytes(content) for at, content in pairs}
             case _:
                 raise CorruptFile(f"{segment.path}: record at offset 0 is malformed")
@@ -401,16 +411,24 @@ class Journal:
             if (segment.number, end, index, base_term) != expected:
                 raise CorruptFile(f"{segment.path} does not go on where {before.path} ends")
         elif before is not None:
-            self._finish_reset()
+            self._drop_replayed()  # a reset was under way
         if before is None or anew:
             self.base = Mark(index, base_term)
         self._base_of[segment.number] = index
         self._memberships = memberships
+        self.incarnation = incarnation
         self.current_term = term
         self.voted_for = None if voted is None else str(voted)
 
-    def _finish_reset(self) -> None:
-        """`reset` was under way: the older segments are still there, and not needed any more."""
+    def _is_unmade_by(self, body: Body) -> bool:
+        """Whether the log counts back beyond its beginning, which those before may have been."""
+        match body:
+            case [3, int(log_index)]:
+                return log_index <= self.base.log_index
+        return False
+
+    def _drop_replayed(self) -> None:
+        """The segments up to here are still there, and not needed any more."""
         self._forget_from(self.base.log_index + 1)
         dropped = self._segments[:]
         self._segments.clear()
@@ -430,7 +448,3 @@ class Journal:
                 self._unmake_beginnings(log_index)
             case _:
                 raise CorruptFile(f"{segment.path}: record at offset {offset} does not fit here")
-
-
-def _cached_bytes(slot: Slot) -> int:
-    return len(slot.content) + CACHED_SLOT_BYTES

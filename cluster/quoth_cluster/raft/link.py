@@ -1,7 +1,8 @@
 """Links between nodes: one connection per pair and direction, opened by the one who sends.
 
-    opening  {"v": 2, "cluster", "group", "from", "to", "epoch"}
-             -> {"ok": true} or {"refused": why, "epoch": newest known of the sender}
+    opening  {"v": 3, "cluster", "group", "from", "to", "epoch", "incarnation", "address"}
+             -> {"ok": true, "incarnation"}
+             or {"refused": why, "epoch": newest known of the sender}
 
 With certificates (`tls.py`) the opener is who its certificate says, and so is the one it reaches.
 
@@ -16,7 +17,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgpack
 
@@ -29,7 +30,8 @@ from quoth_cluster.raft.frame import (
 )
 from quoth_cluster.raft.tls import BadCertificate, Contexts, LinkTls, tag_named_by
 
-VERSION = 2
+VERSION = 3
+INCARNATION_BYTES_MAX = 64
 QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX  # per peer; over it the connection starts anew
 SEND_BYTES = 64 * 1024
 EPOCH_MAX = 2**62  # of microseconds since 1970, so there is room
@@ -64,6 +66,7 @@ class Peer:
     address: str
     is_up: bool = False
     epoch: int = 0
+    incarnation: bytes = b""  # of the node that answered last
     queue: deque[bytes] = field(default_factory=deque)
     queue_bytes: int = 0
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -83,6 +86,15 @@ class Peer:
         return b"".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The receiving side of one pair."""
+
+    epoch: int
+    incarnation: bytes
+    writer: asyncio.StreamWriter
+
+
 class Links:
     """All connections of this node to its peers, both ways."""
 
@@ -92,10 +104,10 @@ class Links:
         *,
         chance: Chance,
         epoch: int,
-        on_message: Callable[[str, dict[str, Any]], Awaitable[None]],
+        incarnation: bytes,
+        on_message: Callable[[str, bytes, dict[str, Any]], Awaitable[None]],
         on_link: Callable[[str, bool], None],
-        refuses: Callable[[str, int], str | None],
-        joined_index: Callable[[], int],
+        refuses: Callable[[str, bytes], str | None],
         on_progress: Callable[[str], None],
         tls: LinkTls | None = None,
     ) -> None:
@@ -108,11 +120,11 @@ class Links:
         self._on_message = on_message
         self._on_link = on_link
         self._refuses = refuses
-        self._joined_index = joined_index
+        self._incarnation = incarnation
         self._on_progress = on_progress  # a long frame of a peer is on its way
         self._address = ""  # where this node is reached, for those whose log does not say so yet
         self._peers: dict[str, Peer] = {}
-        self._incoming: dict[str, tuple[int, asyncio.StreamWriter]] = {}
+        self._incoming: dict[str, Caller] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._server: asyncio.Server | None = None
 
@@ -138,8 +150,8 @@ class Links:
         finally:
             self._tasks = None
             self._server.close()
-            for _, writer in self._incoming.values():
-                writer.close()
+            for caller in self._incoming.values():
+                caller.writer.close()
 
     def open(self, tag: str, address: str) -> None:
         """Keep a connection to `tag` at `address`, host:port."""
@@ -156,7 +168,7 @@ class Links:
         """Send nothing more to `tag`, and hear nothing more of it until it is admitted anew."""
         incoming = self._incoming.pop(tag, None)
         if incoming is not None:
-            incoming[1].close()
+            incoming.writer.close()
         peer = self._peers.pop(tag, None)
         if peer is not None and peer.task is not None:
             peer.task.cancel()
@@ -167,9 +179,14 @@ class Links:
         """Say where this node is reached, host:port, to those it opens a connection to."""
         self._address = address
 
-    def callers(self) -> set[str]:
-        """Who holds a connection to this node."""
-        return set(self._incoming)
+    def callers(self) -> dict[str, bytes]:
+        """Who holds a connection to this node: the incarnation of each, by tag."""
+        return {tag: caller.incarnation for tag, caller in self._incoming.items()}
+
+    def incarnation_of(self, tag: str) -> bytes:
+        """Who answered when the connection to `tag` was opened last."""
+        peer = self._peers.get(tag)
+        return b"" if peer is None else peer.incarnation
 
     def is_up(self, tag: str) -> bool:
         peer = self._peers.get(tag)
@@ -257,7 +274,7 @@ class Links:
                 found = self._tag_shown(writer)
                 if found not in (None, peer.tag):
                     raise ValueError(f"node {found} is there")
-                await self._introduce(peer.tag, reader, writer)
+                peer.incarnation = await self._introduce(peer.tag, reader, writer)
             except BaseException:
                 writer.close()
                 raise
@@ -270,12 +287,12 @@ class Links:
 
     async def _introduce(
         self, tag: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    ) -> bytes:
         self._epoch += 1
         me = self._identity
         opening = {"v": VERSION, "cluster": me.cluster_id, "group": me.group}
         opening |= {"from": me.tag, "to": tag, "epoch": self._epoch}
-        opening |= {"joined": self._joined_index(), "address": self._address}
+        opening |= {"incarnation": self._incarnation, "address": self._address}
         writer.write(pack_opening(opening))
         answer = await read_frame(reader, OPENING_BYTES_MAX)
         newest = answer.get("epoch")
@@ -284,6 +301,10 @@ class Links:
             self._epoch = max(self._epoch, newest)
         if answer.get("ok") is not True:
             raise ValueError(f"refused: {answer.get('refused')}")
+        incarnation = answer.get("incarnation")
+        if not _is_incarnation(incarnation):
+            raise ValueError("the answer to the opening is malformed")
+        return incarnation
 
     async def _pump(
         self, peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -319,7 +340,8 @@ class Links:
             refused = self._refusal(opening, shown)
             if not refused:
                 tag = opening["from"]
-                self._replace(tag, opening["epoch"], writer)
+                incarnation = opening["incarnation"]
+                self._replace(tag, Caller(opening["epoch"], incarnation, writer))
                 if tag not in self._peers and opening["address"]:
                     # The caller may lead and this log not know it yet: it must be answered.
                     self.open(tag, opening["address"])
@@ -333,7 +355,7 @@ class Links:
                 )
                 if not self._hears(tag, writer):
                     return  # a newer connection speaks for this peer
-                await self._on_message(tag, message)
+                await self._on_message(tag, incarnation, message)
         except BadCertificate as error:
             log.warning("refused a certificate on a link: %s", error)
         except (*BROKEN, EOFError, ValueError) as error:
@@ -347,24 +369,24 @@ class Links:
         self, opening: dict[str, Any], refused: str | None, writer: asyncio.StreamWriter
     ) -> None:
         tag = opening.get("from")
-        answer: dict[str, Any] = {"ok": True}
+        answer: dict[str, Any] = {"ok": True, "incarnation": self._incarnation}
         if refused:
             log.warning("refused a peer that calls itself %.80r: %s", tag, refused)
             answer = {"refused": refused}
             if isinstance(tag, str) and tag in self._incoming:
-                answer["epoch"] = self._incoming[tag][0]
+                answer["epoch"] = self._incoming[tag].epoch
         writer.write(pack_opening(answer))
         await writer.drain()
 
     def _hears(self, tag: str, writer: asyncio.StreamWriter) -> bool:
-        return tag in self._incoming and self._incoming[tag][1] is writer
+        return tag in self._incoming and self._incoming[tag].writer is writer
 
-    def _replace(self, tag: str, epoch: int, writer: asyncio.StreamWriter) -> None:
+    def _replace(self, tag: str, caller: Caller) -> None:
         older = self._incoming.get(tag)
         if older is not None:
-            assert older[0] < epoch, "an older connection was refused"
-            older[1].close()
-        self._incoming[tag] = (epoch, writer)
+            assert older.epoch < caller.epoch, "an older connection was refused"
+            older.writer.close()
+        self._incoming[tag] = caller
 
     def _tag_shown(self, writer: asyncio.StreamWriter) -> str | None:
         """Who is there by its certificate; None without TLS. Raises BadCertificate."""
@@ -391,15 +413,19 @@ class Links:
             return f"this is node {me.tag}"
         if self._server is None or not self._server.is_serving():
             return f"node {me.tag} is stopping"
-        joined, address = opening.get("joined"), opening.get("address")
-        if not isinstance(joined, int) or not isinstance(address, str):
+        incarnation, address = opening.get("incarnation"), opening.get("address")
+        if not _is_incarnation(incarnation) or not isinstance(address, str):
             return "the opening is malformed"
         if address and not address.rpartition(":")[2].isdigit():
             return "the opening is malformed"
-        refused = self._refuses(tag, joined)
-        if refused is None and tag in self._incoming and self._incoming[tag][0] >= epoch:
+        refused = self._refuses(tag, incarnation)
+        if refused is None and tag in self._incoming and self._incoming[tag].epoch >= epoch:
             refused = f"a newer connection of node {tag} is here"
         return refused
+
+
+def _is_incarnation(value: object) -> TypeGuard[bytes]:
+    return isinstance(value, bytes) and len(value) <= INCARNATION_BYTES_MAX
 
 
 async def _until_gone(reader: asyncio.StreamReader) -> None:

@@ -34,6 +34,15 @@ def voters(members: Mapping[str, Member]) -> set[str]:
     return {tag for tag, member in members.items() if member.vote is Vote.MEMBER}
 
 
+def means(member: Member | None, incarnation: bytes) -> bool:
+    """Whether a node of the configuration is this incarnation of it.
+
+    One that lost its disk does not know any more what it acknowledged and voted for under its tag:
+    it counts for nothing before it is added anew. Members of older logs have no incarnation.
+    """
+    return member is None or member.incarnation in (b"", incarnation)
+
+
 def resolve(members: Mapping[str, Member], change: MembershipChange) -> MembershipChange:
     """The change as the log shall carry it: whole, and moving exactly one node.
 
@@ -47,6 +56,8 @@ def resolve(members: Mapping[str, Member], change: MembershipChange) -> Membersh
     known = members.get(tag)
     if known is None:
         raise MembershipRefused(f"node {tag} is not a member; members are {_names(members)}")
+    if change.member.incarnation not in (b"", known.incarnation):
+        raise MembershipRefused(f"node {tag} is another one by now: it was added anew")
     if change.change is Change.PROMOTE:
         if known.vote is Vote.MEMBER:
             raise MembershipRefused(f"node {tag} votes already")

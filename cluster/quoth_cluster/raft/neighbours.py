@@ -22,9 +22,9 @@ class Contact:
     peer_address: str
 
 
-def removed(tag: str, joined_index: int) -> str:
+def removed(tag: str, incarnation: bytes) -> str:
     """What a node says to one that was a member and is none any more."""
-    return f"node {tag}, added at slot {joined_index}, was removed from the cluster"
+    return f"node {tag}, incarnation {incarnation.hex() or 'unknown'}, was removed from the cluster"
 
 
 class Neighbours:
@@ -51,37 +51,25 @@ class Neighbours:
         self._changes()
         return self._members
 
-    def refuses(self, tag: str, joined_index: int) -> str | None:
-        """Why `tag`, which was last added at `joined_index` by its own log, is not heard.
+    def refuses(self, tag: str, incarnation: bytes) -> str | None:
+        """Why this incarnation of `tag` is not heard: it was removed, and that is for good.
 
-        A node that was added again, which this one has not heard of yet, knows better.
+        Another one may have been added, or be about to, and this node not have heard of it yet.
         """
-        removed_at = 0
+        is_removed = False
         for log_index, change in self._changes():
-            if change.member.tag == tag and log_index <= self._applied_index():
-                removed_at = log_index if change.change is Change.REMOVE else 0
-        if removed_at <= joined_index:
-            return None
-        return removed(tag, joined_index) if joined_index else f"node {tag} is not added yet"
+            if (change.member.tag, change.member.incarnation) == (tag, incarnation):
+                is_applied = log_index <= self._applied_index()
+                is_removed = change.change is Change.REMOVE and is_applied
+        return removed(tag, incarnation) if is_removed else None
 
-    def joined_index(self) -> int:
-        """The slot that last added this node, by its own log; 0 if it has none."""
-        joined = 0
-        for log_index, change in self._changes():
-            if change.member.tag == self._tag and change.change is Change.ADD:
-                joined = log_index
-        return joined
+    def knows(self, tag: str, incarnation: bytes) -> bool:
+        """Whether the configuration means this incarnation by `tag`, if it means any."""
+        return membership.means(self.members().get(tag), incarnation)
 
     def removal(self, links: Links) -> str | None:
-        """What a peer says if this node was removed from the cluster, else None.
-
-        A peer that is behind may know of the removal and not that the node was added again since;
-        then others hear it. One that is no part of the cluster is heard by nobody.
-        """
-        joined_index = self.joined_index()
-        if not joined_index or any(links.is_up(tag) for tag in links.tags()):
-            return None
-        mine = removed(self._tag, joined_index)
+        """What a peer says if this node was removed from the cluster, else None."""
+        mine = removed(self._tag, self._journal.incarnation)
         return next((mine for tag in sorted(links.tags()) if mine in links.trouble(tag)), None)
 
     def open_links(self, links: Links) -> None:
@@ -94,7 +82,7 @@ class Neighbours:
         for contact in self.contacts if self._tag not in wanted else []:
             wanted.setdefault(contact.tag, contact.peer_address)
         wanted.pop(self._tag, None)
-        callers = {tag for tag in sorted(links.callers()) if not self.refuses(tag, 0)}
+        callers = {tag for tag, who in links.callers().items() if not self.refuses(tag, who)}
         for tag in sorted(links.tags() - set(wanted) - callers):
             links.close(tag)
         for tag, address in sorted(wanted.items()):

@@ -1,11 +1,11 @@
 """What nodes ask each other beside raft's own messages, and who answers.
 
-    term         the newest term this node knows            (a leader confirms that it leads)
-    read_index   the commit index, after a quorum round     (a follower reads what is current)
-    applied      answers when a slot is applied here        (a save waits for replicas)
-    membership   carries a change to the leader
-    snapshot     one step of a snapshot on its way            (`snapshot.py`)
-    topic        bytes that the house above asks and answers; nothing here knows what they mean
+term         the newest term this node knows            (a leader confirms that it leads)
+read_index   the commit index, after a quorum round     (a follower reads what is current)
+applied      answers when a slot is applied here        (a save waits for replicas)
+membership   carries a change to the leader
+snapshot     one step of a snapshot on its way            (`snapshot.py`)
+topic        bytes that the house above asks and answers; nothing here knows what they mean
 """
 
 import asyncio
@@ -32,7 +32,8 @@ from quoth_cluster.raft.read_index import count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.snapshot import Snapshots
 
-ANSWERING_MAX = 10_000  # questions being answered at once; more are not heard
+ANSWERING_MAX = 10_000  # questions of raft being answered at once; more are not heard
+TOPICS_MAX = 1_000  # ... and of the house above, so that these cannot keep raft from being heard
 WAIT_SECONDS_MAX = 600.0
 ASK_SECONDS_MAX = 1.0
 RETRY_SECONDS = 0.1
@@ -59,7 +60,7 @@ class Questions:
         self._snapshots = snapshots
         self._topics: dict[str, Callable[[bytes], Awaitable[bytes]]] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._answering = 0
+        self._answering = {True: 0, False: 0}  # on topics, and of raft's own
 
     async def run(self) -> None:
         """Own the answers under way until cancelled."""
@@ -84,11 +85,13 @@ class Questions:
             "topic": self._topic,
         }
         answer = answers.get(str(question))
-        if answer is None or self._tasks is None or self._answering >= ANSWERING_MAX:
+        on_topic = question == "topic"
+        is_full = self._answering[on_topic] >= (TOPICS_MAX if on_topic else ANSWERING_MAX)
+        if answer is None or self._tasks is None or is_full:
             log.warning("node %s asks %r, which is not answered", tag, question)
             return
-        self._answering += 1
-        self._tasks.create_task(self._reply(tag, number, answer(message)))
+        self._answering[on_topic] += 1
+        self._tasks.create_task(self._reply(tag, number, answer(message), on_topic=on_topic))
 
     def answer(self, topic: str, answer: Callable[[bytes], Awaitable[bytes]]) -> None:
         """See `RaftLog.answer`."""
@@ -129,7 +132,7 @@ class Questions:
             body = {"log_index": log_index, "seconds": wait}
             try:
                 answer = await self._calls.ask(tag, "applied", body, timeout_seconds=wait)
-                if answer.get("applied") is True:
+                if answer.get("applied") is True and self._group.counts(tag):
                     return True
             except NotAsked:
                 await self._group.link_news(seconds=min(left, RETRY_SECONDS))
@@ -137,11 +140,13 @@ class Questions:
                 continue
         return False
 
-    async def _reply(self, tag: str, number: int, answer: Awaitable[Body]) -> None:
+    async def _reply(
+        self, tag: str, number: int, answer: Awaitable[Body], *, on_topic: bool
+    ) -> None:
         try:
             self._calls.answer(tag, number, await answer)
         finally:
-            self._answering -= 1
+            self._answering[on_topic] -= 1
 
     async def _topic(self, message: Body) -> Body:
         topic, body = message.get("topic"), message.get("body")

@@ -75,7 +75,7 @@ class ReadIndex:
             answer = await self._calls.ask(tag, "term", {}, timeout_seconds=seconds)
         except (NotAsked, NoAnswer):
             return False
-        return answer.get("term") == term
+        return answer.get("term") == term and self._group.counts(tag)
 
     async def _ask_leader(self) -> int | None:
         engine = self._group.engine

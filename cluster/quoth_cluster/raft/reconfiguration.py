@@ -7,6 +7,7 @@ lose its quorum. A leader that is to go hands over first.
 """
 
 import logging
+from dataclasses import replace
 
 from quoth_cluster.errors import (
     ClusterError,
@@ -37,9 +38,7 @@ log = logging.getLogger(__name__)
 class Reconfiguration:
     """Changes the configuration of one group."""
 
-    def __init__(
-        self, group: Inside, cycle: Cycle, applier: Applier, journal: Journal
-    ) -> None:
+    def __init__(self, group: Inside, cycle: Cycle, applier: Applier, journal: Journal) -> None:
         self._group = group
         self._cycle = cycle
         self._applier = applier
@@ -49,12 +48,15 @@ class Reconfiguration:
         """Elect this node, alone, and make it the first member."""
         assert not self._journal.memberships(), "a cluster is founded once"
         await self._cycle.run_inside(self._group.engine.elect_now)
-        change = MembershipChange(Change.ADD, member)
+        mine = self._journal.incarnation
+        change = MembershipChange(Change.ADD, replace(member, incarnation=mine))
         while True:
             log_index = await self._cycle.run_inside(
-                lambda: self._group.engine.propose_membership(change)
-                if self._group.engine.is_leader
-                else None
+                lambda: (
+                    self._group.engine.propose_membership(change)
+                    if self._group.engine.is_leader
+                    else None
+                )
             )
             if log_index is not None:
                 break
@@ -89,7 +91,8 @@ class Reconfiguration:
         deadline = clock.monotonic() + timeout_seconds
         whole = membership.resolve(self._group.members(), change)
         if whole.change is Change.ADD:
-            await self._reach(whole.member)
+            member = await self._reach(whole.member)
+            change, whole = replace(change, member=member), replace(whole, member=member)
         elif whole.removes_voter and whole.member.tag == self._group.identity.tag:
             await self._hand_over()
             raise NotProposed("this node led, and hands over before it goes")
@@ -110,11 +113,14 @@ class Reconfiguration:
         if dict(self._journal.numbered_memberships()).get(log_index) != content:
             raise NotProposed("another leader's entry took its place")
 
+    def _counts(self, tag: str) -> bool:
+        return self._group.links.is_up(tag) and self._group.counts(tag)
+
     def _check_quorum_without(self, tag: str) -> None:
         """A change that nobody left could commit must not enter the log."""
         voters = membership.voters(self._group.members()) - {tag}
         mine = self._group.identity.tag
-        reached = {other for other in voters if other == mine or self._group.links.is_up(other)}
+        reached = {other for other in voters if other == mine or self._counts(other)}
         if len(reached) <= len(voters) // 2:
             missing = ", ".join(sorted(voters - reached))
             raise MembershipRefused(
@@ -174,7 +180,8 @@ class Reconfiguration:
         log_index = engine.propose_membership(whole)
         return None if log_index is None else (log_index, pack_membership(whole))
 
-    async def _reach(self, member: Member) -> None:
+    async def _reach(self, member: Member) -> Member:
+        """The node as it answers: in which incarnation. Raises MembershipRefused."""
         links = self._group.links
         was_open = member.tag in links.tags()
         links.open(member.tag, member.peer_address)
@@ -190,6 +197,10 @@ class Reconfiguration:
                     f"node {member.tag} cannot be reached at {member.peer_address}: {trouble}"
                 )
             await self._group.link_news(seconds=min(RETRY_SECONDS, seconds))
+        incarnation = links.incarnation_of(member.tag)
+        if (why := self._group.refuses(member.tag, incarnation)) is not None:
+            raise MembershipRefused(f"{why}: wipe its folder and let it join as a new node")
+        return replace(member, incarnation=incarnation)
 
     async def _hand_over(self) -> None:
         engine = self._group.engine

@@ -28,6 +28,9 @@ RAFT_TYPES = frozenset(
     }
 )
 
+# ... of these, what a leader or a candidate counts, by tag, for a majority.
+COUNTED_TYPES = frozenset({"next_node_idx", "response_vote", "pre_vote_granted"})
+
 FIRST_INDEX = 1  # where every log begins, with the same nothing, so two logs share a place
 
 

@@ -108,7 +108,9 @@ class Snapshots:
                 self._let_go()
                 may_begin = self._host.clock.monotonic() >= self._no_copy_before
                 for tag in self._host.engine.behind if may_begin else ():
-                    if tag not in self._sending and self._host.links.is_up(tag):
+                    # Another incarnation than the configuration means is to be added anew first.
+                    is_there = self._host.links.is_up(tag) and self._host.counts(tag)
+                    if tag not in self._sending and is_there:
                         self._sending.add(tag)
                         tasks.create_task(self._serve(tag), name=f"snapshot to {tag}")
                 await self._forget_stale()
@@ -123,7 +125,7 @@ class Snapshots:
             log.warning("node %s is behind, and %s", tag, error)
             self._no_copy_before = self._host.clock.monotonic() + NO_COPY_SECONDS
         else:
-            if log_index is not None:
+            if log_index is not None and self._host.counts(tag):
                 engine = self._host.engine
                 arrived = log_index
                 await self._cycle.run_inside(lambda: engine.caught_up_by_snapshot(tag, arrived))

@@ -103,11 +103,15 @@ class Library:
 
     @property
     def is_member(self) -> bool:
-        return self._view.is_voter or self._tag in self._view.learners()
+        return self._view.is_voter or (self._view.is_me and self._tag in self._view.learners())
 
     @property
     def others(self) -> set[str]:
         return {str(node.id) for node in self._node.otherNodes}
+
+    def means(self, tag: str, incarnation: bytes) -> bool:
+        """Whether the configuration at the end of the log means this incarnation by `tag`."""
+        return self._view.means(tag, incarnation)
 
     def voters(self) -> set[str]:
         """Who votes, by the configuration at the end of the log."""
@@ -267,7 +271,15 @@ class JournalView(JournalBase):  # type: ignore[misc]
 
     @property
     def is_voter(self) -> bool:
-        return self._tag in self._voters
+        return self._tag in self._voters and self.is_me
+
+    @property
+    def is_me(self) -> bool:
+        """Whether the configuration means this node by its tag, and not one that was before it."""
+        return self.means(self._tag, self._journal.incarnation)
+
+    def means(self, tag: str, incarnation: bytes) -> bool:
+        return membership.means(self._members.get(tag), incarnation)
 
     def voters(self) -> set[str]:
         return set(self._voters)
@@ -294,9 +306,9 @@ class JournalView(JournalBase):  # type: ignore[misc]
 
     def _fold(self) -> None:
         changes = [unpack_membership(content) for content in self._journal.memberships()]
-        members = membership.fold(changes)
-        self._voters = membership.voters(members)
-        self._learners = set(members) - self._voters
+        self._members = membership.fold(changes)
+        self._voters = membership.voters(self._members)
+        self._learners = set(self._members) - self._voters
 
     # -- what the library calls
 

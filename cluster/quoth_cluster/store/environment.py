@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import wraps
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 import lmdb
@@ -163,7 +163,6 @@ class Environment:
         self._lock = Lock()
         self._readers = 0
         self._closed = False
-        self._gone = Event()
 
     @classmethod
     def open(cls, path: Path, *, map_bytes: int, durable: bool = True) -> "Environment":
@@ -248,15 +247,7 @@ class Environment:
             self._closed = True
             if self._readers:
                 return
-        self._let_go()
-
-    def wait_until_closed(self) -> None:
-        """After `close`: return when the last reader has left. Not for the thread that reads."""
-        self._gone.wait()
-
-    def _let_go(self) -> None:
         self._environment.close()
-        self._gone.set()
 
     @_fatal_names_the_folder
     def _begin(self, *, write: bool) -> Any:
@@ -271,7 +262,7 @@ class Environment:
             assert self._readers >= 0, "a reader leaves once"
             last_one_out = self._closed and self._readers == 0
         if last_one_out:
-            self._let_go()
+            self._environment.close()
 
 
 class Frozen:

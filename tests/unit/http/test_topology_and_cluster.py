@@ -78,7 +78,7 @@ async def test_an_old_topology_is_marked(node: Node) -> None:
 async def test_a_node_joins_in_two_steps(node: Node) -> None:
     info = (await node.get("/admin/cluster/join-info")).json
     member = {"Tag": "A", "Url": "http://127.0.0.1:8080", "PeerAddress": "127.0.0.1:9080"}
-    member["Vote"] = "member"
+    member |= {"Vote": "member", "Incarnation": ""}
     assert info == {
         "ClusterId": "9513e51b-9e6b-40a4-a15f-e68190912b34",
         "Leader": "A",

@@ -43,12 +43,12 @@ class End:
             on_message=self._on_message,
             on_link=lambda other, is_up: self.changes.append((other, is_up)),
             refuses=lambda other, _: f"node {other} was removed" if other in removed else None,
-            joined_index=lambda: 2,
+            incarnation=tag.encode(),
             on_progress=lambda _: None,
             tls=tls,
         )
 
-    async def _on_message(self, tag: str, message: dict[str, Any]) -> None:
+    async def _on_message(self, tag: str, _: bytes, message: dict[str, Any]) -> None:
         self.begun += 1
         await self.has_room.wait()
         self.heard.append((tag, message))
@@ -120,7 +120,8 @@ class Bare:
     async def introduce(self, **changes: Any) -> dict[str, Any]:
         """Send an opening from B to A; the answer."""
         opening = {"v": VERSION, "cluster": "cluster", "group": "main"}
-        opening |= {"from": "B", "to": "A", "epoch": 5_000, "joined": 7, "address": ""} | changes
+        opening |= {"from": "B", "to": "A", "epoch": 5_000}
+        opening |= {"incarnation": b"B", "address": ""} | changes
         self.writer.write(pack_opening(opening))
         try:
             async with asyncio.timeout(SOON_SECONDS):

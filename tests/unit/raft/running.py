@@ -1,6 +1,7 @@
 """Groups on loopback, in one process: real links, real journals, a plain state machine."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -33,7 +34,11 @@ class Running:
 
     async def start(self) -> None:
         self.machine = PlainMachine(self.folder / "machine")
-        self.journal = Journal.open(self.folder / "journal", segment_bytes=self.segment_bytes)
+        self.journal = Journal.open(
+            self.folder / "journal",
+            segment_bytes=self.segment_bytes,
+            new_incarnation=os.urandom(16),
+        )
         self.group = RaftGroup(
             Identity("cluster", "main", self.tag),
             self.journal,

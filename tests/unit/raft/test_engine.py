@@ -15,9 +15,9 @@ from quoth_cluster.raft.syncobj import Timing
 LARGE = bytes([COMMANDS]) + bytes(3 * 1024 * 1024)
 
 
-def member(tag: str) -> bytes:
-    added = MembershipChange(Change.ADD, Member(tag, f"http://{tag}", f"{tag}:1"))
-    return pack_membership(added)
+def member(tag: str, *, incarnation: bytes = b"") -> bytes:
+    added = Member(tag, f"http://{tag}", f"{tag}:1", incarnation=incarnation)
+    return pack_membership(MembershipChange(Change.ADD, added))
 
 
 @pytest.fixture
@@ -163,3 +163,57 @@ def test_a_learner_that_has_its_snapshot_may_be_out_of_reach(tmp_path: Path) -> 
     engine._reign.behind["D"] = 0.0
     engine.caught_up_by_snapshot("D", 4)
     assert engine.behind == []
+
+
+def journal_of(folder: Path, *, incarnation: bytes) -> Journal:
+    """A, B and C are members, each in its first incarnation; the journal is that of A."""
+    journal = Journal.open(folder, new_incarnation=incarnation)
+    for at, tag in enumerate("ABC"):
+        journal.append(Slot(2 + at, 0, member(tag, incarnation=f"{tag}1".encode())))
+    journal.sync()
+    return journal
+
+
+@pytest.mark.parametrize(("who", "wins"), [(b"B1", True), (b"B2", False)])
+def test_votes_and_acknowledgements_count_if_who_gives_them_remembers(
+    tmp_path: Path, who: bytes, wins: bool
+) -> None:
+    """B2 is B after it lost its disk, and with it what it had acknowledged and voted for."""
+    clock = StillClock()
+    engine = engine_of(journal_of(tmp_path / "A", incarnation=b"A1"), clock)
+    clock.now += 5.0
+    engine.tick()
+    (question,) = answers(engine)
+    granted = {"type": "pre_vote_granted", "term": 1, "sender_term": 0, "round": question["round"]}
+    engine.receive("B", granted, incarnation=who)
+    engine.tick()
+    assert (engine.term == 1) is wins
+    if not wins:
+        engine.receive("C", granted, incarnation=b"C1")
+        engine.tick()
+    vote = {"type": "response_vote", "term": engine.term, "sender_term": engine.term}
+    engine.receive("B", vote, incarnation=who)
+    assert engine.is_leader is wins
+    if not wins:
+        engine.receive("C", vote, incarnation=b"C1")
+    last_index = engine.journal.last_index
+    answer = {"type": "next_node_idx", "next_node_idx": last_index + 1, "sequence": 0}
+    answer |= {"sender_term": engine.term, "reset": False, "success": True}
+    engine.receive("B", answer, incarnation=who)
+    engine.tick()
+    assert (engine.match_index("B"), engine.commit_index) == ((last_index,) * 2 if wins else (0, 4))
+
+
+def test_a_node_that_forgot_neither_votes_nor_stands_in_its_former_name(tmp_path: Path) -> None:
+    """Its log has come as far as to name it, but means the one that it was before."""
+    clock = StillClock()
+    engine = engine_of(journal_of(tmp_path / "A", incarnation=b"A2"), clock)
+    assert not engine.is_member and not engine.is_voter
+    request = {"type": "request_vote", "term": 4, "sender_term": 4, "forced": True}
+    engine.receive("B", {**request, "last_log_index": 4, "last_log_term": 0}, incarnation=b"B1")
+    for _ in range(20):
+        clock.now += 1.0
+        engine.tick()
+    assert answers(engine) == [] and engine.term == 0
+    engine.receive("B", append(1, (4, 0), [(1, member("A", incarnation=b"A2"))]))
+    assert engine.is_member, "it was added anew"

@@ -120,6 +120,9 @@ async def test_a_leader_that_is_removed_hands_over(trio: list[Running]) -> None:
     while leader.group.removal() is None:
         await leader.group.link_news(seconds=0.1)
     assert "was removed" in (leader.group.removal() or "")
+    back = MembershipChange(Change.ADD, leader.promotable)
+    with pytest.raises(MembershipRefused, match="wipe its folder"):
+        await others[0].group.change_membership(back, timeout_seconds=PATIENCE)
 
 
 async def test_changes_that_make_no_sense_are_refused(

@@ -10,9 +10,11 @@ import pytest
 from quoth_cluster.errors import CorruptFile, Fatal, NewerFormat
 from quoth_cluster.log import Change, Member, MembershipChange
 from quoth_cluster.raft import journal as journal_room
+from quoth_cluster.raft import slot_cache
 from quoth_cluster.raft.disk import RealDisk, RealFile
-from quoth_cluster.raft.entry import Proposal, Slot, pack_commands, pack_membership
+from quoth_cluster.raft.entry import NOOP, Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal, Mark
+from quoth_cluster.raft.segment import Segment
 from tests.simulator.disks import SimDisk
 
 FIRST = "0000000001.log"
@@ -154,11 +156,46 @@ def test_a_flipped_bit_in_what_was_durable_stops_the_node(path: Path) -> None:
 def test_a_newer_format_is_told_from_a_broken_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_room, "VERSION", 2)
+    monkeypatch.setattr(journal_room, "VERSION", 3)
     Journal.open(path).close()
     monkeypatch.undo()
-    with pytest.raises(NewerFormat, match="version 2"):
+    with pytest.raises(NewerFormat, match="version 3"):
         Journal.open(path)
+
+
+def test_its_incarnation_outlives_segments_restarts_and_snapshots(path: Path) -> None:
+    journal = Journal.open(path, segment_bytes=300, new_incarnation=b"first")
+    for at in range(2, 40):
+        journal.append(slot(at))
+    journal.sync()
+    journal.trim_to(30)
+    journal.remove_trimmed()
+    journal.close()
+    journal = Journal.open(path, new_incarnation=b"second")
+    assert journal.incarnation == b"first" and journal.base_index > 1
+    journal.reset(Mark(50, 3), {})
+    journal.close()
+    journal = Journal.open(path, new_incarnation=b"third")
+    assert (journal.incarnation, journal.base_index) == (b"first", 50)
+    journal.close()
+
+
+def test_a_journal_from_before_incarnations_is_read(path: Path) -> None:
+    path.mkdir()
+    first = path / "0000000001.log"
+    segment = Segment(first, RealDisk().open(first), 1)
+    segment.append([0, 1, "quoth-journal", 1, 0, 4, "B", 0, False, []])
+    segment.append([1, 2, 4, bytes([NOOP])])
+    segment.sync()
+    segment.file.close()
+    journal = Journal.open(path, segment_bytes=1, new_incarnation=b"new")
+    assert (journal.incarnation, journal.current_term, journal.last_index) == (b"", 4, 2)
+    journal.append(Slot(3, 4, bytes([NOOP])))  # into a segment of the newer version
+    journal.sync()
+    journal.close()
+    journal = Journal.open(path)
+    assert (journal.incarnation, journal.voted_for, journal.last_index) == (b"", "B", 3)
+    journal.close()
 
 
 def test_a_disk_that_failed_once_is_not_trusted_again(
@@ -191,7 +228,7 @@ def test_a_full_disk_stops_the_node_when_a_segment_begins(path: Path) -> None:
 
 
 def test_reading_does_not_need_the_cache(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal_room, "CACHE_BYTES_MAX", 0)
+    monkeypatch.setattr(slot_cache, "CACHE_BYTES_MAX", 0)
     journal = filled(path)
     assert journal.read(17) == slot(17, size=17)
     journal.append(slot(31))
@@ -202,7 +239,7 @@ def test_the_cache_of_small_slots_is_as_small_as_it_says(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Python needs around a slot is many times a small command."""
-    monkeypatch.setattr(journal_room, "CACHE_BYTES_MAX", 500_000)
+    monkeypatch.setattr(slot_cache, "CACHE_BYTES_MAX", 500_000)
     journal = Journal.open(path)
     tracemalloc.start()
     for log_index in range(2, 10_002):
@@ -265,6 +302,7 @@ def test_trimming_lets_go_of_whole_files_and_of_nothing_else(path: Path) -> None
     journal = in_segments(path)
     files = len(journal._disk.names(path))
     journal.trim_to(40)
+    journal.remove_trimmed()
     assert len(journal._disk.names(path)) < files
     assert 2 < journal.base_index <= 40 and journal.term_at(journal.base_index) == 1
     kept = contents(journal)
@@ -285,8 +323,10 @@ def test_the_newest_files_within_a_size_are_found(path: Path) -> None:
     assert journal.base_within(sum(sizes)) == journal.base_index
     for count in range(1, len(sizes)):
         journal.trim_to(journal.base_within(sum(sizes[count:])))
+        journal.remove_trimmed()
         assert [file.stat().st_size for file in sorted(path.iterdir())] == sizes[count:]
     journal.trim_to(journal.base_within(0))
+    journal.remove_trimmed()
     assert len(list(path.iterdir())) == 1, "the one that is written to stays"
 
 
@@ -328,6 +368,7 @@ def test_power_lost_while_files_are_removed(path: Path, survives: int) -> None:
     journal = Journal.open(path, segment_bytes=600, disk=FailingDisk(survives))
     with pytest.raises(PowerCut):
         journal.trim_to(60)
+        journal.remove_trimmed()
     trimmed = reopened(path)
     assert contents(trimmed)[-1] == (60, 1)
     content = trimmed.memberships()[0]
@@ -337,6 +378,25 @@ def test_power_lost_while_files_are_removed(path: Path, survives: int) -> None:
         journal.reset(Mark(70, 3), {2: content})
     again = reopened(path)
     assert (again.base, again.last_index, again.memberships()) == (Mark(70, 3), 70, [content])
+
+
+@pytest.mark.parametrize("survives", range(6))
+def test_power_lost_while_a_segment_that_counts_back_is_removed(path: Path, survives: int) -> None:
+    """The files before it are gone, and so it stands first, which it never does else."""
+    before = in_segments(path)
+    before.truncate_from(40)
+    for log_index in range(40, 80):
+        before.append(slot(log_index, term=2))
+        before.sync()
+    expected = contents(before)
+    before.close()
+    journal = Journal.open(path, segment_bytes=600, disk=FailingDisk(survives))
+    with pytest.raises(PowerCut):
+        journal.trim_to(79)
+        journal.remove_trimmed()
+    again = reopened(path)
+    assert contents(again) == [pair for pair in expected if pair[0] > again.base_index]
+    assert again.last_index == 79 and len(again.memberships()) == 1
 
 
 def test_a_torn_new_file_is_no_file(path: Path) -> None:
@@ -398,6 +458,7 @@ def test_a_segment_in_which_the_log_counts_back_is_never_its_beginning(path: Pat
         journal.sync()
     expected = contents(journal)
     journal.trim_to(62)
+    journal.remove_trimmed()
     assert not newest.exists(), "it goes together with those before it"
     kept = [pair for pair in expected if pair[0] > journal.base_index]
     assert contents(journal) == kept and journal.base_index <= 62
@@ -420,6 +481,7 @@ def test_whatever_happens_to_a_log_it_opens_as_it_was(path: Path, seed: int) -> 
                 journal.sync()
                 committed = dice.randrange(committed, journal.last_index + 1)
                 journal.trim_to(committed)
+                journal.remove_trimmed()
             case "term":
                 term += 1
                 journal.set_term(term, dice.choice([None, "A", "B"]))

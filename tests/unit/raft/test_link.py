@@ -28,7 +28,7 @@ async def node() -> AsyncIterator[End]:
 async def peer(node: End) -> AsyncIterator[Bare]:
     """A connection of node B to A that was opened and has said 1."""
     bare = await Bare.connect(node)
-    assert await bare.introduce() == {"ok": True}
+    assert await bare.introduce() == {"ok": True, "incarnation": b"A"}
     bare.say_number(1)
     await until(lambda: node.numbers() == [1], "it was not heard")
     yield bare
@@ -143,7 +143,8 @@ async def test_a_slow_receiver_slows_its_sender(node: End, peer: Bare) -> None:
         ({"from": "A"}, "malformed"),
         ({"from": 7}, "malformed"),
         ({"from": None}, "malformed"),
-        ({"joined": None}, "malformed"),
+        ({"incarnation": None}, "malformed"),
+        ({"incarnation": bytes(65)}, "malformed"),
         ({"epoch": "7"}, "malformed"),
         ({"epoch": 0}, "out of range"),
         ({"epoch": EPOCH_MAX + 1}, "out of range"),
@@ -240,7 +241,7 @@ async def test_what_is_no_frame_of_this_link_ends_it(node: End, peer: Bare, sent
 
 async def test_a_newer_connection_replaces_an_older_one(node: End, peer: Bare) -> None:
     newer = await Bare.connect(node)
-    assert await newer.introduce(epoch=5_001) == {"ok": True}
+    assert await newer.introduce(epoch=5_001) == {"ok": True, "incarnation": b"A"}
     assert await peer.is_over()
     newer.say_number(2)
     await until(lambda: node.numbers() == [1, 2], "the newer one was not heard")
@@ -254,7 +255,7 @@ async def test_what_waited_on_an_older_connection_is_not_heard_after_a_newer_one
     peer.say_number(3)
     await until(lambda: node.begun == 2, "the second is not on its way")
     newer = await Bare.connect(node)
-    assert await newer.introduce(epoch=5_001) == {"ok": True}
+    assert await newer.introduce(epoch=5_001) == {"ok": True, "incarnation": b"A"}
     newer.say_number(4)
     await until(lambda: node.begun == 3, "the fourth is not on its way")
     node.has_room.set()

@@ -38,6 +38,9 @@ class Leader:
     def engine(self) -> "Leader":
         return self
 
+    def counts(self, tag: str) -> bool:
+        return True
+
     def match_index(self, tag: str) -> int:
         return self.matches
 

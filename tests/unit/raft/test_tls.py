@@ -75,7 +75,7 @@ async def test_what_goes_over_the_link_is_tls_1_3(ca: Authority, node: End) -> N
     found = bare.writer.get_extra_info("ssl_object")
     assert found.version() == "TLSv1.3"
     assert tag_named_by(bare.writer.get_extra_info("peercert")) == "A"
-    assert await bare.introduce() == {"ok": True}
+    assert await bare.introduce() == {"ok": True, "incarnation": b"A"}
     assert found.session is None or not found.session.has_ticket, "nobody resumes without a proof"
     bare.say_number(1)
     await until(lambda: node.numbers() == [1], "it was not heard")
@@ -147,7 +147,7 @@ async def test_a_node_cannot_speak_as_another(ca: Authority, node: End, tag: str
 
 async def test_each_frame_is_by_who_opened_the_link(ca: Authority, node: End) -> None:
     bare = await Bare.connect(node, bare_context(ca.issue("B"), ca.path))
-    assert await bare.introduce() == {"ok": True}
+    assert await bare.introduce() == {"ok": True, "incarnation": b"A"}
     bare.say(b"\x81\xa1n\x01", head=link.Identity("cluster", "main", "C").head())
     assert await bare.is_over() and node.heard == []
 
@@ -204,10 +204,10 @@ async def test_a_renewed_certificate_is_used_without_a_restart(ca: Authority) ->
     context = bare_context(ca.issue("B"), ca.path)
     async with running(end):
         before = await Bare.connect(end, context)
-        assert await before.introduce() == {"ok": True}
+        assert await before.introduce() == {"ok": True, "incarnation": b"A"}
         ca.issue("A")  # in the same place
         after = await Bare.connect(end, context)
-        assert await after.introduce(epoch=5_001) == {"ok": True}
+        assert await after.introduce(epoch=5_001) == {"ok": True, "incarnation": b"A"}
         shown = [found.writer.get_extra_info("peercert") for found in (before, after)]
         assert shown[0]["serialNumber"] != shown[1]["serialNumber"]
         before.close()
@@ -245,12 +245,12 @@ async def test_what_is_half_replaced_is_not_used(
     new_key = fresh.key.read_bytes()
     fresh.key.write_bytes(kept)
     bare = await Bare.connect(node, context)
-    assert await bare.introduce() == {"ok": True}
+    assert await bare.introduce() == {"ok": True, "incarnation": b"A"}
     assert "do not belong together" in caplog.text
     first = bare.writer.get_extra_info("peercert")["serialNumber"]
     fresh.key.write_bytes(new_key)
     bare = await Bare.connect(node, context)
-    assert await bare.introduce(epoch=5_001) == {"ok": True}
+    assert await bare.introduce(epoch=5_001) == {"ok": True, "incarnation": b"A"}
     assert bare.writer.get_extra_info("peercert")["serialNumber"] != first
     bare.close()
 

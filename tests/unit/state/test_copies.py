@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from quoth_cluster import documents
 from quoth_cluster.machine import Machine
 from quoth_cluster.state_copy import replace_state
 from quoth_cluster.store.environment import Closed
@@ -59,6 +60,29 @@ def test_an_installed_copy_goes_on_where_it_was_taken(tmp_path: Path) -> None:
     for machine in (ahead.machine, behind.machine):
         machine.apply([entry])
     assert dump(ahead.machine) == dump(behind.machine)
+    for story in (ahead, behind):
+        story.machine.close()
+
+
+def test_an_install_waits_for_nobody_who_reads(tmp_path: Path) -> None:
+    """A node must not be away from its cluster for as long as somebody streams documents."""
+    ahead = filled(tmp_path / "ahead")
+    frozen = ahead.machine.freeze()
+    frozen.copy_to(tmp_path / "copy")
+    frozen.release()
+    behind = Story(tmp_path / "behind")
+    behind.save(put("users/old"))
+    former = behind.machine.database("db")
+    assert former is not None
+    with former.read() as txn:
+        behind.machine.install(tmp_path / "copy")
+        old = documents.load(txn, "users/old")
+        assert old is not None, "it goes on with what it saw"
+    now = behind.machine.database("db")
+    assert now is not None
+    with now.read() as txn:
+        assert documents.load(txn, "users/old") is None
+        assert documents.load(txn, "users/29") is not None
     for story in (ahead, behind):
         story.machine.close()
 

@@ -226,6 +226,7 @@ def member_row(member: Member) -> dict[str, str]:
         "Url": member.url,
         "PeerAddress": member.peer_address,
         "Vote": member.vote.value,
+        "Incarnation": member.incarnation.hex(),
     }
 
 
