@@ -32,6 +32,7 @@ from quoth_node.rql import IncludeKind, Query, Random, SelectScript
 
 ETAG_BYTES = 8
 MILLIS = 1_000
+NEW_INDEX_SECONDS = 15.0  # for what was made for a query: before, it has nothing to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Running:
 
 
 async def run(exchange: Exchange, asked: Asked) -> Running:
-    """Find where the rows come from; an index that is to have read everything is waited for.
+    """Find where the rows come from; an index is waited for if it is to have read everything.
 
     Raises InvalidQuery, IndexMissing, IndexNotAvailable, DatabaseMissing, NotReadable.
     """
@@ -64,10 +65,13 @@ async def run(exchange: Exchange, asked: Asked) -> Running:
         return Running(asked, database, collection, began)
     name = database.record.name
     index = await exchange.services.indexes.choose(name, asked.query, asked.parameters)
-    if asked.wait_seconds is not None:
+    seconds = asked.wait_seconds
+    if seconds is None and index.created_index is not None:
+        seconds = NEW_INDEX_SECONDS
+    if seconds is not None:
         with database.read() as txn:
             etag = last_etag(txn)
-        await index.wait_for(etag, timeout_seconds=asked.wait_seconds)
+        await index.wait_for(etag, timeout_seconds=seconds)
     return Running(asked, database, index, began)
 
 
