@@ -14,6 +14,7 @@ from quoth_node.http.query_run import (
     finished_head,
     has_scripts,
     includes_of,
+    is_short,
     may_be_cached,
     opened,
     run,
@@ -61,6 +62,8 @@ async def answer(exchange: Exchange, sent: IndexQuery) -> web.Response:
     async with exchange.queries:
         if has_scripts(asked.query):
             body = await read_by_scripts(exchange, running, budget, known=known)
+        elif is_short(running):
+            body = read(exchange, running, budget, known=known)
         else:
             body = await beside_the_loop(partial(read, exchange, running, budget, known=known))
     return body.reply()
@@ -83,7 +86,7 @@ class Whole:
 def read(
     exchange: Exchange, running: Running, budget: Budget, *, known: str | None
 ) -> Whole:
-    """The answer to a query without scripts, all of it in one worker thread."""
+    """The answer to a query without scripts; a long one is read in a worker thread, all of it."""
     with snapshot(exchange, running) as result:
         etag = etag_of_answer(running, result)
         if etag is not None and etag == known:

@@ -24,7 +24,13 @@ from quoth_node.http.results import Found, Results, ScriptsOfQuery
 from quoth_node.http.streams import beside_the_loop
 from quoth_node.http.wire import replies
 from quoth_node.http.wire.queries import ResultHead
-from quoth_node.querying.collection import CollectionQuery, collection_query, name_of
+from quoth_node.querying.collection import (
+    ByIds,
+    CollectionQuery,
+    WholeCollection,
+    collection_query,
+    name_of,
+)
 from quoth_node.querying.door import Answer, Question, ReadyIndex
 from quoth_node.querying.filtering import calls_in
 from quoth_node.querying.scripts import ScriptProjection, asking
@@ -32,6 +38,8 @@ from quoth_node.rql import IncludeKind, Query, Random, SelectScript
 
 ETAG_BYTES = 8
 MILLIS = 1_000
+READ_HERE_MAX = 32  # documents
+NEW_INDEX_SECONDS = 15.0  # for what was made for a query: before, it has nothing to say
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ class Running:
 
 
 async def run(exchange: Exchange, asked: Asked) -> Running:
-    """Find where the rows come from; an index that is to have read everything is waited for.
+    """Find where the rows come from; an index is waited for if it is to have read everything.
 
     Raises InvalidQuery, IndexMissing, IndexNotAvailable, DatabaseMissing, NotReadable.
     """
@@ -64,10 +72,13 @@ async def run(exchange: Exchange, asked: Asked) -> Running:
         return Running(asked, database, collection, began)
     name = database.record.name
     index = await exchange.services.indexes.choose(name, asked.query, asked.parameters)
-    if asked.wait_seconds is not None:
+    seconds = asked.wait_seconds
+    if seconds is None and index.created_index is not None:
+        seconds = NEW_INDEX_SECONDS
+    if seconds is not None:
         with database.read() as txn:
             etag = last_etag(txn)
-        await index.wait_for(etag, timeout_seconds=asked.wait_seconds)
+        await index.wait_for(etag, timeout_seconds=seconds)
     return Running(asked, database, index, began)
 
 
@@ -116,6 +127,19 @@ def _asked_for_hits(running: Running) -> CollectionQuery | HitsOfIndex:
     if not asked.is_paged_late:
         question = replace(question, start=asked.start, size=asked.size)
     return HitsOfIndex(source, source.run(question))
+
+
+def is_short(running: Running) -> bool:
+    """Whether it reads so little that a worker thread would take longer to come and go."""
+    asked, source = running.asked, running.source
+    if asked.query.loads or asked.query.filter or asked.query.includes:
+        return False
+    match source:
+        case ByIds(ids=ids):
+            return len(ids) <= READ_HERE_MAX
+        case WholeCollection():
+            return asked.size == 0  # a count
+    return False
 
 
 def has_scripts(query: Query) -> bool:

@@ -206,7 +206,7 @@ class Results:
             elif (result := projected[number]) is None or not self._is_new(result):
                 continue
             else:
-                json = orjson.dumps({**result, "@metadata": projected_metadata(row)})
+                json = projected_json(result, row)
             if self._seen is not None and self._skip:
                 self._skip -= 1
                 continue
@@ -257,3 +257,10 @@ class Results:
     def _read_value(self, key: str) -> bytes | None:
         found = compare_exchange.get(self._txn, key)
         return found.value if found is not None else None
+
+
+def projected_json(result: Mapping[str, Any], row: Row) -> bytes:
+    """A projection with its metadata, in which a script may have put something of its own."""
+    own = result.get("@metadata")
+    metadata = {**own, **projected_metadata(row)} if isinstance(own, dict) else None
+    return orjson.dumps({**result, "@metadata": metadata or projected_metadata(row)})

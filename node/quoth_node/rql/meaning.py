@@ -62,13 +62,14 @@ def meaning_of(clauses: Clauses, *, text: str, scripts: Mapping[int, str]) -> Qu
     for declared in clauses.functions:
         if declared.is_series:
             scope.refuse("time series", declared.name.position)
+    keys = tuple(_group_key(scope, one) for one in clauses.group_by)
     update = clauses.update
     if update is not None and clauses.selection is not None:
         raise RqlError.at(update.position, "A query has select or update, not both")
     return Query(
         source=source,
         functions=functions,
-        group_by=tuple(_group_key(scope, node) for node in clauses.group_by),
+        group_by=keys,
         where=None if clauses.where is None else condition_of(scope, clauses.where),
         order_by=tuple(_ordering(scope, one) for one in clauses.order_by),
         loads=tuple(_load(scope, one) for one in clauses.loads),
@@ -100,13 +101,18 @@ def _function(scope: Scope, one: DeclaredFunction, scripts: Mapping[int, str]) -
     return Function(one.name.text, text, one.name.position)
 
 
-def _group_key(scope: Scope, node: Node) -> GroupKey:
+def _group_key(scope: Scope, grouped: Named) -> GroupKey:
+    node = grouped.node
+    is_array = isinstance(node, Call)
     if isinstance(node, Call):
         if node.name.lower() != "array":
             raise RqlError.at(node.position, f"There is no function {node.name} for group by")
         arity(node, 1, 1)
-        return GroupKey(scope.path(node.arguments[0]), is_array=True)
-    return GroupKey(scope.path(node))
+        node = node.arguments[0]
+    key = GroupKey(scope.path(node), is_array)
+    if grouped.name is not None:
+        scope.keys[grouped.name.text] = key.path
+    return key
 
 
 def _ordering(scope: Scope, one: Ordered) -> Ordering:
@@ -166,7 +172,10 @@ def _select(
 
 
 def _select_item(scope: Scope, field: Named) -> SelectItem:
-    return SelectItem(_selected(scope, field.node), field.name.text if field.name else None)
+    name = field.name.text if field.name else None
+    if name is None and isinstance(field.node, Path) and field.node.text in scope.keys:
+        name = field.node.text  # a group goes by the name it was given
+    return SelectItem(_selected(scope, field.node), name)
 
 
 def _selected(scope: Scope, node: Node) -> Selected:

@@ -207,7 +207,7 @@ class ToSyntax(Transformer[Token, object]):
         return parts[1], parts[0]
 
     group_by = order_by = load = include = arguments = several
-    loaded = selected = named
+    grouped = loaded = selected = named
 
     def disjunction(self, parts: list[Node]) -> Joined:
         return Joined(is_or=True, nodes=tuple(parts))

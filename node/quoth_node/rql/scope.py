@@ -45,6 +45,7 @@ class Scope:
     is_grouped: bool
     functions: frozenset[str]
     text: str
+    keys: dict[str, FieldPath] = field(default_factory=dict)  # of groups, by the names they have
     unsupported: list[Unsupported] = field(default_factory=list)
 
     def missing_feature(self, call: Call) -> Unsupported | None:
@@ -73,6 +74,8 @@ class Scope:
         named = first.name == self.alias or first.name in self.loaded
         if named and (whole or len(steps) > 1):
             return FieldPath(steps[1:], first.name, position=node.position)
+        if len(steps) == 1 and (key := self.keys.get(first.name)) is not None:
+            return key
         return FieldPath(steps, position=node.position)
 
     def operand(self, node: Node) -> Operand:

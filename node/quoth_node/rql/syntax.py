@@ -120,7 +120,7 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An operand `as` a name, of `load` or `select`."""
+    """An operand `as` a name, of `group by`, `load` or `select`."""
 
     node: Node
     name: Name | None
@@ -141,7 +141,7 @@ class Clauses:
 
     functions: tuple[DeclaredFunction, ...]
     source: From
-    group_by: tuple[Node, ...]
+    group_by: tuple[Named, ...]
     where: Node | None
     order_by: tuple[Ordered, ...]
     loads: tuple[Named, ...]

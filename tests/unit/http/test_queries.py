@@ -162,6 +162,12 @@ async def test_scripts_make_results(users: Node) -> None:
     assert (await results(users, called))[1] == {"n": "Ann"}
 
 
+async def test_a_script_may_give_metadata_of_its_own(users: Node) -> None:
+    text = "from Users as u select { n: u.name, '@metadata': { mine: 1, '@projection': false } }"
+    metadata = (await ask(users, text)).json["Results"][0]["@metadata"]
+    assert (metadata["mine"], metadata["@projection"]) == (1, True)
+
+
 async def test_a_result_may_take_as_many_steps_as_any_script(users: Node) -> None:
     loop = "for (let i = 0; i < 3500; i++) { n += 1; }"
     text = "declare function slow(u) { let n = 0; %s return { n }; } from Users as u select slow(u)"

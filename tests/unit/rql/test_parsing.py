@@ -240,6 +240,10 @@ def test_groups_have_keys_and_sums() -> None:
             SelectItem(Aggregate(AggregateKind.COUNT)),
         )
     )
+    named = parse("from Users group by address.city as c, array(tags) as t select c, t as Tags")
+    assert named.select == SelectFields(
+        (SelectItem(at("address", "city"), "c"), SelectItem(at("tags"), "Tags"))
+    )
     arrays = parse("from Users group by Array(tags), lines[].product select key()")
     assert arrays.group_by == (GroupKey(at("tags"), True), GroupKey(at("lines[]", "product")))
 
