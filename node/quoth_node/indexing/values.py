@@ -40,6 +40,8 @@ def term_of(value: JsonValue, *, is_exact: bool = False) -> Term:
     if kind is int:
         return value if INTEGER_MIN <= value <= INTEGER_MAX else float(value)
     if kind is float:
+        if value.is_integer() and INTEGER_MIN <= value <= INTEGER_MAX:
+            return int(value)  # so that both are the same text, too
         return value if math.isfinite(value) else NULL
     packed = orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
     return text_term(packed, is_exact=is_exact)

@@ -137,9 +137,9 @@ def holds(condition: Condition | None, document: Doc, *, is_exact: bool = False)
         case In(FieldPath() as path, values, is_all):
             wanted = [value.value for value in values if isinstance(value, Literal)]
             among = all if is_all else any
+            found = values_of(document, path) or ()
             return among(
-                _any(document, path, lambda one, v=value: same(one, v, is_exact=is_exact))
-                for value in wanted
+                any(same(one, value, is_exact=is_exact) for one in found) for value in wanted
             )
         case Match(Matching.STARTS_WITH, FieldPath() as path, Literal(text)):
             prefix = str(text).lower()

@@ -24,7 +24,7 @@ from tests.unit.querying.model import Doc, answer
 STEADY = settings(
     derandomize=True,
     deadline=None,
-    max_examples=200,
+    max_examples=400,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TEXTS = ("", "a", "A", "ab", "Ab", "b", "5", "10", "true", "ä", "zz", "%", "_", "a b", "x'y")
