@@ -250,6 +250,43 @@ class DeleteDatabases:
 
 
 @dataclass(frozen=True, slots=True)
+class PutIndex:
+    """Define an index, or change its definition."""
+
+    database: str
+    name: str
+    kind: str  # 'static' or 'automatic'
+    definition: bytes  # JSON object
+    at_micros: int
+    supersedes: tuple[str, ...] = ()  # automatic indexes that this one does all of
+    lock_mode: str | None = None  # None: as it is
+    priority: str | None = None
+    state: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteIndex:
+    """Delete an index. An unknown name is told, and is no error."""
+
+    database: str
+    name: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeIndexes:
+    """Change lock mode, priority or state of indexes; None leaves a thing as it is."""
+
+    database: str
+    names: tuple[str, ...]
+    lock_mode: str | None = None
+    priority: str | None = None
+    state: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TakeIndex:
     """Change nothing: its command index is a number that nobody else in the cluster ever gets."""
 
@@ -271,6 +308,9 @@ Command = (
     | LockDatabases
     | PutClientConfiguration
     | ExpireCompareExchange
+    | PutIndex
+    | DeleteIndex
+    | ChangeIndexes
 )
 
 CODEC = Codec(
@@ -298,6 +338,9 @@ CODEC = Codec(
         23: PutClientConfiguration,
         24: ExpireCompareExchange,
         25: CheckSeparator,
+        26: PutIndex,
+        27: DeleteIndex,
+        28: ChangeIndexes,
     }
 )
 

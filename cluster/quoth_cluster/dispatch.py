@@ -9,15 +9,19 @@ from quoth_cluster import (
     expiring,
     hilo,
     identities,
+    indexes,
     totals,
     transaction,
 )
 from quoth_cluster.commands import (
     ChangeCompareExchange,
+    ChangeIndexes,
     ClusterTransaction,
+    DeleteIndex,
     ExpireCompareExchange,
     NextHiLo,
     NextIdentity,
+    PutIndex,
     ReturnHiLo,
     SaveBatch,
     SaveCheckedBatch,
@@ -38,6 +42,9 @@ DatabaseCommand: TypeAlias = (
     | NextHiLo
     | ReturnHiLo
     | ExpireCompareExchange
+    | PutIndex
+    | DeleteIndex
+    | ChangeIndexes
 )
 
 
@@ -89,3 +96,9 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
             return hilo.step_return(step, command)
         case ExpireCompareExchange():
             return expiring.step_expire(step, command)
+        case PutIndex():
+            return indexes.step_put(step, command)
+        case DeleteIndex():
+            return indexes.step_delete(step, command)
+        case ChangeIndexes():
+            return indexes.step_change(step, command)

@@ -17,7 +17,7 @@ Applying is total: what users do wrong is an outcome. What raises is Fatal, and 
 refuses to go on, because its memory and its files may no longer agree.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,7 @@ class Machine:
         self._map_bytes = map_bytes
         self._working = Lock()
         self._failed: BaseException | None = None
+        self.on_applied: Callable[[], None] = lambda: None  # in the thread that applies
         self._take(opened)
 
     @classmethod
@@ -115,6 +116,7 @@ class Machine:
             if is_durable:
                 self._position = round_.position
             round_.remove_left()
+            self.on_applied()
             return stepped
 
     def members(self) -> dict[str, Member]:
@@ -134,6 +136,10 @@ class Machine:
     def database(self, name: str) -> Database | None:
         """The database of that name, in whatever case it is written."""
         return self._group.databases.get(fold_name(name))
+
+    def open_databases(self) -> list[Database]:
+        """All databases as this node has them open now."""
+        return list(self._group.databases.values())
 
     def databases(self) -> list[DatabaseRecord]:
         """All records, by name."""
@@ -177,6 +183,7 @@ class Machine:
             self._environment.close()
             replace_state(self._root, copy)
             self._take(_open(self._root, self._map_bytes))
+            self.on_applied()
 
     def close(self) -> None:
         """Let go of the files, after the work at hand; what has no checkpoint is replayed later."""

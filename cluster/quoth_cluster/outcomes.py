@@ -20,6 +20,8 @@ class Refusal(StrEnum):
     CLUSTER_TRANSACTION = "cluster-transaction"  # violations are listed
     GUARD_KEY = "guard-key"  # atomic guards are not for users to change
     COLLECTION = "collection"  # a document cannot change its collection
+    NO_INDEX = "no-index"
+    INDEX_LOCKED = "index-locked"  # its lock mode forbids to change it
     INVALID = "invalid"  # the command makes no sense as it stands
 
 
@@ -194,6 +196,30 @@ class CompareExchangeExpired:
     more: bool
 
 
+@dataclass(frozen=True, slots=True)
+class IndexPut:
+    """An index stands as it was defined at `command_index`."""
+
+    name: str
+    command_index: int
+    changed: bool  # by this command
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDeleted:
+    """An index is gone."""
+
+    name: str
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexesChanged:
+    """All indexes that were named are as was said."""
+
+    command_index: int
+
+
 Outcome = (
     Refused
     | BatchSaved
@@ -210,6 +236,9 @@ Outcome = (
     | DatabasesLocked
     | ClientConfigurationPut
     | CompareExchangeExpired
+    | IndexPut
+    | IndexDeleted
+    | IndexesChanged
 )
 
 CODEC = Codec(
@@ -234,6 +263,9 @@ CODEC = Codec(
         23: DatabasesLocked,
         24: ClientConfigurationPut,
         25: CompareExchangeExpired,
+        26: IndexPut,
+        27: IndexDeleted,
+        28: IndexesChanged,
     }
 )
 

@@ -9,13 +9,13 @@ import logging
 import resource
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from aiohttp import web
 
-from quoth_cluster.clock import SeededChance, SystemClock
+from quoth_cluster.clock import Clock, SeededChance, SystemClock
 from quoth_cluster.errors import Fatal, NotReadable
 from quoth_cluster.log import Member
 from quoth_cluster.machine import Machine
@@ -28,19 +28,26 @@ from quoth_cluster.raft.snapshot_store import SnapshotStore
 from quoth_cluster.raft.syncobj import Timing
 from quoth_cluster.state_copy import replace_state
 from quoth_node.config import NodeConfig
+from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.errors import BadConfig, CommandLineError, NotDone, PortInUse
 from quoth_node.expiring import expire_values
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
+from quoth_node.indexing.builder import Builder
 from quoth_node.joining import JoinInfo, add_me, ask_to_join, known_as, remove_former
 from quoth_node.patching import Patches
+from quoth_node.querying.covered import Covering
+from quoth_node.querying.live import LiveIndexes
+from quoth_node.querying.scripts import Projecting
+from quoth_node.rql import warm
 from quoth_node.scripting import ScriptProcesses
 
 JOURNAL_NAME = "journal"
 STATE_NAME = "state"
 SNAPSHOTS_NAME = "snapshots"
+INDEXES_NAME = "indexes"
 GROUP = "main"
 READY_ROUND_SECONDS = 5.0
 SHUTDOWN_SECONDS = 2.0
@@ -132,20 +139,7 @@ async def _run(
     )
     me = replace(await _listen(config, folder, group), incarnation=journal.incarnation)
     _check_addresses(group, me)
-    scripts = ScriptProcesses()
-    stack.push_async_callback(scripts.close)
-    services = Services(
-        raft=group,
-        machine=machine,
-        patches=Patches(group, machine, scripts, clock=clock, chance=chance, node_tag=config.tag),
-        clock=clock,
-        chance=chance,
-        node_tag=config.tag,
-        server_id=str(chance.uuid()),
-        peer_address=me.peer_address,
-        operations=Operations(group),
-        config=HttpConfig(),
-    )
+    services = await _services(config, folder, group, machine, me, stack)
     await _serve_http(config, services, stack)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(group.run(disk=disk, writer=writer), name="raft group")
@@ -158,6 +152,57 @@ async def _run(
         log.info("node %s is ready at %s", config.tag, config.url)
         ready(config.url)
         await asyncio.get_running_loop().create_future()
+
+
+async def _services(
+    config: NodeConfig,
+    folder: NodeFolder,
+    group: RaftGroup,
+    machine: Machine,
+    me: Member,
+    stack: AsyncExitStack,
+) -> Services:
+    """What the HTTP room is given; what of it works by itself is ended by `stack`."""
+    clock, chance, tag = group.clock, SeededChance(), config.tag
+    scripts = ScriptProcesses()
+    stack.push_async_callback(scripts.close)
+    background = await stack.enter_async_context(open_background())
+    live = make_indexes(folder, machine, group, clock)
+    live.builder.start()
+    stack.push_async_callback(asyncio.to_thread, live.builder.stop)
+    return Services(
+        raft=group,
+        machine=machine,
+        patches=Patches(group, machine, scripts, clock=clock, chance=chance, node_tag=tag),
+        clock=clock,
+        chance=chance,
+        node_tag=tag,
+        server_id=str(chance.uuid()),
+        peer_address=me.peer_address,
+        operations=Operations(group),
+        indexes=live,
+        live=live,
+        covering=Covering(group, machine, live, tag),
+        background=background,
+        projecting=Projecting(scripts, clock, chance, tag),
+        config=HttpConfig(),
+    )
+
+
+def make_indexes(
+    folder: NodeFolder, machine: Machine, group: RaftGroup, clock: Clock
+) -> LiveIndexes:
+    """The indexes of this node, and the thread that builds them; to be started."""
+    loop = asyncio.get_running_loop()
+
+    def tell() -> None:
+        # The loop may end first, when the node stops.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(live.tell)
+
+    builder = Builder(folder.path / INDEXES_NAME, machine, clock, on_progress=tell)
+    live = LiveIndexes(group, machine, builder, clock)
+    return live
 
 
 def _allow_many_files() -> None:
@@ -225,6 +270,7 @@ def _check_addresses(group: RaftGroup, me: Member) -> None:
 
 
 async def _serve_http(config: NodeConfig, services: Services, stack: AsyncExitStack) -> None:
+    await asyncio.to_thread(warm)  # else the first query waits for its parser
     runner = make_runner(services, shutdown_seconds=SHUTDOWN_SECONDS)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)

@@ -37,11 +37,15 @@ from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.errors import FateUnknown as FateUnknownThere
 from quoth_cluster.errors import NotProposed
 from quoth_cluster.machine import Machine
+from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
+from quoth_node.querying.covered import Covering
+from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
 from tests.client.entities import Address, Company, Employee
+from tests.unit.http.indexing import building
 from tests.unit.http.plain_log import PlainLog
 
 CLUSTER_WIDE = TransactionMode.CLUSTER_WIDE
@@ -61,27 +65,33 @@ async def listening(folder: Path) -> AsyncIterator[Node]:
     log = PlainLog(machine)
     log.found()
     clock, chance, scripts = SystemClock(), SeededChance(7), ScriptProcesses()
-    services = Services(
-        raft=log,
-        machine=machine,
-        patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
-        clock=clock,
-        chance=chance,
-        node_tag="A",
-        server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
-        peer_address="127.0.0.1:9080",
-        operations=Operations(log),
-        config=HttpConfig(),
-    )
-    runner = make_runner(services)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield Node(f"http://127.0.0.1:{runner.addresses[0][1]}", log)
-    finally:
-        await runner.cleanup()
-        await scripts.close()
-        machine.close()
+    async with open_background() as background, building(folder, machine, log, clock) as live:
+        services = Services(
+            raft=log,
+            machine=machine,
+            patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
+            clock=clock,
+            chance=chance,
+            node_tag="A",
+            server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
+            peer_address="127.0.0.1:9080",
+            operations=Operations(log),
+            background=background,
+            projecting=Projecting(scripts, clock, chance, "A"),
+            indexes=live,
+            live=live,
+            covering=Covering(log, machine, live, "A"),
+            config=HttpConfig(),
+        )
+        runner = make_runner(services)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            yield Node(f"http://127.0.0.1:{runner.addresses[0][1]}", log)
+        finally:
+            await runner.cleanup()
+    await scripts.close()
+    machine.close()
 
 
 @pytest.fixture

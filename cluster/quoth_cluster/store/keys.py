@@ -11,6 +11,7 @@
     r folded name       database record       k folder            folder a soft delete left
     m tag               member                M                   last change of membership
     s                   client configuration of the server
+    n folded name       index                 o         last change of an index
 
 Etags and sequences are 8 bytes, big-endian, so byte order is their order. LMDB takes keys of up to
 511 bytes, ids may be longer: a text of more than `HEAD_BYTES` is cut there and told apart by a
@@ -43,6 +44,8 @@ ANSWERED = b"b"
 DATABASES = b"r"
 LEFT_FOLDERS = b"k"
 MEMBERS = b"m"
+INDEXES = b"n"
+INDEXES_CHANGED = b"o"
 
 HEAD_BYTES = 448
 DIGEST_BYTES = 32

@@ -96,6 +96,10 @@ COMPARE_EXCHANGE = Layout("compare-exchange value", 2, 3, added=((2, (None,)),))
 # key, command index, when it expires in microseconds (None: never); raw: value JSON
 EXPIRY = Layout("expiry", 1, 0)  # raw: folded key
 IDENTITY = Layout("identity", 1, 2)  # name, latest number
+INDEXES_CHANGED = Layout("last change of an index", 1, 1)  # command index
+INDEX = Layout("index", 1, 8)
+# name, kind, lock mode, priority, state, command indexes of its definition and of its making, time
+# of its making; raw: definition JSON
 
 # ... in both
 ANSWER = Layout("answer", 1, 3)  # request id, kind of command, sequence; raw: outcome

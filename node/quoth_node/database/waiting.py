@@ -1,8 +1,8 @@
 """Waiting, after a write, for what others still have to do.
 
 Nothing here undoes a write: when patience ends, the write stays, and the caller is told how far it
-came. A write waits for replicas that apply it, or for indexes that read past it. Indexes do not
-exist yet, so that wait is over at once.
+came. A write waits for replicas that apply it; for indexes that read past it, see
+`querying/covered.py`.
 """
 
 from dataclasses import dataclass
@@ -54,13 +54,3 @@ async def wait_for_replicas(
 def majority_of_others(status: GroupStatus) -> int:
     """How many other nodes make a majority together with this one, which has applied already."""
     return len(status.members) // 2
-
-
-async def wait_for_indexes(
-    wanted: IndexesWanted, *, collections: tuple[str, ...], last_etag: int
-) -> None:
-    """Wait until the indexes that cover `collections` have read past `last_etag`.
-
-    Names of indexes that do not exist are passed over; none exists yet.
-    """
-    assert wanted.timeout_seconds >= 0 and last_etag >= 0, (wanted, collections)

@@ -10,7 +10,6 @@ from quoth_cluster.outcomes import BatchSaved, DocumentPut, TransactionSaved
 from quoth_node.database.waiting import (
     IndexesWanted,
     ReplicasWanted,
-    wait_for_indexes,
     wait_for_replicas,
 )
 from quoth_node.http.documents import save
@@ -132,9 +131,7 @@ async def wait(
     """
     saved = agreed.outcome
     if waits.indexes is not None:
-        await wait_for_indexes(
-            waits.indexes, collections=saved.collections, last_etag=saved.last_etag
-        )
+        await wait_for_indexes(exchange, waits.indexes, agreed)
     if waits.replicas is None:
         return
     try:
@@ -151,6 +148,32 @@ async def wait(
             f"{format_timespan(waits.replicas.timeout_seconds)}. "
             f"So far, it only replicated to {reached.reached}"
         )
+
+
+async def wait_for_indexes(
+    exchange: Exchange,
+    wanted: IndexesWanted,
+    agreed: Agreed[BatchSaved] | Agreed[TransactionSaved],
+) -> None:
+    """Wait until the indexes that a save touches have read it. Raises WaitTimedOut."""
+    saved = agreed.outcome
+    assert exchange.database_name is not None, "a save is into a database"
+    lagging = await exchange.services.covering.wait(
+        exchange.database_name,
+        wanted,
+        collections=saved.collections,
+        last_etag=saved.last_etag,
+        command_index=agreed.command_index,
+    )
+    if lagging is None or not wanted.must:
+        return
+    paused = f", total paused indexes: {len(lagging.paused)} ({', '.join(lagging.paused)})"
+    raise WaitTimedOut(
+        f"After waiting for {format_timespan(wanted.timeout_seconds)}, could not verify that all "
+        f"indexes has caught up with the changes as of etag: {lagging.etag}. Total relevant "
+        f"indexes: {lagging.relevant}, total stale indexes: {len(lagging.stale)} "
+        f"({', '.join(lagging.stale)}){paused if lagging.paused else ''}"
+    )
 
 
 def last_change_vector(saved: BatchSaved | TransactionSaved) -> str:

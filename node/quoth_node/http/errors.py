@@ -17,11 +17,19 @@ from quoth_cluster.errors import (
 )
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_node.database.operations import OperationExists, OperationKilled
+from quoth_node.indexing.definition import BadDefinition
 from quoth_node.patching import (
     ContentRefused,
     JavaScriptFailed,
     JavaScriptNotParsed,
     OperationsFailed,
+)
+from quoth_node.querying.errors import (
+    IndexMissing,
+    IndexNotAvailable,
+    InvalidQuery,
+    ProjectionFailed,
+    StaleResults,
 )
 
 
@@ -68,6 +76,19 @@ class NotSupported(HttpError):
 
 class KeyTooBig(HttpError):
     """A compare-exchange key is over its limit."""
+
+
+class IndexNotCompiled(HttpError):
+    """The definition of an index cannot be built."""
+
+    def __init__(self, name: str, why: str, part: str, text: str) -> None:
+        super().__init__(f"Failed to compile index '{name}': {why}")
+        self.part = part
+        self.text = text
+
+
+class QueryNotParsed(HttpError):
+    """The text of a query is none of RQL."""
 
 
 class StreamEnded(HttpError):
@@ -174,6 +195,22 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     JavaScriptFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
     OperationsFailed: Told(400, "System.InvalidOperationException"),
     ContentRefused: Told(400, "System.IO.InvalidDataException"),
+    QueryNotParsed: Told(
+        400, "Raven.Server.Documents.Queries.Parser.QueryParser+ParseException"
+    ),
+    IndexNotCompiled: Told(
+        500, f"{OFFICIAL}Documents.Compilation.IndexCompilationException"
+    ),
+    BadDefinition: Told(400, "System.ArgumentException"),
+    InvalidQuery: Told(400, f"{OFFICIAL}InvalidQueryException"),
+    IndexMissing: Told(404, f"{OFFICIAL}Documents.Indexes.IndexDoesNotExistException"),
+    IndexNotAvailable: Told(400, f"{OFFICIAL}Documents.Indexes.IndexDisabledException"),
+    ProjectionFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
+    StaleResults: Told(400, "System.InvalidOperationException"),
+    Refusal.NO_INDEX: Told(404, f"{OFFICIAL}Documents.Indexes.IndexDoesNotExistException"),
+    Refusal.INDEX_LOCKED: Told(
+        400, f"{OFFICIAL}Documents.Indexes.IndexOrTransformerLockedException"
+    ),
     OperationExists: Told(400, "System.InvalidOperationException"),
     NotPossible: Told(400, "System.InvalidOperationException"),
     EtagMismatch: CONCURRENCY,

@@ -73,6 +73,7 @@ class Exchange:
     database_name: str | None
     heavy: asyncio.Lock  # one at a time of what keeps a processor busy: the event loop needs it
     streams: asyncio.Semaphore  # the answers under way that hold a snapshot
+    queries: asyncio.Semaphore  # those under way: each holds a snapshot
     reply_bytes_max: int
     serve_part: "Callable[[Exchange, Part], Awaitable[web.Response]]"
     bodies: HeldBodies  # those of all requests

@@ -32,6 +32,7 @@ from quoth_node.http.errors import (
     ChangeRefused,
     HeadTooLarge,
     HttpError,
+    IndexNotCompiled,
     RouteNotFound,
     UrlTooLong,
     WaitTimedOut,
@@ -42,11 +43,14 @@ from quoth_node.http.exchange import Exchange, Part, unquoted
 from quoth_node.http.held import HeldBodies
 from quoth_node.http.hilo import ROUTES as HILO
 from quoth_node.http.identities import ROUTES as IDENTITIES
+from quoth_node.http.indexes import ROUTES as INDEXES
 from quoth_node.http.multi_get import ROUTES as MULTI_GET
 from quoth_node.http.names import check_database_name
 from quoth_node.http.operations import ROUTES as OPERATIONS
 from quoth_node.http.patches import ROUTES as PATCHES
+from quoth_node.http.queries import ROUTES as QUERIES
 from quoth_node.http.query import INTEGER, Query, decode
+from quoth_node.http.query_operations import ROUTES as QUERY_OPERATIONS
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
 from quoth_node.http.services import Services
@@ -72,8 +76,11 @@ ROWS = tuple(
         HILO,
         IDENTITIES,
         MULTI_GET,
+        INDEXES,
         OPERATIONS,
         PATCHES,
+        QUERIES,
+        QUERY_OPERATIONS,
         STATS,
         STREAMS,
         TOPOLOGY,
@@ -84,6 +91,7 @@ assert len(ROUTES) == len(ROWS), "a route is declared twice"
 assert all(cls in STATUS for cls in Refusal), "every refusal is told"
 READ_METHODS = frozenset({"GET", "HEAD"})
 STREAMS_MAX = 64
+QUERIES_MAX = 64
 REFRESH_TOPOLOGY = "Refresh-Topology"
 SHORT_PATH = 256  # characters
 PATHS_KEPT = 1_024
@@ -97,6 +105,7 @@ class Routing:
         self._services = services
         self._heavy = asyncio.Lock()
         self._streams = asyncio.Semaphore(STREAMS_MAX)
+        self._queries = asyncio.Semaphore(QUERIES_MAX)
         self._bodies = HeldBodies(services.config.bodies_bytes_max)
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -160,6 +169,7 @@ class Routing:
             database_name=name,
             heavy=self._heavy,
             streams=self._streams,
+            queries=self._queries,
             reply_bytes_max=self._services.config.reply_bytes_max,
             serve_part=self.serve_part,
             bodies=self._bodies,
@@ -248,6 +258,8 @@ def extras_of(error: Exception) -> Mapping[str, object] | None:
     match error:
         case ChangeRefused() if error.refused.refusal in CONCURRENCY_REFUSALS:
             return replies.refused_extras(error.refused)
+        case IndexNotCompiled():
+            return {"IndexDefinitionProperty": error.part, "ProblematicText": error.text}
         case WaitTimedOut() | FateUnknown():
             return {"FailImmediately": True}  # official clients: do not try another node
         case _:

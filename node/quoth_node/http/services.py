@@ -5,8 +5,13 @@ from dataclasses import dataclass, field
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import RaftLog
+from quoth_node.database.background import Background
 from quoth_node.database.operations import Operations
 from quoth_node.patching import Patches
+from quoth_node.querying.covered import Covering
+from quoth_node.querying.door import Indexes
+from quoth_node.querying.live import LiveIndexes
+from quoth_node.querying.scripts import Projecting
 
 KIB, MIB = 1_024, 1_024 * 1_024
 
@@ -51,4 +56,9 @@ class Services:
     server_id: str
     peer_address: str  # where the link of this node listens, host:port
     operations: Operations
+    background: Background
+    projecting: Projecting
+    indexes: Indexes  # as queries ask them
+    live: LiveIndexes
+    covering: Covering
     config: HttpConfig = field(default_factory=HttpConfig)

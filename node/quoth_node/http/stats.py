@@ -13,12 +13,15 @@ from quoth_cluster.documents import (
     tombstone_count,
 )
 from quoth_cluster.identities import count as count_identities
+from quoth_cluster.indexes import every as every_index
 from quoth_cluster.machine import Database
 from quoth_node.http.exchange import Exchange
+from quoth_node.http.indexes import states
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
 from quoth_node.http.topology import teller
 from quoth_node.http.wire import records
+from quoth_node.http.wire.indexes import summary
 from quoth_node.http.wire.records import Counts
 
 
@@ -35,10 +38,14 @@ async def get_detailed_statistics(exchange: Exchange) -> web.Response:
 async def statistics(exchange: Exchange, *, detailed: bool) -> web.Response:
     database = await exchange.current_database()
     counts = await asyncio.to_thread(count, database)
+    with database.read() as txn:
+        defined = every_index(txn)
+    found = await states(exchange, database, defined)
     body = records.statistics(
         database.record,
         counts,
         teller(exchange),
+        indexes=[summary(state) for state in found],
         size_bytes=database.size_bytes(),
         detailed=detailed,
     )

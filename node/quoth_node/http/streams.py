@@ -7,9 +7,10 @@ of a document; whoever wants the rest asks again, behind the last id it has.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from aiohttp import web
 
@@ -38,18 +39,30 @@ async def stream_documents(exchange: Exchange) -> web.StreamResponse:
     """Documents by prefix in the order of their ids, or all of them, the newest first."""
     query = exchange.query
     wanted = read_wanted(exchange)
-    shape = (query.one("format") or ONE_OBJECT).lower()
+    as_lines, metadata_only = wants_lines(exchange), query.boolean("metadataOnly")
+    database = await exchange.current_database()
+    async with a_place_for_a_stream(exchange):
+        with database.read() as txn:
+            documents = Documents(wanted.scan(txn), wanted, metadata_only=metadata_only)
+            shape = replies.LINES if as_lines else replies.RESULTS
+            return await Stream(exchange, database, documents, shape).send()
+
+
+def wants_lines(exchange: Exchange) -> bool:
+    """Whether each result is to be a line. Raises BadArgument."""
+    shape = (exchange.query.one("format") or ONE_OBJECT).lower()
     if shape not in (JSON_LINES, ONE_OBJECT):
         raise BadArgument(f"format is '{JSON_LINES}' or '{ONE_OBJECT}', not '{shape[:40]}'")
-    metadata_only = query.boolean("metadataOnly")
-    database = await exchange.current_database()
+    return shape == JSON_LINES
+
+
+@asynccontextmanager
+async def a_place_for_a_stream(exchange: Exchange) -> AsyncIterator[None]:
+    """One of the few streams at once. Raises Busy."""
     if exchange.streams.locked():
         raise Busy("too many streams are under way on this node; try again later")
     async with exchange.streams:
-        with database.read() as txn:
-            documents = Documents(wanted.scan(txn), wanted, metadata_only=metadata_only)
-            stream = Stream(exchange, database, documents, as_lines=shape == JSON_LINES)
-            return await stream.send()
+        yield
 
 
 class Documents:
@@ -68,6 +81,10 @@ class Documents:
         self._left = wanted.size
         self._metadata_only = metadata_only
         self.is_done = wanted.size == 0
+
+    async def next_chunk(self) -> list[bytes]:
+        """The next documents, read beside the event loop."""
+        return await beside_the_loop(self.chunk)
 
     def chunk(self) -> list[bytes]:
         """The next documents; perhaps none, though there are more to come."""
@@ -89,16 +106,48 @@ class Documents:
         return taken
 
 
+class Chunks(Protocol):
+    """What is streamed, chunk by chunk."""
+
+    is_done: bool
+
+    async def next_chunk(self) -> list[bytes]:
+        """The next results as JSON; perhaps none, though there are more to come."""
+
+
+class Shape(Protocol):
+    """How results are written: each a line, or all in one object."""
+
+    @property
+    def content_type(self) -> str: ...
+
+    @property
+    def start(self) -> bytes: ...
+
+    @property
+    def end(self) -> bytes: ...
+
+    def joined(self, items: list[bytes], *, is_first: bool) -> bytes:
+        """Some results."""
+
+    def failed(self, error_body: bytes) -> bytes:
+        """The end of a stream that does not come to its end."""
+
+
 class Stream:
     """One answer on its way."""
 
     def __init__(
-        self, exchange: Exchange, database: Database, documents: Documents, *, as_lines: bool
+        self,
+        exchange: Exchange,
+        database: Database,
+        source: Chunks,
+        shape: Shape,
     ) -> None:
         self._exchange = exchange
         self._database = database
-        self._documents = documents
-        self._shape = replies.LINES if as_lines else replies.RESULTS
+        self._source = source
+        self._shape = shape
         self._config = exchange.services.config
         self._clock = exchange.services.clock
         self._began = self._clock.monotonic()
@@ -106,7 +155,7 @@ class Stream:
 
     async def send(self) -> web.StreamResponse:
         """Send all of it. Raises ConnectionError for a client that is gone or does not read."""
-        chunk = await beside_the_loop(self._documents.chunk)  # what fails here has a status yet
+        chunk = await self._source.next_chunk()  # what fails here has a status yet
         response = streamed(self._shape.content_type)
         await response.prepare(self._exchange.request)
         await self._patiently(response.write(self._shape.start))
@@ -117,10 +166,10 @@ class Stream:
                     joined = self._shape.joined(chunk, is_first=is_first)
                     await self._patiently(response.write(joined))
                     is_first = False
-                if self._documents.is_done:
+                if self._source.is_done:
                     break
                 self._check()
-                chunk = await beside_the_loop(self._documents.chunk)
+                chunk = await self._source.next_chunk()
         except ConnectionError:
             raise
         except Exception as error:

@@ -116,8 +116,9 @@
 
   function load(ids) {
     if (ids === null || ids === undefined) return null;
+    const before = missing.documents.length;
     const found = Array.isArray(ids) ? ids.map(find) : find(ids);
-    if (missing.documents.length > 0) throw BREAK_OFF;
+    if (missing.documents.length > before) throw BREAK_OFF;
     loaded.push(...[].concat(ids));
     return found;
   }

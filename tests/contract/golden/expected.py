@@ -33,6 +33,16 @@ ERROR_TEXT = frozenset({"Message", "Error"})
 FAIL_IMMEDIATELY = frozenset({"FailImmediately"})
 
 DEVIATIONS: Mapping[str, Deviation] = {
+    "080_index_put_bad_syntax/1": Deviation(
+        "the place of what is wrong is told, too", free_keys=ERROR_TEXT
+    ),
+    "084_index_stats/1": Deviation(
+        "by then the index may have been built, and SQLite is what builds it",
+        free_keys=frozenset({"Results"}),
+    ),
+    "093_raw_save_wait_for_indexes_stopped_throw/1": Deviation(
+        NO_RESEND, status=500, free_keys=ERROR_TEXT
+    ),
     "044_cluster_tx_update_doc/2": Deviation(
         "the change vector in @metadata proves the guard: a loaded document can be saved again",
         status=201,
@@ -53,7 +63,17 @@ DEVIATIONS: Mapping[str, Deviation] = {
         NO_RESEND, status=500, free_keys=FAIL_IMMEDIATELY
     ),
     "102_raw_save_wait_replication_bad_number/1": Deviation(CLIENT_FAULT, status=400),
+    "117_query_rql_bad/1": Deviation(CLIENT_FAULT, status=400),
     "123_patch_bad_script/1": Deviation(CLIENT_FAULT, status=400, free_keys=ERROR_TEXT),
+    "126_stats/1": Deviation(
+        "a narrower automatic index is deleted as soon as a wider one has caught up",
+        free_keys=frozenset(
+            {
+                *("CountOfIndexes", "Indexes", "LastIndexingTime"),
+                *("LastDocEtag", "LastDatabaseEtag"),  # some were sent to another database
+            }
+        ),
+    ),
     "145_raw_bulk_docs_malformed/1": Deviation(CLIENT_FAULT, status=400, free_keys=ERROR_TEXT),
     "146_raw_bulk_docs_unknown_type/1": Deviation(CLIENT_FAULT, status=400),
     "152_raw_license_status/1": Deviation(
@@ -61,6 +81,7 @@ DEVIATIONS: Mapping[str, Deviation] = {
         free_keys=frozenset({"Status", "Ratio", "DistributedCluster"}),
         fewer_keys=True,
     ),
+    "155_raw_queries_delete/1": Deviation(UNIQUE_IDS, free_keys=frozenset({"OperationId"})),
     "156_raw_operations_next_id/1": Deviation(UNIQUE_IDS, free_keys=frozenset({"Id"})),
     "157_missing_database_load/2": Deviation(MISSING, status=503),
     "158_missing_database_save/1": Deviation(MISSING, status=503),

@@ -21,12 +21,15 @@ KINDS: Mapping[str, str] = {
     "duration": r"\d\d:\d\d:\d\d\.\d{7}",
     "padded_id": r"\d{19}-[A-Z]{1,4}",
     "server": r"http://127\.0\.0\.1:\d+",
+    "result_etag": r"(?<!\d)-?\d{18,19}(?![\d-])",
     "index": r"\b552\d\d\b",
 }
 ACTUAL = {**KINDS, "index": r"-?\d+"}  # our indexes are smaller
 TOKEN = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()))
 # Two recorded values stand for two values.
-ONE_TO_ONE = frozenset({"guarded_change_vector", "change_vector", "index", "padded_id"})
+ONE_TO_ONE = frozenset(
+    {"guarded_change_vector", "change_vector", "index", "padded_id", "result_etag"}
+)
 # Facts of the machine and the build: only the type counts.
 FREE_KEYS = frozenset(
     {
@@ -34,7 +37,7 @@ FREE_KEYS = frozenset(
         *("CurrentTerm", "LeaderShipDuration", "LeadersTicks", "Term", "LastStateChangeReason"),
         *("InstalledMemoryInGb", "UsableMemoryInGb", "NumberOfCores", "NodeLicenseDetails"),
         *("ProductVersion", "ServerSchemaVersion", "ServerVersion", "SizeOnDisk"),
-        *("SupportedFeatures", "Pager", "TempBuffersSizeOnDisk"),
+        *("SupportedFeatures", "Pager", "TempBuffersSizeOnDisk", "DurationInMs"),
     }
 )
 ID22_KEYS = frozenset({"DatabaseTopologyIdBase64", "ClusterTransactionIdBase64", "DatabaseId"})
@@ -93,6 +96,9 @@ def differences(
         yield from text_differences(expected, actual, bindings, anew=anew, place=place)
     elif type(expected) is int and re.fullmatch(KINDS["index"], str(expected)):
         trouble = bindings.bind("index", str(expected), str(actual), anew=anew)
+        yield from [f"{place}: {trouble}"] if trouble else []
+    elif type(expected) is int and re.fullmatch(KINDS["result_etag"], str(expected)):
+        trouble = bindings.bind("result_etag", str(expected), str(actual), anew=anew)
         yield from [f"{place}: {trouble}"] if trouble else []
     elif expected != actual:
         yield f"{place}: expected {_short(expected)}, got {_short(actual)}"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ def replay(
             sent = replace(sent, body=deviation.sends)
         if deviation.apart:
             sent = replace(sent, path=exchange.path.replace("/golden/", f"/{OTHER_DATABASE}/"))
+        if "/queries" in sent.path:
+            _settle(connection, sent.path.partition("/queries")[0])
         answer = _send(connection, sent, bindings)
         # What is apart must not bind values that later exchanges use.
         used = Bindings() if deviation.apart else bindings
@@ -51,6 +54,17 @@ def replay(
         found[exchange.name] = _compare(expected, answer, used, deviation)
     connection.close()
     return found, bindings
+
+
+def _settle(connection: HTTPConnection, database: str) -> None:
+    """Return when the indexes have read everything, as those that were recorded had."""
+    deadline = time.monotonic() + ANSWER_SECONDS_MAX
+    is_stale = True
+    while is_stale:
+        assert time.monotonic() < deadline, "the indexes do not come to the end"
+        connection.request("GET", f"{database}/indexes/stats")
+        told = json.loads(connection.getresponse().read())
+        is_stale = any(index["IsStale"] for index in told.get("Results", ()))
 
 
 def _send(connection: HTTPConnection, exchange: Exchange, bindings: Bindings) -> Answer:

@@ -1,7 +1,7 @@
 """One node behind HTTP, with a plain log and a real machine."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +15,15 @@ from yarl import URL
 
 from quoth_cluster.clock import SeededChance
 from quoth_cluster.machine import Machine
+from quoth_node.database.background import open_background
 from quoth_node.database.operations import Operations
 from quoth_node.http import HttpConfig, Services, make_runner
 from quoth_node.patching import Patches
+from quoth_node.querying.covered import Covering
+from quoth_node.querying.door import Indexes
+from quoth_node.querying.scripts import Projecting
 from quoth_node.scripting import ScriptProcesses
+from tests.unit.http.indexing import building
 from tests.unit.http.plain_log import PlainLog
 
 START_MICROS = 1_800_000_000_000_000
@@ -133,34 +138,43 @@ CONFIG = HttpConfig(body_bytes_max=BODY_BYTES_MAX, url_bytes_max=4_096, reply_by
 
 @asynccontextmanager
 async def running_node(
-    folder: Path, clock: StoppedClock, config: HttpConfig
+    folder: Path,
+    clock: StoppedClock,
+    config: HttpConfig,
+    make_indexes: Callable[[Machine], Indexes] | None = None,
 ) -> AsyncIterator[Node]:
     """A node of a cluster of one, without a database, with limits of its own."""
     machine = Machine.open(folder)
     log = PlainLog(machine)
     log.found()
     chance, scripts = SeededChance(7), ScriptProcesses()
-    services = Services(
-        raft=log,
-        machine=machine,
-        patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
-        clock=clock,
-        chance=chance,
-        node_tag="A",
-        server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
-        peer_address="127.0.0.1:9080",
-        operations=Operations(log),
-        config=config,
-    )
-    runner = make_runner(services)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    connector = aiohttp.TCPConnector(limit=1)  # one connection: it must survive everything
-    async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
-        yield Node(log, machine, clock, f"http://127.0.0.1:{port}", session)
-    await runner.cleanup()
+    async with open_background() as background, building(folder, machine, log, clock) as live:
+        services = Services(
+            raft=log,
+            machine=machine,
+            patches=Patches(log, machine, scripts, clock=clock, chance=chance, node_tag="A"),
+            clock=clock,
+            chance=chance,
+            node_tag="A",
+            server_id="0efcfa05-2cca-4587-acac-0335fc4cc9d4",
+            peer_address="127.0.0.1:9080",
+            operations=Operations(log),
+            background=background,
+            projecting=Projecting(scripts, clock, chance, "A"),
+            indexes=live if make_indexes is None else make_indexes(machine),
+            live=live,
+            covering=Covering(log, machine, live, "A"),
+            config=config,
+        )
+        runner = make_runner(services)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        connector = aiohttp.TCPConnector(limit=1)  # one connection: it must survive everything
+        async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+            yield Node(log, machine, clock, f"http://127.0.0.1:{port}", session)
+        await runner.cleanup()
     await scripts.close()
     machine.close()
 

@@ -8,7 +8,8 @@ from quoth_node.database.operations import Values
 
 # Names of official types, by which clients tell what a result is.
 FAULT = "Raven.Client.Documents.Operations.OperationExceptionResult, Raven.Client"
-BULK_INSERT_RESULT = "Raven.Client.Documents.Operations.BulkOperationResult, Raven.Client"
+BULK_RESULT = "Raven.Client.Documents.Operations.BulkOperationResult, Raven.Client"
+DETERMINATE = "Raven.Client.Documents.Operations.DeterminateProgress, Raven.Client"
 BULK_INSERT_PROGRESS = "Raven.Client.Documents.Operations.BulkInsertProgress, Raven.Client"
 
 
@@ -41,7 +42,18 @@ def bulk_insert_progress(*, documents: int, batches: int, last_id: str | None) -
 
 def bulk_insert_result(*, documents: int) -> Values:
     """The result of a bulk insert that came to its end."""
-    return {"$type": BULK_INSERT_RESULT, **_processed(documents), "Details": [], "Query": None}
+    return {"$type": BULK_RESULT, **_processed(documents), "Details": [], "Query": None}
+
+
+def determinate_progress(total: int, processed: int) -> Values:
+    """How far something has come of which it is known how much there is."""
+    return {"$type": DETERMINATE, "Total": total, "Processed": processed}
+
+
+def changed_by_query(documents: int, *, query: str, details: list[dict[str, Any]]) -> Values:
+    """The result of a query whose documents were deleted or patched."""
+    result = {"$type": BULK_RESULT, **_processed(documents)}
+    return {**result, "Details": details, "Query": query}
 
 
 def _processed(documents: int) -> dict[str, Any]:

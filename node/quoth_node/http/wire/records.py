@@ -4,8 +4,9 @@ They hold every key that the official clients read: what this server does not ha
 empty value rather than by silence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -237,16 +238,22 @@ def server_role(status: GroupStatus) -> str:
 
 
 def statistics(
-    record: DatabaseRecord, counts: Counts, teller: Teller, *, size_bytes: int, detailed: bool
+    record: DatabaseRecord,
+    counts: Counts,
+    teller: Teller,
+    *,
+    indexes: Sequence[Mapping[str, Any]],
+    size_bytes: int,
+    detailed: bool,
 ) -> bytes:
     body: dict[str, object] = {
         "@metadata": teller.metadata(),
-        "CountOfIndexes": 0,
+        "CountOfIndexes": len(indexes),
         "CountOfDocuments": counts.documents,
         "CountOfTombstones": counts.tombstones,
         **NO_COUNTS,
         "CountOfUniqueAttachments": 0,
-        "Indexes": [],
+        "Indexes": indexes,
         "DatabaseChangeVector": database_change_vector(teller.node_tag, counts.last_etag, record),
         "DatabaseId": record.database_id,
         "NumberOfTransactionMergerQueueOperations": 0,
@@ -254,7 +261,9 @@ def statistics(
         "Pager": "LMDB",
         "LastDocEtag": counts.last_document_etag,
         "LastDatabaseEtag": counts.last_etag,
-        "LastIndexingTime": None,
+        "LastIndexingTime": max(
+            (one["LastIndexingTime"] for one in indexes if one["LastIndexingTime"]), default=None
+        ),
         "SizeOnDisk": size(size_bytes),
         "TempBuffersSizeOnDisk": size(0),
     }

@@ -1,7 +1,6 @@
 """Outcomes, documents and errors -> JSON bodies. Stored bytes are spliced in, never decoded."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -98,7 +97,6 @@ def one(document: StoredDocument | None, metadata_only: bool) -> bytes:
     return document.metadata_json() if metadata_only else document.to_json()
 
 
-@dataclass(frozen=True, slots=True)
 class Lines:
     """Documents as JSON lines; an error is a line of its own, which alone has no `@metadata`."""
 
@@ -113,7 +111,6 @@ class Lines:
         return error_body + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
 class Results:
     """Documents in one JSON object; an error is told in it, behind them."""
 

@@ -1,0 +1,140 @@
+"""One index as this node has built it: its file, how far that is, and what it is doing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from shutil import rmtree
+from threading import Lock
+
+from quoth_cluster.indexes import IndexRecord
+from quoth_node.indexing.mapping import Mapper
+from quoth_node.indexing.sqlite import Connection
+from quoth_node.indexing.store import (
+    FILE_NAME,
+    Failure,
+    IndexStore,
+    Progress,
+    StoreStats,
+    load_failures,
+    load_stats,
+    load_terms,
+)
+
+READERS_KEPT = 4
+
+
+class Activity(StrEnum):
+    """What an index does on this node, in the words of the protocol."""
+
+    RUNNING = "Running"
+    PAUSED = "Paused"
+    DISABLED = "Disabled"
+    FAULTY = "Faulty"
+
+
+@dataclass(slots=True)
+class BuiltIndex:
+    """Written by the builder's thread, read by others. `progress` is replaced as a whole."""
+
+    record: IndexRecord
+    folder: Path
+    mapper: Mapper | None  # None: the definition does not compile here
+    store: IndexStore | None = None
+    progress: Progress = field(default_factory=Progress)
+    error: str | None = None  # why it does not go on
+    is_paused: bool = False
+    indexed_micros: int | None = None
+    queried_micros: int | None = None
+    readers: "Readers" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.readers = Readers(self.folder / FILE_NAME)
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def etag(self) -> int:
+        """All changes up to here are in it."""
+        return min(self.progress.document_etag, self.progress.tombstone_etag)
+
+    @property
+    def activity(self) -> Activity:
+        if self.record.state == "Disabled":
+            return Activity.DISABLED
+        if self.error is not None or self.record.state == "Error":
+            return Activity.FAULTY
+        return Activity.PAUSED if self.is_paused else Activity.RUNNING
+
+    def maps(self, collection: str) -> bool:
+        """Whether it is made of documents of a collection."""
+        if self.mapper is None:
+            return False
+        collections = self.mapper.collections
+        return not collections or collection.lower() in {one.lower() for one in collections}
+
+    # -- read by any thread; raises IndexFileError
+
+    def stats(self) -> StoreStats:
+        with self.readers.one() as connection:
+            return load_stats(connection)
+
+    def failures(self) -> list[Failure]:
+        if self.mapper is None:
+            return [Failure(None, "Compile", self.error or "", self.record.created_micros)]
+        with self.readers.one() as connection:
+            return load_failures(connection)
+
+    def terms(self, field: str, after: str | None, page_size: int) -> list[str]:
+        with self.readers.one() as connection:
+            return load_terms(connection, field, after=after, page_size=page_size)
+
+    def close(self) -> None:
+        if self.store is not None:
+            self.store.close()
+            self.store = None
+        self.readers.close()
+
+    def remove(self) -> None:
+        """Close it and delete its files."""
+        self.close()
+        rmtree(self.folder, ignore_errors=True)
+
+
+class Readers:
+    """Connections for queries over one file: each is used by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[Connection] = []
+        self._lock = Lock()
+        self._is_closed = False
+
+    @contextmanager
+    def one(self) -> Iterator[Connection]:
+        """A connection, for the block. Raises IndexFileError."""
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = Connection(self._path, is_reader=True)
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            if not self._is_closed and len(self._idle) < READERS_KEPT:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+

@@ -1,0 +1,35 @@
+"""What a path finds in a parsed document: `address.city`, `tags[].name`, `@metadata.@id`. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from quoth_node.rql import PathStep
+
+LENGTHS = frozenset({"length", "count"})  # of arrays, as scripts and C# write it
+
+
+def value_at(document: object, steps: Sequence[PathStep]) -> Any:
+    """The value of a projection: an array if the path goes through one; None if there is none."""
+    if any(step.is_each for step in steps):
+        return list(values_at(document, steps))
+    found = document
+    for step in steps:
+        if not isinstance(found, dict):
+            return _length_of(found, step)
+        found = found.get(step.name)
+    return found
+
+
+def values_at(document: object, steps: Sequence[PathStep]) -> Iterator[Any]:
+    """Every value that a path leads to; none where it breaks off."""
+    found: list[Any] = [document]
+    for step in steps:
+        found = [one[step.name] for one in found if isinstance(one, dict) and step.name in one]
+        if step.is_each:
+            found = [item for one in found for item in (one if isinstance(one, list) else [one])]
+    return iter(found)
+
+
+def _length_of(found: object, step: PathStep) -> int | None:
+    is_length = isinstance(found, list) and step.name.lower() in LENGTHS
+    return len(found) if is_length and isinstance(found, list) else None
