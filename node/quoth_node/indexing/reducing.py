@@ -28,31 +28,61 @@ def reduce_changes(
     at_micros: int,
 ) -> None:
     """Take the results of changed documents out and in, and reduce what that touches."""
-    connection = store.connection
-    touched: dict[bytes, set[int]] = {}
-    for folded in gone:
-        for key, page in connection.rows(
-            "SELECT DISTINCT key, page FROM mapped WHERE folded = ?", (folded,)
-        ):
-            touched.setdefault(key, set()).add(page)
-            connection.run(
-                "DELETE FROM mapped WHERE key = ? AND page = ? AND folded = ?", (key, page, folded)
-            )
     assert mapper.group_by is not None, "only indexes with a reduce are reduced"
+    touched = _take_out(store, gone)
+    for key, pages in _put_in(store, mapped, mapper.group_by).items():
+        touched.setdefault(key, set()).update(pages)
+    reduced: list[tuple[str, None, dict[str, JsonValue]]] = []
+    failed = 0
+    for key, pages in touched.items():
+        try:
+            name = key.hex()
+            reduced += [(name, None, result) for result in _reduce_key(store, key, pages, mapper)]
+        except MappingError as error:
+            store.connection.run("DELETE FROM pages WHERE key = ?", (key,))
+            store.connection.run("INSERT INTO pages VALUES (?, ?, 0, NULL)", (key, BROKEN_PAGE))
+            store.note_error(None, "Reduce", str(error), at_micros)
+            failed += 1
+    store.drop_entries([key.hex() for key in touched])
+    store.add_entries(reduced, keeps_result=True)
+    store.count("reduce attempts", len(touched))
+    store.count("reduce errors", failed)
+    store.count("reduce successes", len(touched) - failed)
+
+
+def _take_out(store: IndexStore, gone: Sequence[str]) -> dict[bytes, set[int]]:
+    """Forget the results of documents; the pages they were in, by key."""
+    touched: dict[bytes, set[int]] = {}
+    rows = []
+    for folded in gone:
+        sql = "SELECT DISTINCT key, page FROM mapped WHERE folded = ?"
+        for key, page in store.connection.rows(sql, (folded,)):
+            touched.setdefault(key, set()).add(page)
+            rows.append((key, page, folded))
+    sql = "DELETE FROM mapped WHERE key = ? AND page = ? AND folded = ?"
+    store.connection.run_many(sql, rows)
+    return touched
+
+
+def _put_in(
+    store: IndexStore, mapped: Sequence[Mapped], group_by: tuple[str, ...]
+) -> dict[bytes, set[int]]:
+    """Put results into the last pages of their keys; which pages that were."""
+    touched: dict[bytes, set[int]] = {}
     last_pages: dict[bytes, tuple[int, int]] = {}
+    rows = []
     for one in mapped:
         folded = fold_text(one.document_id)
         for number, result in enumerate(one.entries):
-            key = key_of(result, mapper.group_by)
+            key = key_of(result, group_by)
             page, size = last_pages.get(key) or _last_page(store, key)
             if size >= PAGE_RESULTS:
                 page, size = page + 1, 0
             last_pages[key] = page, size + 1
             touched.setdefault(key, set()).add(page)
-            row = (key, page, folded, number, orjson.dumps(result))
-            connection.run("INSERT INTO mapped VALUES (?, ?, ?, ?, ?)", row)
-    for key, pages in touched.items():
-        _reduce_key(store, key, pages, mapper, at_micros)
+            rows.append((key, page, folded, number, orjson.dumps(result)))
+    store.connection.run_many("INSERT INTO mapped VALUES (?, ?, ?, ?, ?)", sorted(rows))
+    return touched
 
 
 def key_of(result: dict[str, JsonValue], group_by: tuple[str, ...]) -> bytes:
@@ -84,31 +114,20 @@ def _last_page(store: IndexStore, key: bytes) -> tuple[int, int]:
 
 
 def _reduce_key(
-    store: IndexStore, key: bytes, pages: set[int], mapper: Mapper, at_micros: int
-) -> None:
-    connection, name = store.connection, key.hex()
-    store.count("reduce attempts", 1)
-    store.drop_entries([name])
+    store: IndexStore, key: bytes, pages: set[int], mapper: Mapper
+) -> list[dict[str, JsonValue]]:
+    """What a key comes to after some of its pages changed. Raises MappingError."""
+    connection = store.connection
     sql = "SELECT 1 FROM pages WHERE key = ? AND page = ?"
     if connection.one(sql, (key, BROKEN_PAGE)):
         rows = connection.rows("SELECT DISTINCT page FROM mapped WHERE key = ?", (key,))
         pages = {page for (page,) in rows}
         connection.run("DELETE FROM pages WHERE key = ?", (key,))
-    try:
-        for page in sorted(pages):
-            _reduce_page(store, key, page, mapper)
-        rows = connection.rows("SELECT value FROM pages WHERE key = ? ORDER BY page", (key,))
-        results = [result for (value,) in rows for result in orjson.loads(value)]
-        if len(rows) > 1:
-            results = mapper.reduce(results)
-    except MappingError as error:
-        connection.run("DELETE FROM pages WHERE key = ?", (key,))
-        connection.run("INSERT INTO pages VALUES (?, ?, 0, NULL)", (key, BROKEN_PAGE))
-        store.note_error(None, "Reduce", str(error), at_micros)
-        store.count("reduce errors", 1)
-        return
-    store.count("reduce successes", 1)
-    store.add_entries(((name, None, result) for result in results), keeps_result=True)
+    for page in sorted(pages):
+        _reduce_page(store, key, page, mapper)
+    rows = connection.rows("SELECT value FROM pages WHERE key = ? ORDER BY page", (key,))
+    results: list[dict[str, JsonValue]] = [one for (value,) in rows for one in orjson.loads(value)]
+    return mapper.reduce(results) if len(rows) > 1 else results
 
 
 def _reduce_page(store: IndexStore, key: bytes, page: int, mapper: Mapper) -> None:

@@ -13,10 +13,12 @@ from quoth_cluster.store.environment import ReadTxn
 from quoth_cluster.store.keys import fold_text
 from quoth_node.indexing.batches import Batch, write_batch
 from quoth_node.indexing.built import BuiltIndex
-from quoth_node.indexing.mapping import Mapper, SourceDocument
+from quoth_node.indexing.mapping import Load, Mapped, Mapper, SourceDocument
 from quoth_node.indexing.store import IndexStore, Progress
 
-BATCH_DOCUMENTS = 512
+BATCH_DOCUMENTS = 1_024
+REDUCED_DOCUMENTS = 8 * BATCH_DOCUMENTS  # of a map-reduce: a key is reduced once a batch
+MAPPED_AT_ONCE = 256  # the interpreter is not free for others meanwhile
 BATCH_BYTES = 4 * 1024 * 1024
 SCANNED_MAX = 20_000  # of other collections, in one step
 FAILING_ATTEMPTS = 100  # before the share of failures is looked at
@@ -48,8 +50,9 @@ def step(index: BuiltIndex, txn: ReadTxn, *, at_micros: int) -> bool:
     before = index.progress.document_etag, index.progress.tombstone_etag
     for some in _referencing(store, txn, changes):
         # How far it has come is not moved by these: cut short, they are mapped again.
-        write_batch(store, Batch(mapper.map(some, load), (), *before, at_micros), mapper)
-    mapped = mapper.map(changes.mapped, load)
+        remapped = _mapped(mapper, some, load)
+        write_batch(store, Batch(remapped, (), *before, at_micros), mapper)
+    mapped = _mapped(mapper, changes.mapped, load)
     batch = Batch(
         mapped,
         changes.deleted,
@@ -61,6 +64,13 @@ def step(index: BuiltIndex, txn: ReadTxn, *, at_micros: int) -> bool:
     index.progress = Progress(changes.document_etag, changes.tombstone_etag)
     index.indexed_micros = at_micros
     return not changes.is_last
+
+
+def _mapped(mapper: Mapper, sources: list[SourceDocument], load: Load) -> list[Mapped]:
+    found: list[Mapped] = []
+    for at in range(0, len(sources), MAPPED_AT_ONCE):
+        found += mapper.map(sources[at : at + MAPPED_AT_ONCE], load)
+    return found
 
 
 def is_failing(store: IndexStore) -> bool:
@@ -86,6 +96,7 @@ def is_behind(index: BuiltIndex, txn: ReadTxn, *, etag: int, limit: int = SCANNE
 def _changes(progress: Progress, txn: ReadTxn, mapper: Mapper) -> Changes:
     last_etag = documents.last_etag(txn)
     wanted = {one.lower() for one in mapper.collections}
+    most = BATCH_DOCUMENTS if mapper.group_by is None else REDUCED_DOCUMENTS
     found = Changes([], [], [], last_etag, last_etag, True)
     size = 0
     newer = documents.oldest_first(txn, after_etag=progress.document_etag)
@@ -94,7 +105,7 @@ def _changes(progress: Progress, txn: ReadTxn, mapper: Mapper) -> Changes:
         if not wanted or document.collection.lower() in wanted:
             found.mapped.append(_source(document))
             size += document.json_bytes
-        is_full = len(found.mapped) >= BATCH_DOCUMENTS or size >= BATCH_BYTES
+        is_full = len(found.mapped) >= most or size >= BATCH_BYTES
         if is_full or seen >= SCANNED_MAX:
             found.document_etag, found.is_last = document.etag, False
             break
