@@ -66,7 +66,10 @@ class Questions:
         """Own the answers under way until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            await asyncio.get_running_loop().create_future()
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._tasks = None  # what is asked while it stops is not answered
 
     def on_ask(self, tag: str, message: Body) -> None:
         """Answer now if the answer is known, else when it is."""
