@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from quoth_cluster import indexes
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.errors import CorruptFile
 from quoth_cluster.log import Position
@@ -22,6 +23,7 @@ class Database:
         self.environment = environment
         self.position = Position()  # of the last command addressed to it that is committed here
         self.is_dirty = False  # committed, but a power cut may take the last commit back
+        self.has_indexes = False  # or had some
 
     @classmethod
     def create(cls, record: DatabaseRecord, folder: Path, *, map_bytes: int) -> "Database":
@@ -48,6 +50,7 @@ class Database:
         upgrade(database.environment, STORE_KIND)
         with database.read() as txn:
             database.position = load_position(txn)
+            database.has_indexes = indexes.changed_at(txn) > 0
         return database
 
     def make_durable(self) -> None:

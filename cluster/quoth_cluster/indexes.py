@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 
 from quoth_cluster.commands import ChangeIndexes, DeleteIndex, PutIndex
 from quoth_cluster.outcomes import IndexDeleted, IndexesChanged, IndexPut, Refusal, Refused
-from quoth_cluster.step import Step, invalid, is_json_object
+from quoth_cluster.step import Step, check_time, invalid, is_json_object
 from quoth_cluster.store import keys
 from quoth_cluster.store.environment import ReadTxn
 from quoth_cluster.store.schema import INDEX, INDEXES_CHANGED
 
 INDEXES_MAX = 500  # of one database
 DEFINITION_BYTES_MAX = 1_048_576
+DEFINITIONS_BYTES_MAX = 16 * 1_048_576  # of all indexes of one database
 NAME_BYTES_MAX = 480
 AUTOMATIC_PREFIX = "auto/"
 STATIC, AUTOMATIC = "static", "automatic"
@@ -64,43 +65,38 @@ def step_put(step: Step, command: PutIndex) -> IndexPut | Refused:
     if refused is not None:
         return refused
     existing = load(step.txn, command.name)
-    if existing is None and sum(1 for _ in _scan(step.txn)) >= INDEXES_MAX:
-        return invalid(f"A database has at most {INDEXES_MAX} indexes.")
     if existing is not None and existing.kind != command.kind:
         return invalid(f"'{existing.name}' is an index of another kind.")
     if existing is None:
-        existing = IndexRecord(
-            command.name,
-            command.kind,
-            b"",
-            created_index=step.command_index,
-            created_micros=command.at_micros,
-        )
-    elif existing.lock_mode == "LockedIgnore":
+        known = _new(step, command)
+    elif existing.kind == AUTOMATIC and existing.name == command.name:
+        # The name says all of the definition, however a node of another release writes it.
         return IndexPut(existing.name, existing.defined_index, changed=False)
-    elif existing.lock_mode == "LockedError":
+    else:
+        known = existing
+    record = replace(
+        known,
+        name=command.name if command.kind == AUTOMATIC else known.name,
+        definition=command.definition,
+        lock_mode=command.lock_mode or known.lock_mode,
+        priority=command.priority or known.priority,
+        state=command.state or known.state,
+    )
+    if record == existing:
+        return IndexPut(existing.name, existing.defined_index, changed=False)
+    if known.lock_mode == "LockedIgnore":
+        return IndexPut(known.name, known.defined_index, changed=False)
+    if known.lock_mode == "LockedError":
         return Refused(
             Refusal.INDEX_LOCKED,
-            f"Can't overwrite locked index {existing.name}. {existing.name} is locked with "
-            "LockedError.",
+            f"Can't overwrite locked index {known.name}. {known.name} is locked with LockedError.",
         )
-    record = replace(
-        existing,
-        lock_mode=command.lock_mode or existing.lock_mode,
-        priority=command.priority or existing.priority,
-        state=command.state or existing.state,
-    )
-    for name in command.supersedes:
-        narrower = load(step.txn, name)
-        if narrower is not None and narrower.kind == AUTOMATIC and name != command.name:
-            step.txn.delete(_key(name))
-            _note_change(step)
-    if record.definition != command.definition:
-        record = replace(
-            record, definition=command.definition, defined_index=step.command_index
-        )
-    elif record == existing:
-        return IndexPut(existing.name, existing.defined_index, changed=False)
+    refused = _check_room(step, record)
+    if refused is not None:
+        return refused
+    if record.definition != known.definition:
+        record = replace(record, defined_index=step.command_index)
+    _drop_superseded(step, command)
     _store(step, record)
     return IndexPut(record.name, record.defined_index, changed=True)
 
@@ -142,13 +138,50 @@ def step_change(step: Step, command: ChangeIndexes) -> IndexesChanged | Refused:
             priority=command.priority or record.priority,
             state=command.state or record.state,
         )
-        _store(step, changed)
+        if changed != record:
+            _store(step, changed)
     return IndexesChanged(step.command_index)
+
+
+def _new(step: Step, command: PutIndex) -> IndexRecord:
+    return IndexRecord(
+        command.name,
+        command.kind,
+        b"",
+        created_index=step.command_index,
+        created_micros=command.at_micros,
+    )
+
+
+def _drop_superseded(step: Step, command: PutIndex) -> None:
+    """Delete the automatic indexes that a new one does all of."""
+    for name in command.supersedes:
+        narrower = load(step.txn, name)
+        if narrower is None or narrower.kind != AUTOMATIC:
+            continue
+        if _key(narrower.name) != _key(command.name):
+            step.txn.delete(_key(narrower.name))
+
+
+def _check_room(step: Step, record: IndexRecord) -> Refused | None:
+    """What all indexes of a database take has a limit."""
+    others = [one for one in _scan(step.txn) if _key(one.name) != _key(record.name)]
+    if len(others) >= INDEXES_MAX:
+        return invalid(f"A database has at most {INDEXES_MAX} indexes.")
+    if sum(len(one.definition) for one in (*others, record)) > DEFINITIONS_BYTES_MAX:
+        return invalid(
+            f"The definitions of all indexes have at most {DEFINITIONS_BYTES_MAX} bytes."
+        )
+    return None
 
 
 def _check(command: PutIndex) -> Refused | None:
     if command.kind not in (STATIC, AUTOMATIC):
         return invalid(f"An index is {STATIC} or {AUTOMATIC}.")
+    if (refused := check_time(command.at_micros)) is not None:
+        return refused
+    if len(command.supersedes) > INDEXES_MAX:
+        return invalid(f"A database has at most {INDEXES_MAX} indexes.")
     if not command.name.strip() or len(command.name.encode()) > NAME_BYTES_MAX:
         return invalid(f"The name of an index has 1 to {NAME_BYTES_MAX} bytes.")
     is_automatic = keys.fold_text(command.name).startswith(AUTOMATIC_PREFIX)

@@ -31,6 +31,7 @@ from quoth_cluster.outcomes import (
     DatabasesDeleted,
     DatabasesLocked,
     DatabasesToggled,
+    IndexPut,
     IndexTaken,
     Outcome,
     Refused,
@@ -219,13 +220,16 @@ class Round:
         command_index = self.position.command_index
         separator = client_configuration.separator(record.client, self.group.client.json)
         with naming(database.environment.path):
-            return answered(
+            outcome = answered(
                 txn,
                 command,
                 lambda: carry_out(
                     txn, record, command, command_index=command_index, separator=separator
                 ),
             )
+        if isinstance(outcome, IndexPut):
+            database.has_indexes = True
+        return outcome
 
     def _create_database(self, command: CreateDatabase) -> Outcome:
         refused = (

@@ -174,6 +174,26 @@ class Environment:
         except (lmdb.Error, OSError) as error:
             raise Fatal(f"the storage in {path} cannot be opened: {error}") from error
 
+    @classmethod
+    def open_reader(cls, path: Path) -> "Environment":
+        """Open only to read what another process writes. Raises Closed if it is not there.
+
+        A process must not have one environment open twice: its locks would be lost.
+        """
+        try:
+            environment = lmdb.open(os.fspath(path), readonly=True, create=False, max_dbs=0)
+        except lmdb.Error as error:
+            if path.exists():
+                raise Fatal(f"the storage in {path} cannot be opened: {error}") from error
+            raise Closed(f"{path} is gone") from error
+        return cls(path, environment)
+
+    def forget_dead_readers(self) -> None:
+        """Let the space be used again that the snapshots of killed processes hold."""
+        with self._lock:
+            if not self._closed:
+                self._environment.reader_check()
+
     def read(self) -> AbstractContextManager[ReadTxn]:
         """A snapshot, for any thread. Raises Closed."""
         return self._read()
