@@ -9,13 +9,13 @@ import logging
 import resource
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
 from aiohttp import web
 
-from quoth_cluster.clock import Clock, SeededChance, SystemClock
+from quoth_cluster.clock import SeededChance, SystemClock
 from quoth_cluster.errors import Fatal, NotReadable
 from quoth_cluster.log import Member
 from quoth_cluster.machine import Machine
@@ -35,7 +35,8 @@ from quoth_node.expiring import expire_values
 from quoth_node.folder import NodeFolder
 from quoth_node.http.app import make_runner
 from quoth_node.http.services import HttpConfig, Services
-from quoth_node.indexing.builder import Builder
+from quoth_node.indexing.indexer import Indexer, open_indexer
+from quoth_node.indexing.worker import start_process
 from quoth_node.joining import JoinInfo, add_me, ask_to_join, known_as, remove_former
 from quoth_node.patching import Patches
 from quoth_node.querying.covered import Covering
@@ -167,9 +168,7 @@ async def _services(
     scripts = ScriptProcesses()
     stack.push_async_callback(scripts.close)
     background = await stack.enter_async_context(open_background())
-    live = make_indexes(folder, machine, group, clock)
-    live.builder.start()
-    stack.push_async_callback(asyncio.to_thread, live.builder.stop)
+    live = await open_indexes(folder, machine, group, stack)
     return Services(
         raft=group,
         machine=machine,
@@ -189,19 +188,14 @@ async def _services(
     )
 
 
-def make_indexes(
-    folder: NodeFolder, machine: Machine, group: RaftGroup, clock: Clock
+async def open_indexes(
+    folder: NodeFolder, machine: Machine, group: RaftGroup, stack: AsyncExitStack
 ) -> LiveIndexes:
-    """The indexes of this node, and the thread that builds them; to be started."""
-    loop = asyncio.get_running_loop()
-
-    def tell() -> None:
-        # The loop may end first, when the node stops.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(live.tell)
-
-    builder = Builder(folder.path / INDEXES_NAME, machine, clock, on_progress=tell)
-    live = LiveIndexes(group, machine, builder, clock)
+    """The indexes of this node, with the process that builds them."""
+    path = folder.path / INDEXES_NAME
+    indexer = Indexer(path, machine, group.clock, partial(start_process, path))
+    live = LiveIndexes(group, machine, indexer, group.clock)
+    await stack.enter_async_context(open_indexer(indexer))
     return live
 
 

@@ -59,7 +59,10 @@ BELOW = {
         *("quoth_node.indexing", "quoth_node.querying", "quoth_node.rql"),
     ),
     "quoth_node.rql": ("quoth_node.rql",),
-    "quoth_node.indexing": ("quoth_node.indexing", "quoth_node.database", "quoth_node.scripting"),
+    "quoth_node.indexing": (
+        *("quoth_node.indexing", "quoth_node.database", "quoth_node.scripting"),
+        "quoth_node.lifeline",  # of the process that builds them
+    ),
     "quoth_node.querying": (
         *("quoth_node.querying", "quoth_node.rql", "quoth_node.indexing"),
         *("quoth_node.database", "quoth_node.scripting"),

@@ -16,14 +16,16 @@ from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
 from quoth_node.http.topology import teller
 from quoth_node.http.wire import indexes as wire
-from quoth_node.indexing.built import Activity, BuiltIndex
+from quoth_node.indexing.built import BuiltIndex
 from quoth_node.indexing.definition import Definition
 from quoth_node.indexing.refusal import DefinitionRefused
-from quoth_node.indexing.stepping import is_behind
+from quoth_node.indexing.sqlite import IndexFileError
+from quoth_node.indexing.staleness import is_behind, reasons
 from quoth_node.indexing.store import StoreStats
 from quoth_node.querying.errors import IndexMissing
 
 PAGE_SIZE_MAX = 10_000
+SIDE_BY_SIDE_PREFIX = "ReplacementOf/"  # how the official server names what will take a place
 PRESENT_SECONDS = 15.0  # until what was just defined is there
 
 
@@ -147,7 +149,7 @@ async def pause(exchange: Exchange, *, is_paused: bool) -> web.Response:
     name = exchange.query.one("name")
     if name is not None:
         await built(exchange, database, name)
-    exchange.services.live.builder.pause(database, name, is_paused=is_paused)
+    await exchange.services.live.indexer.pause(database, name, is_paused=is_paused)
     return reply(status=204)
 
 
@@ -155,7 +157,16 @@ async def reset_index(exchange: Exchange) -> web.Response:
     """`RESET /indexes?name=`: build it anew on this node."""
     database = await exchange.current_database()
     index = await built(exchange, database, exchange.query.required("name"))
-    exchange.services.live.builder.reset(database, index.name)
+    await exchange.services.live.indexer.reset(database, index.name)
+    return reply(status=204)
+
+
+async def replace_index(exchange: Exchange) -> web.Response:
+    """`POST /indexes/replace?name=`: let a changed definition take its place now, on this node."""
+    database = await exchange.current_database()
+    name = exchange.query.required("name").removeprefix(SIDE_BY_SIDE_PREFIX)
+    index = await built(exchange, database, name)
+    await exchange.services.live.indexer.replace(database, index.name)
     return reply(status=204)
 
 
@@ -171,8 +182,8 @@ async def get_stats(exchange: Exchange) -> web.Response:
 async def get_status(exchange: Exchange) -> web.Response:
     """`GET /indexes/status`."""
     database = await exchange.current_database()
-    builder = exchange.services.live.builder
-    return reply(wire.status(builder.is_resting(database), builder.every(database)))
+    indexer = exchange.services.live.indexer
+    return reply(wire.status(indexer.is_resting(database), indexer.every(database)))
 
 
 async def get_errors(exchange: Exchange) -> web.Response:
@@ -187,8 +198,8 @@ async def get_errors(exchange: Exchange) -> web.Response:
 async def clear_errors(exchange: Exchange) -> web.Response:
     """`DELETE /indexes/errors`: on this node."""
     database = await exchange.current_database()
-    names = [record.name for record in await selected(exchange, database)]
-    exchange.services.live.builder.clear_errors(database, names)
+    names = tuple(record.name for record in await selected(exchange, database))
+    await exchange.services.live.indexer.clear_errors(database, names)
     return reply(status=204)
 
 
@@ -196,15 +207,7 @@ async def get_staleness(exchange: Exchange) -> web.Response:
     """`GET /indexes/staleness?name=`."""
     database = await exchange.current_database()
     index = await built(exchange, database, exchange.query.required("name"))
-    with database.read() as txn:
-        etag = documents.last_etag(txn)
-        stale = is_behind(index, txn, etag=index.etag)
-    reasons = (
-        [f"Index '{index.name}' has read up to etag {index.etag}, and the last is {etag}"]
-        if stale
-        else []
-    )
-    return reply(wire.staleness(reasons))
+    return reply(wire.staleness(await asyncio.to_thread(_reasons, database, index)))
 
 
 async def get_terms(exchange: Exchange) -> web.Response:
@@ -241,7 +244,7 @@ async def built(exchange: Exchange, database: Database, name: str) -> BuiltIndex
     if record is None:
         raise IndexMissing(name)
     live = exchange.services.live
-    index = await live.until(lambda: live.builder.index(database, record.name), PRESENT_SECONDS)
+    index = await live.until(lambda: live.indexer.index(database, record.name), PRESENT_SECONDS)
     if index is None:
         raise BadArgument(f"Index '{name}' is not here yet")
     return index
@@ -255,11 +258,19 @@ async def states(
     return await asyncio.to_thread(lambda: [_state(database, index) for index in found])
 
 
+def _reasons(database: Database, index: BuiltIndex) -> list[str]:
+    with database.read() as txn:
+        return reasons(index, txn)
+
+
 def _state(database: Database, index: BuiltIndex) -> wire.IndexState:
     with database.read() as txn:
         stale = is_behind(index, txn, etag=index.etag)
         last = documents.last_etag(txn)
-    stats = index.stats() if index.activity is not Activity.FAULTY else StoreStats()
+    try:
+        stats = StoreStats() if index.shape is None else index.stats()
+    except IndexFileError:
+        stats = StoreStats()  # damaged, or just built anew
     return wire.IndexState(
         index,
         stats,
@@ -281,14 +292,13 @@ ROUTES = (
     Route("POST", f"{INDEXES}/set-lock", set_lock),
     Route("POST", f"{INDEXES}/set-priority", set_priority),
     Route("POST", f"{INDEXES}/has-changed", has_changed),
+    Route("POST", f"{INDEXES}/replace", replace_index, knows("name")),
     Route("GET", f"{INDEXES}/stats", get_stats, knows("name", "start", "pageSize")),
     Route("GET", f"{INDEXES}/status", get_status),
     Route("GET", f"{INDEXES}/errors", get_errors, knows("name")),
     Route("DELETE", f"{INDEXES}/errors", clear_errors, knows("name")),
     Route("GET", f"{INDEXES}/staleness", get_staleness, knows("name")),
-    Route(
-        "GET", f"{INDEXES}/terms", get_terms, knows("name", "field", "fromValue", "pageSize")
-    ),
+    Route("GET", f"{INDEXES}/terms", get_terms, knows("name", "field", "fromValue", "pageSize")),
     Route("POST", f"{ADMIN}/start", start_indexing, NAMED),
     Route("POST", f"{ADMIN}/stop", stop_indexing, NAMED),
     Route("POST", f"{ADMIN}/enable", enable_index, NAMED),

@@ -1,8 +1,8 @@
-"""The thread that builds all indexes of a node: woken by changes, a batch of one index at a time.
+"""All indexes of a node, built from its documents: a batch of one at a time, round after round.
 
-It alone opens, writes and removes index files. What it finds of a database - its environment, the
-definitions - it reads anew each round, so a state that was replaced, a database that was deleted
-and a definition that changed are simply what the next round finds.
+It alone opens, writes and removes index files. What it knows of a database it reads from the state,
+so a state that was replaced, a database that was deleted and a definition that changed are simply
+what the next round finds.
 
 A changed definition is built in a folder of its own; until that has caught up, queries are answered
 from the one before.
@@ -10,326 +10,384 @@ from the one before.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from shutil import rmtree
-from threading import Event, Lock, Thread
+from typing import Protocol
 
 from quoth_cluster import indexes
 from quoth_cluster.clock import Clock
 from quoth_cluster.documents import last_etag
-from quoth_cluster.errors import NewerFormat
 from quoth_cluster.indexes import IndexRecord
-from quoth_cluster.machine import Database, Machine
-from quoth_cluster.store.environment import Closed
-from quoth_node.indexing.built import Activity, BuiltIndex
-from quoth_node.indexing.definition import BadDefinition, digest_of, mapper_of
-from quoth_node.indexing.mapping import Mapper
-from quoth_node.indexing.refusal import DefinitionRefused
+from quoth_cluster.store.environment import Closed, ReadTxn
+from quoth_cluster.store.keys import fold_text
+from quoth_node.indexing.built import Activity
+from quoth_node.indexing.definition import digest_of
+from quoth_node.indexing.messages import (
+    Advanced,
+    ClearErrors,
+    Command,
+    Condemn,
+    Defined,
+    Done,
+    Look,
+    Looked,
+    Pause,
+    Replace,
+    Report,
+    Reset,
+    Source,
+    Sources,
+    Stop,
+    TicketCommand,
+    Works,
+)
+from quoth_node.indexing.pauses import Pauses
 from quoth_node.indexing.sqlite import IndexFileError
 from quoth_node.indexing.stepping import is_failing, step
-from quoth_node.indexing.store import IndexStore
+from quoth_node.indexing.work import IndexWork, open_work
 
-ROUND_SECONDS = 0.01  # between two rounds, unless somebody waits: many small changes in one batch
-ERROR_SECONDS = 1.0
 PRIORITY_ORDER = {"High": 0, "Normal": 1, "Low": 2}
 
 log = logging.getLogger(__name__)
 
 
+class Readable(Protocol):
+    """An environment that is read."""
+
+    def read(self) -> AbstractContextManager[ReadTxn]:
+        """A snapshot. Raises Closed."""
+
+    def close(self) -> None: ...
+
+
 @dataclass(slots=True)
 class DatabaseIndexes:
-    """The indexes of one database on this node."""
+    """The indexes of one database. Names are folded."""
 
+    source: Source
     folder: Path
     changed_at: int = -1  # of the definitions, when they were read last
-    seen: object = None  # the environment they were read from
-    by_name: dict[str, BuiltIndex] = field(default_factory=dict)  # by folded name; for queries
-    coming: dict[str, BuiltIndex] = field(default_factory=dict)  # that will take a place
+    by_name: dict[str, IndexWork] = field(default_factory=dict)  # that queries are answered from
+    coming: dict[str, IndexWork] = field(default_factory=dict)  # that will take a place
 
-    def building(self) -> list[BuiltIndex]:
+    def building(self) -> list[IndexWork]:
         """What is to be brought forward, the more urgent first."""
         found = [*self.coming.values()]
         found += [one for name, one in self.by_name.items() if name not in self.coming]
         return sorted(found, key=lambda one: PRIORITY_ORDER.get(one.record.priority, 1))
 
+    def every(self) -> list[IndexWork]:
+        return [*self.by_name.values(), *self.coming.values()]
+
 
 class Builder:
-    """Builds indexes until it is stopped."""
+    """Used by one thread. `take` what is said, then `round`; `tell` hears what came of it."""
 
     def __init__(
-        self, folder: Path, machine: Machine, clock: Clock, *, on_progress: Callable[[], None]
+        self,
+        folder: Path,
+        clock: Clock,
+        *,
+        tell: Callable[[Report], None],
+        hear: Callable[[], None],
+        open_source: Callable[[Source], Readable],
     ) -> None:
         self._folder = folder
-        self._machine = machine
         self._clock = clock
-        self._on_progress = on_progress  # in the builder's thread
-        self._wake = Event()
-        self._hurry = Event()
-        self._stops = False
-        self._lock = Lock()  # of the tables below, which others read
-        self._databases: dict[str, DatabaseIndexes] = {}  # by folder of the database
-        self._paused: set[str] = set()  # folders of databases in which nothing is indexed
-        self._resets: set[tuple[str, str]] = set()
-        self._clears: set[tuple[str, str]] = set()
-        self._thread = Thread(target=self._run, name="indexes", daemon=True)
+        self._tell = tell
+        self._hear = hear  # takes what has come in meanwhile, without waiting
+        self._open_source = open_source
+        self._sources: dict[str, Source] = {}
+        self._opened: dict[str, tuple[Source, Readable]] = {}
+        self._gone: set[str] = set()  # could not be read; what stands there now will be told
+        self._databases: dict[str, DatabaseIndexes] = {}
+        self._condemned: dict[str, str] = {}  # digest -> why
+        self._pauses = Pauses()
+        self._commands: list[Sources | TicketCommand | Condemn] = []
+        self._looks = 0
+        self.hurries = False
+        self.stops = False
 
-    # -- for others
+    # -- what is said
 
-    def start(self) -> None:
-        self._machine.on_applied = self._wake.set
-        self._wake.set()
-        self._thread.start()
+    @property
+    def has_work(self) -> bool:
+        """Whether something was said that a round has to look at."""
+        return bool(self._commands) or self._looks > 0
 
-    def stop(self) -> None:
-        """End after the batch at hand, and close all files."""
-        self._stops = True
-        self._wake.set()
-        self._hurry.set()
-        self._thread.join()
+    @property
+    def is_urged(self) -> bool:
+        """Whether the next round should not wait for more to come together."""
+        return bool(self._commands) or self.hurries or self.stops
 
-    def hurry(self) -> None:
-        """Somebody waits."""
-        self._hurry.set()
-        self._wake.set()
+    def take(self, command: Command) -> None:
+        """Note what is said; it is done in the next round."""
+        match command:
+            case Stop():
+                self.stops = True
+            case Look(hurries):
+                self._looks += 1
+                self.hurries |= hurries
+            case _:
+                self._commands.append(command)
 
-    def index(self, database: Database, name: str) -> BuiltIndex | None:
-        """The index of that name, as queries see it."""
-        with self._lock:
-            known = self._databases.get(database.record.folder)
-            return None if known is None else known.by_name.get(name.lower())
+    # -- a round
 
-    def every(self, database: Database) -> list[BuiltIndex]:
-        """All indexes of a database, by name."""
-        with self._lock:
-            known = self._databases.get(database.record.folder)
-            return [] if known is None else [known.by_name[name] for name in sorted(known.by_name)]
-
-    def is_current(self, database: Database) -> bool:
-        """Whether all indexes that are defined by now are among those of `every`."""
-        with database.read() as txn:
-            changed_at = indexes.changed_at(txn)
-        with self._lock:
-            known = self._databases.get(database.record.folder)
-            return changed_at == (0 if known is None else known.changed_at)
-
-    def pause(self, database: Database, name: str | None, *, is_paused: bool) -> None:
-        """Let all indexes of a database rest on this node, or one, or go on."""
-        folder = database.record.folder
-        if name is None:
-            (self._paused.add if is_paused else self._paused.discard)(folder)
-        for one in self.every(database):
-            if name is None or one.name.lower() == name.lower():
-                one.is_paused = is_paused
-        self.hurry()
-
-    def is_resting(self, database: Database) -> bool:
-        return database.record.folder in self._paused
-
-    def reset(self, database: Database, name: str) -> None:
-        """Build an index anew, from the beginning."""
-        with self._lock:
-            self._resets.add((database.record.folder, name.lower()))
-        self.hurry()
-
-    def clear_errors(self, database: Database, names: list[str]) -> None:
-        """Forget the failures of indexes."""
-        with self._lock:
-            self._clears |= {(database.record.folder, name.lower()) for name in names}
-        self.hurry()
-
-    # -- the thread
-
-    def _run(self) -> None:
-        try:
-            while not self._stops:
-                self._wake.wait()
-                self._wake.clear()
-                if self._round():
-                    self._wake.set()
-                self._on_progress()
-                if not self._hurry.wait(ROUND_SECONDS):
-                    continue
-                self._hurry.clear()
-        finally:
-            for known in self._databases.values():
-                for one in (*known.by_name.values(), *known.coming.values()):
-                    one.close()
-
-    def _round(self) -> bool:
+    def round(self) -> bool:
         """A batch of each index that is behind; whether one still is."""
-        databases = self._machine.open_databases()
-        self._forget_deleted({database.record.folder for database in databases})
+        looks, self._looks = self._looks, 0
+        self._carry_out()
         is_more = False
-        for database in databases:
+        for source in list(self._sources.values()):
+            if source.folder in self._gone:
+                continue
             try:
-                is_more |= self._round_of(database)
+                is_more |= self._round_of(source)
             except Closed:
-                is_more = True  # it was replaced or deleted under our eyes
-            except Exception:
-                # Indexes are made again from the documents; the node goes on without them.
-                log.exception("the indexes of database '%s' stumbled", database.record.name)
+                self._gone.add(source.folder)
+            if self._commands or self.stops:
                 is_more = True
-                self._hurry.clear()
-                self._hurry.wait(ERROR_SECONDS)
-            if self._stops:
-                return False
+                break
+        self._tell(Works())
+        if looks:
+            self._tell(Looked(looks))
         return is_more
 
-    def _round_of(self, database: Database) -> bool:
-        known = self._databases.get(database.record.folder)
-        with database.read() as txn:
-            changed_at = indexes.changed_at(txn)
+    def close(self) -> None:
+        """Let go of all files."""
+        for known in self._databases.values():
+            for one in known.every():
+                one.close()
+        for _, environment in self._opened.values():
+            environment.close()
+
+    def _round_of(self, source: Source) -> bool:
+        environment = self._environment(source)
+        known = self._databases.get(source.folder)
+        with environment.read() as txn:
+            changed_at, newest = indexes.changed_at(txn), last_etag(txn)
             if known is None and not changed_at:
                 return False
-            if known is None:
-                known = DatabaseIndexes(self._folder / database.record.folder)
-                with self._lock:
-                    self._databases[database.record.folder] = known
-            if known.changed_at != changed_at or known.seen is not database.environment:
-                self._take_definitions(known, database, indexes.every(txn))
-                known.changed_at, known.seen = changed_at, database.environment
-            newest = last_etag(txn)
-        self._carry_out_resets(known, database)
-        is_more = False
-        if database.record.disabled:
+            is_new = known is None or known.changed_at != changed_at or known.source != source
+            records = indexes.every(txn) if is_new else []
+        if known is None:
+            known = DatabaseIndexes(source, self._folder / source.folder)
+            self._databases[source.folder] = known
+        if is_new:
+            known.source = source
+            self._take_definitions(known, records)
+            known.changed_at = changed_at
+            self._tell(Defined(source.folder, changed_at, tuple(known.by_name)))
+            self._remove_unknown(known)
+        if source.is_disabled:
             return False
+        is_more = False
         for index in known.building():
-            if index.etag < newest and index.activity is Activity.RUNNING:
-                is_more |= self._advance(index, database)
-            if index.etag >= newest and index.name.lower() in known.coming:
+            if index.activity is Activity.RUNNING and index.etag < newest:
+                is_more |= self._advance(known, index, environment)
+            if index.etag >= newest and known.coming.get(fold_text(index.name)) is index:
                 self._swap(known, index)
+            self._hear()
+            if self._commands or self.stops:
+                return True
         return is_more
 
-    def _advance(self, index: BuiltIndex, database: Database) -> bool:
+    def _advance(self, known: DatabaseIndexes, index: IndexWork, environment: Readable) -> bool:
+        """One step; whether more is left."""
+        works = Works(index.digest, maps=True)
+        self._tell(works)
+        assert index.mapper is not None and index.store is not None, "it is running"
+        fields = len(index.mapper.fields)
+        is_more = False
         try:
-            with database.read() as txn:
-                is_more = step(index, txn, at_micros=self._clock.now_micros())
-            assert index.store is not None, "it is open"
+            with environment.read() as txn:
+                is_more = step(
+                    index,
+                    txn,
+                    at_micros=self._clock.now_micros(),
+                    on_batch=lambda: self._tell(works),
+                )
+            index.stumbles = 0
             if is_failing(index.store):
                 index.error = "most documents fail: see its errors, change it or reset it"
                 log.warning("index '%s': %s", index.name, index.error)
-            return is_more
+        except Closed:
+            raise
         except IndexFileError as error:
             index.error = str(error)
             log.warning("index '%s' stops: %s", index.name, error)
-            return False
+        except Exception as error:
+            index.stumble(error)
+            is_more = True
+        if known.by_name.get(fold_text(index.name)) is index:
+            self._tell_progress(known, index, is_changed=len(index.mapper.fields) != fields)
+        return is_more and index.error is None
+
+    def _tell_progress(self, known: DatabaseIndexes, index: IndexWork, *, is_changed: bool) -> None:
+        folder, progress = known.source.folder, index.progress
+        if is_changed or index.error is not None or index.indexed_micros is None:
+            self._tell(index.serves(folder))
+            return
+        etags = progress.document_etag, progress.tombstone_etag
+        self._tell(Advanced(folder, index.name, *etags, index.indexed_micros))
+
+    def _environment(self, source: Source) -> Readable:
+        """The environment of a database. Raises Closed if it is not there."""
+        opened = self._opened.get(source.folder)
+        if opened is not None and opened[0].generation == source.generation:
+            return opened[1]
+        if opened is not None:
+            del self._opened[source.folder]
+            opened[1].close()
+        environment = self._open_source(source)
+        self._opened[source.folder] = source, environment
+        return environment
+
+    # -- commands
+
+    def _carry_out(self) -> None:
+        commands, self._commands = self._commands, []
+        for command in commands:
+            match command:
+                case Sources(sources):
+                    self._take_sources(sources)
+                case Condemn(digest, reason):
+                    self._condemned[digest] = reason
+                case Pause(ticket, folder, name, is_paused):
+                    self._pauses.set(folder, name, is_paused=is_paused)
+                    self._take_pauses(folder)
+                    self._tell(Done(ticket))
+                case Reset(ticket, folder, name):
+                    self._reset(folder, fold_text(name))
+                    self._tell(Done(ticket))
+                case Replace(ticket, folder, name):
+                    self._replace(folder, fold_text(name))
+                    self._tell(Done(ticket))
+                case ClearErrors(ticket, folder, names):
+                    self._clear_errors(folder, names)
+                    self._tell(Done(ticket))
+
+    def _take_sources(self, sources: tuple[Source, ...]) -> None:
+        self._sources = {source.folder: source for source in sources}
+        self._gone.clear()
+        for folder in [folder for folder in self._opened if folder not in self._sources]:
+            self._opened.pop(folder)[1].close()
+        for folder in [folder for folder in self._databases if folder not in self._sources]:
+            for one in self._databases.pop(folder).every():
+                one.close()
+            self._pauses.forget(folder)
+        if self._folder.is_dir():
+            for left in self._folder.iterdir():
+                if left.name not in self._sources:
+                    rmtree(left, ignore_errors=True)
+
+    def _take_pauses(self, folder: str) -> None:
+        known = self._databases.get(folder)
+        for one in known.every() if known is not None else ():
+            is_paused = self._pauses.is_paused(folder, one.name)
+            if is_paused != one.is_paused:
+                one.is_paused = is_paused
+                self._tell_served(folder, one)
+
+    def _reset(self, folder: str, name: str) -> None:
+        known = self._databases.get(folder)
+        former = known.by_name.get(name) if known is not None else None
+        if known is None or former is None:
+            return
+        newest = known.coming.pop(name, former)
+        self._condemned.pop(newest.digest, None)
+        known.by_name[name] = self._open(known, newest.record, is_new=True)
+        self._tell_served(folder, known.by_name[name])
+        for one in {id(one): one for one in (former, newest)}.values():
+            one.remove()
+
+    def _replace(self, folder: str, name: str) -> None:
+        known = self._databases.get(folder)
+        if known is not None and name in known.coming:
+            self._swap(known, known.coming[name])
+
+    def _clear_errors(self, folder: str, names: tuple[str, ...]) -> None:
+        known = self._databases.get(folder)
+        if known is None:
+            return
+        for name in names:
+            index = known.by_name.get(fold_text(name))
+            if index is not None and index.store is not None:
+                index.store.clear_errors()
 
     # -- definitions
 
-    def _take_definitions(
-        self, known: DatabaseIndexes, database: Database, records: list[IndexRecord]
-    ) -> None:
-        names = {record.name.lower() for record in records}
-        for name in [name for name in known.by_name if name not in names]:
-            self._drop(known.coming, name)
-            self._drop(known.by_name, name)
-        is_resting = database.record.folder in self._paused
+    def _take_definitions(self, known: DatabaseIndexes, records: list[IndexRecord]) -> None:
+        names = {fold_text(record.name) for record in records}
+        for table in (known.coming, known.by_name):
+            for name in [name for name in table if name not in names]:
+                table.pop(name).remove()
         for record in records:
-            self._take(known, record, is_resting=is_resting)
-        self._remove_unknown(known)
+            self._take(known, record)
 
-    def _take(self, known: DatabaseIndexes, record: IndexRecord, *, is_resting: bool) -> None:
-        name = record.name.lower()
-        folder = known.folder / digest_of(record).hex()
-        current = known.by_name.get(name)
-        coming = known.coming.get(name)
-        for one in (current, coming):
-            if one is not None and one.folder == folder:
-                one.record = record
-                if one is current:
-                    self._drop(known.coming, name)
-                return
-        self._drop(known.coming, name)
-        index = self._open(record, folder)
-        index.is_paused = is_resting
-        with self._lock:
-            if current is None or current.error is not None or index.error is not None:
-                known.by_name[name] = index
-            else:
-                known.coming[name] = index
-                return
+    def _take(self, known: DatabaseIndexes, record: IndexRecord) -> None:
+        name, folder = fold_text(record.name), known.source.folder
+        current, coming = known.by_name.get(name), known.coming.get(name)
+        digest = digest_of(record).hex()
+        if current is not None and current.digest == digest:
+            if coming is not None:  # it was changed, and changed back
+                known.coming.pop(name).remove()
+            self._take_record(folder, current, record)
+            return
         if current is not None:
-            current.remove()
+            # Not its definition, which is not what it is built from.
+            stands = replace(record, name=current.name, definition=current.record.definition)
+            self._take_record(folder, current, stands)
+        if coming is not None and coming.digest == digest:
+            coming.record = record
+            return
+        if coming is not None:
+            known.coming.pop(name).remove()
+        index = self._open(known, record)
+        if current is None or current.error is not None or index.error is not None:
+            known.by_name[name] = index
+            self._tell_served(folder, index)
+            if current is not None:
+                current.remove()
+        else:
+            known.coming[name] = index
 
-    def _open(self, record: IndexRecord, folder: Path) -> BuiltIndex:
-        try:
-            mapper: Mapper | None = mapper_of(record)
-        except (DefinitionRefused, BadDefinition, ValueError, KeyError) as error:
-            return BuiltIndex(record, folder, None, error=f"it does not compile: {error}")
-        assert mapper is not None
-        index = BuiltIndex(record, folder, mapper)
-        for attempt in (1, 2):
-            try:
-                index.store = IndexStore.open(
-                    folder,
-                    digest=digest_of(record),
-                    group_by=mapper.group_by,
-                    fields=mapper.fields,
-                )
-                index.progress = index.store.progress
-                return index
-            except NewerFormat as error:
-                index.error = str(error)
-                return index
-            except (IndexFileError, OSError) as error:
-                log.warning("index '%s' is built anew: %s", record.name, error)
-                index.error = str(error)
-                if attempt == 1:
-                    rmtree(folder, ignore_errors=True)
-                    index.error = None
+    def _take_record(self, folder: str, index: IndexWork, record: IndexRecord) -> None:
+        if index.record != record:
+            index.record = record
+            self._tell_served(folder, index)
+
+    def _open(
+        self, known: DatabaseIndexes, record: IndexRecord, *, is_new: bool = False
+    ) -> IndexWork:
+        digest = digest_of(record).hex()
+        reason = self._condemned.get(digest)
+        if reason is not None:
+            return IndexWork(record, known.folder / f"{digest}-0", digest, error=reason)
+        self._tell(Works(digest))
+        index = open_work(record, known.folder, is_new=is_new)
+        index.is_paused = self._pauses.is_paused(known.source.folder, record.name)
         return index
 
-    def _swap(self, known: DatabaseIndexes, index: BuiltIndex) -> None:
-        name = index.name.lower()
-        with self._lock:
-            former = known.by_name.pop(name, None)
-            known.by_name[name] = known.coming.pop(name)
+    def _swap(self, known: DatabaseIndexes, index: IndexWork) -> None:
+        name = fold_text(index.name)
+        former = known.by_name.pop(name, None)
+        known.by_name[name] = known.coming.pop(name)
+        self._tell_served(known.source.folder, index)
         if former is not None:
             former.remove()
 
-    def _carry_out_resets(self, known: DatabaseIndexes, database: Database) -> None:
-        folder = database.record.folder
-        with self._lock:
-            names = [name for of, name in self._resets if of == folder]
-            self._resets -= {(folder, name) for name in names}
-            cleared = [name for of, name in self._clears if of == folder]
-            self._clears -= {(folder, name) for name in cleared}
-        for name in cleared:
-            index = known.by_name.get(name)
-            if index is not None and index.store is not None:
-                index.store.clear_errors()
-        for name in names:
-            self._drop(known.coming, name)
-            former = known.by_name.get(name)
-            if former is None:
-                continue
-            former.remove()
-            index = self._open(former.record, former.folder)
-            index.is_paused = former.is_paused
-            with self._lock:
-                known.by_name[name] = index
-
-    def _drop(self, table: dict[str, BuiltIndex], name: str) -> None:
-        with self._lock:
-            index = table.pop(name, None)
-        if index is not None:
-            index.remove()
-
-    def _forget_deleted(self, folders: set[str]) -> None:
-        for folder in [folder for folder in self._databases if folder not in folders]:
-            with self._lock:
-                known = self._databases.pop(folder)
-            for one in (*known.by_name.values(), *known.coming.values()):
-                one.close()
-            rmtree(known.folder, ignore_errors=True)
+    def _tell_served(self, folder: str, index: IndexWork) -> None:
+        known = self._databases.get(folder)
+        if known is not None and known.by_name.get(fold_text(index.name)) is index:
+            self._tell(index.serves(folder))
 
     def _remove_unknown(self, known: DatabaseIndexes) -> None:
         """Folders of definitions that are no more, left by an earlier life."""
-        wanted = {one.folder for one in (*known.by_name.values(), *known.coming.values())}
+        wanted = {one.folder for one in known.every()}
         if known.folder.is_dir():
             for folder in known.folder.iterdir():
                 if folder not in wanted:
                     rmtree(folder, ignore_errors=True)
-
-

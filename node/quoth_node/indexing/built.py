@@ -5,16 +5,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from shutil import rmtree
 from threading import Lock
 
 from quoth_cluster.indexes import IndexRecord
-from quoth_node.indexing.mapping import Mapper
+from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.sqlite import Connection
 from quoth_node.indexing.store import (
     FILE_NAME,
     Failure,
-    IndexStore,
     Progress,
     StoreStats,
     load_failures,
@@ -36,13 +34,12 @@ class Activity(StrEnum):
 
 @dataclass(slots=True)
 class BuiltIndex:
-    """Written by the builder's thread, read by others. `progress` is replaced as a whole."""
+    """An index as its node sees it: changed on the event loop, read by any thread."""
 
-    record: IndexRecord
+    record: IndexRecord  # with the definition that its file is built from
     folder: Path
-    mapper: Mapper | None  # None: the definition does not compile here
-    store: IndexStore | None = None
-    progress: Progress = field(default_factory=Progress)
+    shape: Shape | None  # None: the definition does not compile here
+    progress: Progress = field(default_factory=Progress)  # replaced as a whole
     error: str | None = None  # why it does not go on
     is_paused: bool = False
     indexed_micros: int | None = None
@@ -63,18 +60,11 @@ class BuiltIndex:
 
     @property
     def activity(self) -> Activity:
-        if self.record.state == "Disabled":
-            return Activity.DISABLED
-        if self.error is not None or self.record.state == "Error":
-            return Activity.FAULTY
-        return Activity.PAUSED if self.is_paused else Activity.RUNNING
+        return activity_of(self.record, self.error, is_paused=self.is_paused)
 
-    def maps(self, collection: str) -> bool:
-        """Whether it is made of documents of a collection."""
-        if self.mapper is None:
-            return False
-        collections = self.mapper.collections
-        return not collections or collection.lower() in {one.lower() for one in collections}
+    def reads(self, collection: str) -> bool:
+        """Whether a change of a document of a collection can change it."""
+        return self.shape is not None and self.shape.reads(collection)
 
     # -- read by any thread; raises IndexFileError
 
@@ -83,7 +73,7 @@ class BuiltIndex:
             return load_stats(connection)
 
     def failures(self) -> list[Failure]:
-        if self.mapper is None:
+        if self.shape is None:
             return [Failure(None, "Compile", self.error or "", self.record.created_micros)]
         with self.readers.one() as connection:
             return load_failures(connection)
@@ -93,15 +83,16 @@ class BuiltIndex:
             return load_terms(connection, field, after=after, page_size=page_size)
 
     def close(self) -> None:
-        if self.store is not None:
-            self.store.close()
-            self.store = None
         self.readers.close()
 
-    def remove(self) -> None:
-        """Close it and delete its files."""
-        self.close()
-        rmtree(self.folder, ignore_errors=True)
+
+def activity_of(record: IndexRecord, error: str | None, *, is_paused: bool) -> Activity:
+    """What an index does; its definition decides before what this node wants."""
+    if record.state == "Disabled":
+        return Activity.DISABLED
+    if error is not None or record.state == "Error":
+        return Activity.FAULTY
+    return Activity.PAUSED if is_paused else Activity.RUNNING
 
 
 class Readers:
@@ -137,4 +128,3 @@ class Readers:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
-

@@ -4,7 +4,7 @@ Documents are read in the order of their etags, and how far that came is written
 came of it; so a step that is cut short is done again, and nothing is done twice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from quoth_cluster import documents
@@ -12,9 +12,9 @@ from quoth_cluster.documents import StoredDocument
 from quoth_cluster.store.environment import ReadTxn
 from quoth_cluster.store.keys import fold_text
 from quoth_node.indexing.batches import Batch, write_batch
-from quoth_node.indexing.built import BuiltIndex
 from quoth_node.indexing.mapping import Load, Mapped, Mapper, SourceDocument
 from quoth_node.indexing.store import IndexStore, Progress
+from quoth_node.indexing.work import IndexWork
 
 BATCH_DOCUMENTS = 1_024
 REDUCED_DOCUMENTS = 8 * BATCH_DOCUMENTS  # of a map-reduce: a key is reduced once a batch
@@ -37,8 +37,17 @@ class Changes:
     is_last: bool  # nothing is left behind
 
 
-def step(index: BuiltIndex, txn: ReadTxn, *, at_micros: int) -> bool:
-    """Bring an index forward by one batch; whether more is left. Raises IndexFileError."""
+def step(
+    index: IndexWork,
+    txn: ReadTxn,
+    *,
+    at_micros: int,
+    on_batch: Callable[[], None] = lambda: None,
+) -> bool:
+    """Bring an index forward by one batch; whether more is left. Raises IndexFileError.
+
+    One document may be loaded by many: each some of them are written, `on_batch` is called.
+    """
     store, mapper = index.store, index.mapper
     assert store is not None and mapper is not None, "it is open and compiles"
     changes = _changes(index.progress, txn, mapper)
@@ -52,6 +61,7 @@ def step(index: BuiltIndex, txn: ReadTxn, *, at_micros: int) -> bool:
         # How far it has come is not moved by these: cut short, they are mapped again.
         remapped = _mapped(mapper, some, load)
         write_batch(store, Batch(remapped, (), *before, at_micros), mapper)
+        on_batch()
     mapped = _mapped(mapper, changes.mapped, load)
     batch = Batch(
         mapped,
@@ -80,19 +90,6 @@ def is_failing(store: IndexStore) -> bool:
     return attempts >= FAILING_ATTEMPTS and errors > FAILING_SHARE * attempts
 
 
-def is_behind(index: BuiltIndex, txn: ReadTxn, *, etag: int, limit: int = SCANNED_MAX) -> bool:
-    """Whether a snapshot has a change of its collections after `etag`."""
-    if documents.last_etag(txn) <= etag:
-        return False
-    for seen, document in enumerate(documents.oldest_first(txn, after_etag=etag)):
-        if seen >= limit or index.maps(document.collection):
-            return True
-    for seen, tombstone in enumerate(documents.tombstones(txn, after_etag=etag)):
-        if seen >= limit or index.maps(tombstone.collection):
-            return True
-    return False
-
-
 def _changes(progress: Progress, txn: ReadTxn, mapper: Mapper) -> Changes:
     last_etag = documents.last_etag(txn)
     wanted = {one.lower() for one in mapper.collections}
@@ -111,7 +108,11 @@ def _changes(progress: Progress, txn: ReadTxn, mapper: Mapper) -> Changes:
             break
     dead = documents.tombstones(txn, after_etag=progress.tombstone_etag)
     for seen, tombstone in enumerate(dead, start=1):
-        found.deleted.append(tombstone.document_id)
+        # What came back under the id is mapped as any document, perhaps long ago: a tombstone in
+        # another collection stays when its id is used again.
+        back = documents.load(txn, tombstone.document_id)
+        if back is None or (wanted and back.collection.lower() not in wanted):
+            found.deleted.append(tombstone.document_id)
         if seen >= BATCH_DOCUMENTS:
             found.tombstone_etag, found.is_last = tombstone.etag, False
             break
@@ -142,4 +143,3 @@ def _source(document: StoredDocument) -> SourceDocument:
         document.body,
         document.metadata,
     )
-

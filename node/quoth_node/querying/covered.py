@@ -115,7 +115,7 @@ class Covering:
             return None
 
         def reached() -> bool | None:
-            if not self._live.builder.is_current(database):
+            if not self._live.indexer.is_current(database):
                 return None
             return True if not self._behind(database, wanted, collections, etag) else None
 
@@ -136,9 +136,9 @@ class Covering:
     ) -> list[BuiltIndex]:
         names = {name.lower() for name in wanted.names}
         found = []
-        for index in self._live.builder.every(database):
+        for index in self._live.indexer.every(database):
             is_named = not names or index.name.lower() in names
-            touched = names or any(index.maps(collection) for collection in collections)
+            touched = names or any(index.reads(collection) for collection in collections)
             if is_named and touched and index.activity is not Activity.DISABLED:
                 found.append(index)
         return found

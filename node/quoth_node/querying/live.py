@@ -22,11 +22,11 @@ from quoth_cluster.outcomes import IndexPut, Refused
 from quoth_cluster.raft.door import RaftLog
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.indexing.auto_mapping import AutoDefinition, options_of
-from quoth_node.indexing.builder import Builder
 from quoth_node.indexing.built import Activity, BuiltIndex
+from quoth_node.indexing.indexer import Indexer
 from quoth_node.indexing.mapping import ALL_FIELDS, FieldOptions
 from quoth_node.indexing.sqlite import IndexFileError, QueryInterrupted
-from quoth_node.indexing.stepping import is_behind
+from quoth_node.indexing.staleness import is_behind
 from quoth_node.indexing.store import StoredField
 from quoth_node.querying.door import Answer, Hit, Question, ReadyIndex
 from quoth_node.querying.errors import IndexMissing, IndexNotAvailable, InvalidQuery
@@ -46,17 +46,18 @@ T = TypeVar("T")
 class LiveIndexes:
     """Fulfils the door `Indexes`."""
 
-    def __init__(self, raft: RaftLog, machine: Machine, builder: Builder, clock: Clock) -> None:
-        self.builder = builder
+    def __init__(self, raft: RaftLog, machine: Machine, indexer: Indexer, clock: Clock) -> None:
+        self.indexer = indexer
+        indexer.on_news = self._tell
         self._raft = raft
         self._machine = machine
         self.clock = clock
-        self._news = asyncio.Event()  # replaced whenever the builder has done something
+        self._news = asyncio.Event()  # replaced whenever the indexer has done something
         self._making: dict[tuple[str, str], asyncio.Lock] = {}
         self._definitions: dict[bytes, AutoDefinition] = {}
 
-    def tell(self) -> None:
-        """The builder has done something. On the event loop."""
+    def _tell(self) -> None:
+        """The indexer has done something. On the event loop."""
         self._news.set()
         self._news = asyncio.Event()
 
@@ -80,7 +81,7 @@ class LiveIndexes:
             async with asyncio.timeout(seconds):
                 while (result := holds()) is None:
                     news = self._news
-                    self.builder.hurry()
+                    self.indexer.hurry()
                     await news.wait()
                 return result
         except TimeoutError:
@@ -101,7 +102,7 @@ class LiveIndexes:
     async def _ready(
         self, database: Database, name: str, created: int | None = None
     ) -> "LiveIndex":
-        index = await self.until(lambda: self.builder.index(database, name), CHOOSE_SECONDS_MAX)
+        index = await self.until(lambda: self.indexer.index(database, name), CHOOSE_SECONDS_MAX)
         if index is None:
             raise IndexNotAvailable(f"Index '{name}' is not here yet")
         if index.activity is Activity.DISABLED:
@@ -245,7 +246,7 @@ class LiveIndex:
 
     def _current(self) -> BuiltIndex:
         """It may have been built anew since it was chosen."""
-        return self._live.builder.index(self._database, self.name) or self._index
+        return self._live.indexer.index(self._database, self.name) or self._index
 
     def _reached(self, etag: int) -> bool | None:
         index = self._current()
@@ -257,23 +258,22 @@ class LiveIndex:
 def _view_of(
     index: BuiltIndex, stored: dict[str, StoredField], fans_out: bool, aliases: dict[str, str]
 ) -> IndexView:
-    mapper = index.mapper
-    assert mapper is not None, "an index that does not compile is not asked"
+    shape = index.shape
+    assert shape is not None, "an index that does not compile is not asked"
     if index.record.kind == AUTOMATIC:
-        is_reduced = mapper.group_by is not None
+        is_reduced = shape.group_by is not None
         return IndexView(
             *(stored, lambda name: options_of(name)[1], True),
             is_reduced=is_reduced,
             aliases=aliases if is_reduced else {},
         )
-    fields = mapper.fields
+    fields = shape.fields
     default = fields.get(ALL_FIELDS) or FieldOptions()
-    has_more = getattr(mapper, "has_dynamic_fields", False)
     return IndexView(
         stored,
         lambda name: fields.get(name, default),
         is_auto=False,
-        known=None if has_more else frozenset(fields),
-        fans_out=fans_out and mapper.group_by is None,
-        is_reduced=mapper.group_by is not None,
+        known=None if shape.has_dynamic_fields else frozenset(fields),
+        fans_out=fans_out and shape.group_by is None,
+        is_reduced=shape.group_by is not None,
     )

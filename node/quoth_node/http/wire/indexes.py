@@ -15,6 +15,7 @@ from quoth_node.indexing.auto_mapping import COUNT, AutoDefinition, options_of
 from quoth_node.indexing.built import BuiltIndex
 from quoth_node.indexing.compiling import is_javascript
 from quoth_node.indexing.definition import BadDefinition, Definition
+from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.store import Failure, StoreStats
 
 DEFINITIONS_MAX = 100  # of one request
@@ -141,8 +142,8 @@ def stats(states: Sequence[IndexState], teller: Teller) -> bytes:
 
 def _stats_row(state: IndexState) -> dict[str, Any]:
     index, counters = state.index, state.stats.counters
-    reduces = index.mapper is not None and index.mapper.group_by is not None
-    collections = ("@all_docs",) if index.mapper is None else index.mapper.collections
+    shape = index.shape or Shape()
+    reduces = shape.group_by is not None
 
     def reduced(what: str) -> int | None:
         return counters.get(f"reduce {what}", 0) if reduces else None
@@ -170,7 +171,7 @@ def _stats_row(state: IndexState) -> dict[str, Any]:
         "MappedPerSecondRate": 0.0,
         "ReducedPerSecondRate": 0.0,
         "MaxNumberOfOutputsPerDocument": state.stats.outputs_max,
-        "Collections": {name: progress for name in collections or ("@all_docs",)},
+        "Collections": {name: progress for name in shape.collections or ("@all_docs",)},
         "LastQueryingTime": _time(index.queried_micros),
         "CreatedTimestamp": to_wire(index.record.created_micros),
         "SearchEngineType": "SQLite",
@@ -178,7 +179,7 @@ def _stats_row(state: IndexState) -> dict[str, Any]:
         "Status": str(index.activity),
         "EntriesCount": state.stats.entries,
         "ErrorsCount": state.stats.errors,
-        "ReferencedCollections": list(getattr(index.mapper, "references", ())),
+        "ReferencedCollections": list(shape.references),
         "IsInvalidIndex": index.error is not None,
         "Memory": None,
         "LastBatchStats": None,

@@ -1,0 +1,134 @@
+"""One index as the indexer works on it: its definition at work, its file, and how far it is."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+
+from quoth_cluster.errors import NewerFormat
+from quoth_cluster.indexes import IndexRecord
+from quoth_node.indexing.built import Activity, activity_of
+from quoth_node.indexing.definition import BadDefinition, digest_of, mapper_of
+from quoth_node.indexing.mapping import Mapper
+from quoth_node.indexing.messages import Serves
+from quoth_node.indexing.refusal import DefinitionRefused
+from quoth_node.indexing.shape import told_of
+from quoth_node.indexing.sqlite import IndexFileError
+from quoth_node.indexing.store import IndexStore, Progress
+
+STUMBLES_MAX = 3
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class IndexWork:
+    """Invariant: while it is to go on (`RUNNING`), it has a mapper and an open store."""
+
+    record: IndexRecord
+    folder: Path
+    digest: str
+    mapper: Mapper | None = None  # None: the definition does not compile here
+    store: IndexStore | None = None
+    progress: Progress = field(default_factory=Progress)
+    error: str | None = None  # why it does not go on
+    is_paused: bool = False
+    indexed_micros: int | None = None
+    stumbles: int = 0  # steps in a row that failed by no fault of a document
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def etag(self) -> int:
+        """All changes up to here are in it."""
+        return min(self.progress.document_etag, self.progress.tombstone_etag)
+
+    @property
+    def activity(self) -> Activity:
+        return activity_of(self.record, self.error, is_paused=self.is_paused)
+
+    def serves(self, database: str) -> Serves:
+        """What the node is told of it."""
+        return Serves(
+            database,
+            self.folder.name,
+            self.record,
+            None if self.mapper is None else told_of(self.mapper),
+            self.error,
+            self.is_paused,
+            self.progress.document_etag,
+            self.progress.tombstone_etag,
+            self.indexed_micros,
+        )
+
+    def stumble(self, error: Exception) -> None:
+        """A step failed, and not because of a document."""
+        self.stumbles += 1
+        log.warning("index '%s' stumbles: %r", self.name, error, exc_info=error)
+        if self.stumbles >= STUMBLES_MAX:
+            self.error = f"its work fails: {error}"
+
+    def close(self) -> None:
+        if self.store is not None:
+            self.store.close()
+            self.store = None
+
+    def remove(self) -> None:
+        """Close it and delete its files."""
+        self.close()
+        rmtree(self.folder, ignore_errors=True)
+
+
+def open_work(record: IndexRecord, root: Path, *, is_new: bool = False) -> IndexWork:
+    """An index in a folder of its own under `root`; what was built of it before is gone on with.
+
+    A folder is never made twice under one name: a connection to the file that was there before
+    would, when it is closed, delete what SQLite keeps beside the file that is there now.
+    """
+    digest = digest_of(record).hex()
+    builds = list(_builds(root, digest))
+    number = max(builds, default=0) + (1 if is_new or not builds else 0)
+    index = IndexWork(record, _folder(root, digest, number), digest)
+    try:
+        index.mapper = mapper_of(record)
+    except (DefinitionRefused, BadDefinition, ValueError, KeyError) as error:
+        index.error = f"it does not compile: {error}"
+        return index
+    try:
+        _open_store(index)
+    except NewerFormat as error:
+        index.error = str(error)
+    except (IndexFileError, OSError) as error:
+        log.warning("index '%s' is built anew: %s", record.name, error)
+        index.folder = _folder(root, digest, number + 1)
+        try:
+            _open_store(index)
+        except (IndexFileError, OSError) as again:
+            index.error = str(again)
+    return index
+
+
+def _open_store(index: IndexWork) -> None:
+    assert index.mapper is not None, "it compiles"
+    index.store = IndexStore.open(
+        index.folder,
+        digest=bytes.fromhex(index.digest),
+        group_by=index.mapper.group_by,
+        fields=index.mapper.fields,
+    )
+    index.progress = index.store.progress
+
+
+def _folder(root: Path, digest: str, number: int) -> Path:
+    return root / f"{digest}-{number}"
+
+
+def _builds(root: Path, digest: str) -> Iterator[int]:
+    """The numbers of what was built of a definition."""
+    for folder in root.glob(f"{digest}-*"):
+        number = folder.name.rpartition("-")[2]
+        if number.isdecimal():
+            yield int(number)
