@@ -175,18 +175,27 @@ class Environment:
             raise Fatal(f"the storage in {path} cannot be opened: {error}") from error
 
     @classmethod
-    def open_reader(cls, path: Path) -> "Environment":
+    def open_reader(cls, path: Path, *, map_bytes: int) -> "Environment":
         """Open only to read what another process writes. Raises Closed if it is not there.
 
-        A process must not have one environment open twice: its locks would be lost.
+        `map_bytes` is at least the writer's. A process must not have one environment open twice:
+        its locks would be lost.
         """
         try:
-            environment = lmdb.open(os.fspath(path), readonly=True, create=False, max_dbs=0)
+            environment = lmdb.open(
+                os.fspath(path), map_size=map_bytes, readonly=True, create=False, max_dbs=0
+            )
         except lmdb.Error as error:
             if path.exists():
                 raise Fatal(f"the storage in {path} cannot be opened: {error}") from error
             raise Closed(f"{path} is gone") from error
         return cls(path, environment)
+
+    @property
+    def map_bytes(self) -> int:
+        """How large the file may grow; nothing once it is closed."""
+        with self._lock:
+            return 0 if self._closed else int(self._environment.info()["map_size"])
 
     def forget_dead_readers(self) -> None:
         """Let the space be used again that the snapshots of killed processes hold."""

@@ -29,7 +29,7 @@ from quoth_node.lifeline import die_with
 ROUND_SECONDS = 0.01  # between two rounds, unless somebody waits: many small changes in one batch
 NICENESS = 5  # the node answers first
 RECEIVED_BYTES = 65_536
-STDIN = 0
+STDIN, STDERR = 0, 2
 
 log = logging.getLogger(__name__)
 
@@ -126,12 +126,14 @@ class Serving:
 
 def open_environment(source: Source) -> Readable:
     """The environment that the node writes."""
-    return Environment.open_reader(Path(source.path))
+    return Environment.open_reader(Path(source.path), map_bytes=source.map_bytes)
 
 
 def main() -> None:
     """`python -m quoth_node.indexing.child PID FOLDER`: build for the node that started it."""
     die_with(int(sys.argv[1]))
+    # What LMDB has open in the node comes along, and would keep deleted files on the disk.
+    os.closerange(STDERR + 1, os.sysconf("SC_OPEN_MAX"))
     os.nice(NICENESS)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     end = fromfd(STDIN, AF_UNIX, SOCK_STREAM)

@@ -50,7 +50,7 @@ from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.store import Progress
 from quoth_node.indexing.worker import StartWorker, Worker
 
-DEATHS_MAX = 3
+DEATHS_MAX = 5  # a system without memory also kills who has done nothing
 BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.1, 10.0
 STOP_SECONDS_MAX = 4.0
 COMMAND_SECONDS_MAX = 15.0
@@ -66,6 +66,7 @@ class Seen:
 
     environment: Environment
     generation: int
+    map_bytes: int
 
 
 class Indexer:
@@ -200,7 +201,8 @@ class Indexer:
         reader, writer = await asyncio.open_unix_connection(sock=worker.end)
         self._begin(writer)
         try:
-            await self._listen(reader)
+            with suppress(ConnectionError):  # how it shows when it dies with something to read
+                await self._listen(reader)
         except (TimeoutError, MalformedValue, NewerFormat) as error:
             log.warning("the indexer is ended: %s", error or "one batch takes too long")
             await worker.kill()
@@ -361,10 +363,17 @@ class Indexer:
         record, environment = database.record, database.environment
         seen = self._seen.get(record.folder)
         if seen is None or seen.environment is not environment:
-            seen = Seen(environment, 1 if seen is None else seen.generation + 1)
+            generation = 1 if seen is None else seen.generation + 1
+            seen = Seen(environment, generation, environment.map_bytes)
             self._seen[record.folder] = seen
-        path = str(environment.path)
-        return Source(record.folder, record.name, path, seen.generation, record.disabled)
+        return Source(
+            record.folder,
+            record.name,
+            str(environment.path),
+            seen.map_bytes,
+            seen.generation,
+            record.disabled,
+        )
 
     def _send(self, command: Command) -> None:
         if self._writer is not None:

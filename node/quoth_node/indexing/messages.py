@@ -28,6 +28,7 @@ class Source:
     folder: str
     name: str
     path: str  # of its environment
+    map_bytes: int
     generation: int  # grows when another environment stands at the path
     is_disabled: bool
 

@@ -16,6 +16,7 @@ import orjson
 from quoth_node.scripting.engine import Engine
 from quoth_node.scripting.task import ScriptFailed, ScriptOverLimit
 
+STDERR = 2
 LENGTH = struct.Struct("!I")
 MEMORY_BYTES_MAX = 4 * 1_024**3  # of addresses; each script has a limit far below
 CPU_SECONDS_MAX = 3
@@ -26,6 +27,8 @@ STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 
 def confine() -> None:
     """Give up what a script has no use for."""
+    # What LMDB has open in the node comes along, and would keep deleted files on the disk.
+    os.closerange(STDERR + 1, os.sysconf("SC_OPEN_MAX"))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
