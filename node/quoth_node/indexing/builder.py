@@ -11,7 +11,7 @@ from the one before.
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Protocol
@@ -46,9 +46,7 @@ from quoth_node.indexing.messages import (
 from quoth_node.indexing.pauses import Pauses
 from quoth_node.indexing.sqlite import IndexFileError
 from quoth_node.indexing.stepping import is_failing, step
-from quoth_node.indexing.work import IndexWork, open_work
-
-PRIORITY_ORDER = {"High": 0, "Normal": 1, "Low": 2}
+from quoth_node.indexing.work import DatabaseIndexes, IndexWork, open_work
 
 log = logging.getLogger(__name__)
 
@@ -60,26 +58,6 @@ class Readable(Protocol):
         """A snapshot. Raises Closed."""
 
     def close(self) -> None: ...
-
-
-@dataclass(slots=True)
-class DatabaseIndexes:
-    """The indexes of one database. Names are folded."""
-
-    source: Source
-    folder: Path
-    changed_at: int = -1  # of the definitions, when they were read last
-    by_name: dict[str, IndexWork] = field(default_factory=dict)  # that queries are answered from
-    coming: dict[str, IndexWork] = field(default_factory=dict)  # that will take a place
-
-    def building(self) -> list[IndexWork]:
-        """What is to be brought forward, the more urgent first."""
-        found = [*self.coming.values()]
-        found += [one for name, one in self.by_name.items() if name not in self.coming]
-        return sorted(found, key=lambda one: PRIORITY_ORDER.get(one.record.priority, 1))
-
-    def every(self) -> list[IndexWork]:
-        return [*self.by_name.values(), *self.coming.values()]
 
 
 class Builder:
@@ -164,23 +142,12 @@ class Builder:
             environment.close()
 
     def _round_of(self, source: Source) -> bool:
-        environment = self._environment(source)
-        known = self._databases.get(source.folder)
-        with environment.read() as txn:
-            changed_at, newest = indexes.changed_at(txn), last_etag(txn)
-            if known is None and not changed_at:
-                return False
-            is_new = known is None or known.changed_at != changed_at or known.source != source
-            records = indexes.every(txn) if is_new else []
+        known = self._current(source)
         if known is None:
-            known = DatabaseIndexes(source, self._folder / source.folder)
-            self._databases[source.folder] = known
-        if is_new:
-            known.source = source
-            self._take_definitions(known, records)
-            known.changed_at = changed_at
-            self._tell(Defined(source.folder, changed_at, tuple(known.by_name)))
-            self._remove_unknown(known)
+            return False
+        environment = self._environment(source)
+        with environment.read() as txn:
+            newest = last_etag(txn)
         if source.is_disabled:
             return False
         is_more = False
@@ -193,6 +160,34 @@ class Builder:
             if self._commands or self.stops:
                 return True
         return is_more
+
+    def _current(self, source: Source) -> DatabaseIndexes | None:
+        """The indexes of a database as they are defined now; None if it never had one."""
+        known = self._databases.get(source.folder)
+        with self._environment(source).read() as txn:
+            changed_at = indexes.changed_at(txn)
+            if known is None and not changed_at:
+                return None
+            is_new = known is None or known.changed_at != changed_at or known.source != source
+            records = indexes.every(txn) if is_new else []
+        if known is None:
+            known = DatabaseIndexes(source, self._folder / source.folder)
+            self._databases[source.folder] = known
+        if is_new:
+            known.source = source
+            self._take_definitions(known, records)
+            known.changed_at = changed_at
+            self._tell(Defined(source.folder, changed_at, tuple(known.by_name)))
+            self._remove_unknown(known)
+        return known
+
+    def _commanded(self, folder: str) -> DatabaseIndexes | None:
+        """The same, for a command about a database that may be gone."""
+        source = self._sources.get(folder)
+        try:
+            return None if source is None else self._current(source)
+        except Closed:
+            return None
 
     def _advance(self, known: DatabaseIndexes, index: IndexWork, environment: Readable) -> bool:
         """One step; whether more is left."""
@@ -292,7 +287,7 @@ class Builder:
                 self._tell_served(folder, one)
 
     def _reset(self, folder: str, name: str) -> None:
-        known = self._databases.get(folder)
+        known = self._commanded(folder)
         former = known.by_name.get(name) if known is not None else None
         if known is None or former is None:
             return
@@ -304,12 +299,12 @@ class Builder:
             one.remove()
 
     def _replace(self, folder: str, name: str) -> None:
-        known = self._databases.get(folder)
+        known = self._commanded(folder)
         if known is not None and name in known.coming:
             self._swap(known, known.coming[name])
 
     def _clear_errors(self, folder: str, names: tuple[str, ...]) -> None:
-        known = self._databases.get(folder)
+        known = self._commanded(folder)
         if known is None:
             return
         for name in names:

@@ -1,4 +1,4 @@
-"""One index as the indexer works on it: its definition at work, its file, and how far it is."""
+"""Indexes as the indexer works on them: the definition at work, the file, and how far it is."""
 
 import logging
 from collections.abc import Iterator
@@ -11,13 +11,14 @@ from quoth_cluster.indexes import IndexRecord
 from quoth_node.indexing.built import Activity, activity_of
 from quoth_node.indexing.definition import BadDefinition, digest_of, mapper_of
 from quoth_node.indexing.mapping import Mapper
-from quoth_node.indexing.messages import Serves
+from quoth_node.indexing.messages import Serves, Source
 from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.shape import told_of
 from quoth_node.indexing.sqlite import IndexFileError
 from quoth_node.indexing.store import IndexStore, Progress
 
 STUMBLES_MAX = 3
+PRIORITY_ORDER = {"High": 0, "Normal": 1, "Low": 2}
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,26 @@ class IndexWork:
         """Close it and delete its files."""
         self.close()
         rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(slots=True)
+class DatabaseIndexes:
+    """The indexes of one database. Names are folded."""
+
+    source: Source
+    folder: Path
+    changed_at: int = -1  # of the definitions, when they were read last
+    by_name: dict[str, IndexWork] = field(default_factory=dict)  # that queries are answered from
+    coming: dict[str, IndexWork] = field(default_factory=dict)  # that will take a place
+
+    def building(self) -> list[IndexWork]:
+        """What is to be brought forward, the more urgent first."""
+        found = [*self.coming.values()]
+        found += [one for name, one in self.by_name.items() if name not in self.coming]
+        return sorted(found, key=lambda one: PRIORITY_ORDER.get(one.record.priority, 1))
+
+    def every(self) -> list[IndexWork]:
+        return [*self.by_name.values(), *self.coming.values()]
 
 
 def open_work(record: IndexRecord, root: Path, *, is_new: bool = False) -> IndexWork:
