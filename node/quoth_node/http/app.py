@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 # aiohttp answers a longer request line without knowing which; ours comes first, and says so.
 LINE_BYTES_FACTOR = 4
 TOO_MANY = "Too many headers"
+# The official server has a method that aiohttp's parser does not take for one; another of the same
+# length, which has no meaning here, stands for it.
+RESET, READ_AS_RESET = b"RESET /", b"PURGE /"
 
 
 class Connection(web.RequestHandler):
@@ -56,6 +59,8 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         complete = self._request_count
+        if data.startswith(RESET) and self._is_between_requests():
+            data = READ_AS_RESET + data[len(RESET) :]
         super().data_received(data)
         if self._request_count != complete or not self._waits_for_head():
             self._head_is_here()
@@ -66,6 +71,13 @@ class Connection(web.RequestHandler):
             self._refuse(HeadTooLarge(f"The headers are over the limit of {limit} bytes"))
         elif self._head_timer is None:
             self._expect_head()
+
+    def _is_between_requests(self) -> bool:
+        """Whether the next bytes are no part of a body."""
+        if self._messages:
+            return bool(self._messages[-1][1].is_eof())
+        request = self._current_request
+        return request is None or request.content.is_eof()
 
     def _waits_for_head(self) -> bool:
         # aiohttp's own signs: none was complete yet, or its loop waits for the next one. That loop

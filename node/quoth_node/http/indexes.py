@@ -286,7 +286,8 @@ NAMED = knows("name", "clusterWide")
 ROUTES = (
     Route("PUT", ADMIN, put_indexes),
     Route("PUT", INDEXES, put_indexes),
-    Route("GET", INDEXES, get_indexes, knows("name", "start", "pageSize", "namesOnly")),
+    # The official Python client forgets the `=` of a page size, which makes it a bare word.
+    Route("GET", INDEXES, get_indexes, knows("name", "start", "pageSize", "namesOnly"), tags=True),
     Route("DELETE", INDEXES, delete_index, knows("name")),
     Route("RESET", INDEXES, reset_index, knows("name", "asSideBySide")),
     Route("POST", f"{INDEXES}/set-lock", set_lock),

@@ -86,6 +86,7 @@ ROWS = tuple(
         TOPOLOGY,
     )
 )
+READ_AS = {"PURGE": "RESET"}  # see `app.py`
 ROUTES: Mapping[tuple[str, str], Route] = {(row.method, row.path): row for row in ROWS}
 assert len(ROUTES) == len(ROWS), "a route is declared twice"
 assert all(cls in STATUS for cls in Refusal), "every refusal is told"
@@ -185,6 +186,7 @@ class Routing:
             target = "/" + target.partition("://")[2].partition("/")[2]
         path, _, raw_query = target.partition("?")
         name, key = (split_short if len(path) <= SHORT_PATH else split_database)(path)
+        method = READ_AS.get(method, method)
         route = ROUTES.get((method, key))
         if route is None:
             raise RouteNotFound(method, path[:1_000])

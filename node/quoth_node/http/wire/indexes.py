@@ -12,7 +12,7 @@ from quoth_node.http.wire.bodies import an_object
 from quoth_node.http.wire.parsing import parse
 from quoth_node.http.wire.records import Teller
 from quoth_node.indexing.auto_mapping import COUNT, AutoDefinition, options_of
-from quoth_node.indexing.built import BuiltIndex
+from quoth_node.indexing.built import Activity, BuiltIndex
 from quoth_node.indexing.compiling import is_javascript
 from quoth_node.indexing.definition import BadDefinition, Definition
 from quoth_node.indexing.shape import Shape
@@ -176,7 +176,7 @@ def _stats_row(state: IndexState) -> dict[str, Any]:
         "CreatedTimestamp": to_wire(index.record.created_micros),
         "SearchEngineType": "SQLite",
         "ArchivedDataProcessingBehavior": None,
-        "Status": str(index.activity),
+        "Status": running_status(index),
         "EntriesCount": state.stats.entries,
         "ErrorsCount": state.stats.errors,
         "ReferencedCollections": list(shape.references),
@@ -222,8 +222,14 @@ def _error_row(failure: Failure) -> dict[str, Any]:
 
 
 def status(is_resting: bool, indexes: Sequence[BuiltIndex]) -> bytes:
-    rows = [{"Name": index.name, "Status": str(index.activity)} for index in indexes]
+    rows = [{"Name": index.name, "Status": running_status(index)} for index in indexes]
     return orjson.dumps({"Status": "Paused" if is_resting else "Running", "Indexes": rows})
+
+
+def running_status(index: BuiltIndex) -> str:
+    """What it does; clients know no word for one that has failed and therefore rests."""
+    faulty = index.activity is Activity.FAULTY
+    return str(Activity.PAUSED if faulty else index.activity)
 
 
 def staleness(reasons: Sequence[str]) -> bytes:
