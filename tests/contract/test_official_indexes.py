@@ -61,13 +61,13 @@ class Count:
     count: int = 0
 
 
-class Users_ByName(AbstractIndexCreationTask):
+class Users_ByName(AbstractIndexCreationTask):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.map = "from u in docs.Users select new { u.name, u.age }"
 
 
-class Users_Counted(AbstractIndexCreationTask):
+class Users_Counted(AbstractIndexCreationTask):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.map = "from u in docs.Users select new { u.name, count = 1 }"

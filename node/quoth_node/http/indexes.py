@@ -10,6 +10,7 @@ from quoth_cluster.commands import ChangeIndexes, DeleteIndex, PutIndex
 from quoth_cluster.indexes import STATIC, IndexRecord
 from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import IndexDeleted, IndexesChanged, IndexPut
+from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.errors import BadArgument, IndexNotCompiled
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.reply import reply
@@ -64,9 +65,10 @@ async def check(definition: Definition) -> None:
 async def get_indexes(exchange: Exchange) -> web.Response:
     """`GET /indexes`: definitions, or one, or only names."""
     database = await exchange.current_database()
-    records = await selected(exchange, database)
-    if exchange.query.one("name") is not None and not records:
-        return reply(status=404)
+    try:
+        records = await selected(exchange, database)
+    except IndexMissing:
+        return reply(status=404)  # clients take it for "none", and read no body
     if exchange.query.boolean("namesOnly"):
         return reply(wire.names(records, teller(exchange)))
     return reply(wire.definitions(records))
@@ -174,8 +176,6 @@ async def get_stats(exchange: Exchange) -> web.Response:
     """`GET /indexes/stats`."""
     database = await exchange.current_database()
     found = await states(exchange, database, await selected(exchange, database))
-    if exchange.query.one("name") is not None and not found:
-        return reply(status=404)
     return reply(wire.stats(found, teller(exchange)))
 
 
@@ -225,24 +225,28 @@ async def get_terms(exchange: Exchange) -> web.Response:
 
 
 async def selected(exchange: Exchange, database: Database) -> list[IndexRecord]:
-    """The indexes a request is about: those it names, or a page of all."""
+    """The indexes a request is about: those it names, or a page of all. Raises IndexMissing."""
     names = exchange.query.every("name")
     with database.read() as txn:
         if names:
-            found = [indexes.load(txn, name) for name in names]
-            return [record for record in found if record is not None]
+            return [_named(txn, name) for name in names]
         records = indexes.every(txn)
     start = exchange.query.integer("start", default=0, low=0, high=2**31)
     size = exchange.query.integer("pageSize", default=2**31, low=0, high=2**31)
     return records[start : start + size]
 
 
+def _named(txn: ReadTxn, name: str) -> IndexRecord:
+    record = indexes.load(txn, name)
+    if record is None:
+        raise IndexMissing(name)
+    return record
+
+
 async def built(exchange: Exchange, database: Database, name: str) -> BuiltIndex:
     """An index as this node builds it. Raises IndexMissing."""
     with database.read() as txn:
-        record = indexes.load(txn, name)
-    if record is None:
-        raise IndexMissing(name)
+        record = _named(txn, name)
     live = exchange.services.live
     index = await live.until(lambda: live.indexer.index(database, record.name), PRESENT_SECONDS)
     if index is None:

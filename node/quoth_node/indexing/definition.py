@@ -14,7 +14,10 @@ from quoth_node.indexing.compiling import compile_static
 from quoth_node.indexing.mapping import Mapper
 
 DIGEST_BYTES = 16
+DEPLOYMENT_MODES = ("Parallel", "Rolling")  # each node builds when it can, whatever is asked for
 REFUSED = {
+    "AdditionalAssemblies": "assemblies of .NET",
+    "SchemaDefinitions": "schemas of documents",
     "OutputReduceToCollection": "reduce results as documents",
     "PatternForOutputReduceToCollectionReferences": "reduce results as documents",
     "PatternReferencesCollectionName": "reduce results as documents",
@@ -55,8 +58,10 @@ class Definition:
         for key, what in REFUSED.items():
             if content.get(key):
                 raise BadDefinition(f"{key}: {what} are not supported yet")
-        if content.get("SourceType") not in (None, "None", "Documents"):
+        sources = {content.get(key) for key in ("SourceType", "IndexSourceType")}
+        if not sources <= {None, "None", "Documents"}:
             raise BadDefinition("Indexes of counters and time series are not supported yet")
+        _one_of(content, "DeploymentMode", DEPLOYMENT_MODES)
         reduce = content.get("Reduce")
         if reduce is not None and not isinstance(reduce, str):
             raise BadDefinition(f"Reduce of index '{name}' is a text")
@@ -121,9 +126,7 @@ def digest_of(record: IndexRecord) -> bytes:
 
 def _check_options(name: str, field_name: str, options: Mapping[str, Any]) -> None:
     analyzer = options.get("Analyzer")
-    if analyzer is not None and (
-        not isinstance(analyzer, str) or analyzer_named(analyzer) is None
-    ):
+    if analyzer is not None and (not isinstance(analyzer, str) or analyzer_named(analyzer) is None):
         raise BadDefinition(
             f"Cannot find analyzer type '{analyzer}' for field: {field_name} of index '{name}'"
         )
