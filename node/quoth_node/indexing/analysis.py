@@ -32,9 +32,12 @@ ANALYZERS: dict[str, Analyzer] = {
     analyzer.name.lower(): analyzer
     for analyzer in (
         Analyzer("StandardAnalyzer", _standard),
-        Analyzer("StopAnalyzer", lambda text: [
-            word for word in _LETTERS.findall(text.lower()) if word not in STOP_WORDS
-        ]),
+        Analyzer(
+            "StopAnalyzer",
+            lambda text: [
+                word for word in _LETTERS.findall(text.lower()) if word not in STOP_WORDS
+            ],
+        ),
         Analyzer("SimpleAnalyzer", lambda text: _LETTERS.findall(text.lower())),
         Analyzer("WhitespaceAnalyzer", str.split),
         Analyzer("LowerCaseWhitespaceAnalyzer", lambda text: text.lower().split()),

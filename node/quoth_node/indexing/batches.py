@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth_cluster.store.keys import fold_text
+from quoth_node.indexing.learned import keep
 from quoth_node.indexing.mapping import Mapped, Mapper
 from quoth_node.indexing.reducing import reduce_changes
 from quoth_node.indexing.store import IndexStore
@@ -46,6 +47,7 @@ def _write(store: IndexStore, batch: Batch, mapper: Mapper) -> None:
             for entry in mapped.entries
         )
     store.note_references(batch.mapped)
+    keep(store, mapper.fields)
     failed = [mapped for mapped in batch.mapped if mapped.error is not None]
     for mapped in failed:
         store.note_error(mapped.document_id, "Map", mapped.error or "", batch.at_micros)

@@ -84,6 +84,7 @@ class Builder:
         self._condemned: dict[str, str] = {}  # digest -> why
         self._pauses = Pauses()
         self._commands: list[Sources | TicketCommand | Condemn] = []
+        self._retired: set[Path] = set()  # folders to be deleted
         self._looks = 0
         self.hurries = False
         self.stops = False
@@ -132,6 +133,12 @@ class Builder:
         if looks:
             self._tell(Looked(looks))
         return is_more
+
+    def sweep(self) -> None:
+        """Delete the files of what has served. Not at once: the node may not know yet."""
+        for folder in self._retired:
+            rmtree(folder, ignore_errors=True)
+        self._retired.clear()
 
     def close(self) -> None:
         """Let go of all files."""
@@ -296,7 +303,7 @@ class Builder:
         known.by_name[name] = self._open(known, newest.record, is_new=True)
         self._tell_served(folder, known.by_name[name])
         for one in {id(one): one for one in (former, newest)}.values():
-            one.remove()
+            self._retire(one)
 
     def _replace(self, folder: str, name: str) -> None:
         known = self._commanded(folder)
@@ -318,7 +325,7 @@ class Builder:
         names = {fold_text(record.name) for record in records}
         for table in (known.coming, known.by_name):
             for name in [name for name in table if name not in names]:
-                table.pop(name).remove()
+                self._retire(table.pop(name))
         for record in records:
             self._take(known, record)
 
@@ -328,7 +335,7 @@ class Builder:
         digest = digest_of(record).hex()
         if current is not None and current.digest == digest:
             if coming is not None:  # it was changed, and changed back
-                known.coming.pop(name).remove()
+                self._retire(known.coming.pop(name))
             self._take_record(folder, current, record)
             return
         if current is not None:
@@ -339,13 +346,13 @@ class Builder:
             coming.record = record
             return
         if coming is not None:
-            known.coming.pop(name).remove()
+            self._retire(known.coming.pop(name))
         index = self._open(known, record)
         if current is None or current.error is not None or index.error is not None:
             known.by_name[name] = index
             self._tell_served(folder, index)
             if current is not None:
-                current.remove()
+                self._retire(current)
         else:
             known.coming[name] = index
 
@@ -372,7 +379,11 @@ class Builder:
         known.by_name[name] = known.coming.pop(name)
         self._tell_served(known.source.folder, index)
         if former is not None:
-            former.remove()
+            self._retire(former)
+
+    def _retire(self, index: IndexWork) -> None:
+        index.close()
+        self._retired.add(index.folder)
 
     def _tell_served(self, folder: str, index: IndexWork) -> None:
         known = self._databases.get(folder)
@@ -385,4 +396,4 @@ class Builder:
         if known.folder.is_dir():
             for folder in known.folder.iterdir():
                 if folder not in wanted:
-                    rmtree(folder, ignore_errors=True)
+                    self._retired.add(folder)

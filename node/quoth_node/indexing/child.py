@@ -104,6 +104,7 @@ class Serving:
                 self._link.flush()
                 if not is_more:
                     self._rest()
+                builder.sweep()
         except NodeGone:
             log.info("the node is gone")
         finally:

@@ -21,9 +21,7 @@ def is_behind(index: BuiltIndex, txn: ReadTxn, *, etag: int, limit: int = SCANNE
     return _concerns(index, newer, limit) or _concerns(index, dead, limit)
 
 
-def _concerns(
-    index: BuiltIndex, changes: Iterator[StoredDocument | Tombstone], limit: int
-) -> bool:
+def _concerns(index: BuiltIndex, changes: Iterator[StoredDocument | Tombstone], limit: int) -> bool:
     return any(
         seen >= limit or index.reads(change.collection) for seen, change in enumerate(changes)
     )

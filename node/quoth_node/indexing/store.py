@@ -106,6 +106,7 @@ class IndexStore:
         """Use `open`."""
         self.connection = connection
         self._options = fields
+        self.fields_kept = len(fields)  # see `learned.py`
         self._fields: dict[str, StoredField] = {}
         self._load_fields()
 
@@ -182,6 +183,7 @@ class IndexStore:
 
     def reload(self) -> None:
         """After a transaction that was taken back: what is in the file is true."""
+        self.fields_kept = -1
         self._load_fields()
 
     def drop_entries(self, folded: Iterable[str]) -> None:
@@ -254,9 +256,7 @@ class IndexStore:
     def _result(self, values: dict[str, JsonValue], keeps_all: bool) -> bytes | None:
         if keeps_all:
             return orjson.dumps(values)
-        stored = {
-            name: value for name, value in values.items() if self._options_of(name).is_stored
-        }
+        stored = {name: value for name, value in values.items() if self._options_of(name).is_stored}
         return orjson.dumps(stored) if stored else None
 
     def _options_of(self, name: str) -> FieldOptions:
@@ -390,4 +390,3 @@ def _check_or_make(connection: Connection, digest: bytes) -> None:
         raise NewerFormat(f"{connection.path} has format {written}; known is up to {FORMAT}")
     if connection.one("SELECT value FROM meta WHERE key = 'digest'") != digest:
         raise IndexFileError(f"{connection.path} is of another definition")
-

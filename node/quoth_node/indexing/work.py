@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import rmtree
 
 from quoth_cluster.errors import NewerFormat
 from quoth_cluster.indexes import IndexRecord
 from quoth_node.indexing.built import Activity, activity_of
 from quoth_node.indexing.definition import BadDefinition, digest_of, mapper_of
+from quoth_node.indexing.javascript.mapper import StaticMapper
+from quoth_node.indexing.learned import load
 from quoth_node.indexing.mapping import Mapper
 from quoth_node.indexing.messages import Serves, Source
 from quoth_node.indexing.refusal import DefinitionRefused
@@ -77,11 +78,6 @@ class IndexWork:
             self.store.close()
             self.store = None
 
-    def remove(self) -> None:
-        """Close it and delete its files."""
-        self.close()
-        rmtree(self.folder, ignore_errors=True)
-
 
 @dataclass(slots=True)
 class DatabaseIndexes:
@@ -141,6 +137,9 @@ def _open_store(index: IndexWork) -> None:
         fields=index.mapper.fields,
     )
     index.progress = index.store.progress
+    if isinstance(index.mapper, StaticMapper):
+        index.mapper.know(load(index.store))
+        index.store.fields_kept = len(index.mapper.fields)
 
 
 def _folder(root: Path, digest: str, number: int) -> Path:

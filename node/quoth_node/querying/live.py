@@ -214,22 +214,31 @@ class LiveIndex:
     def run(self, question: Question) -> Answer:
         """See `ReadyIndex.run`."""
         index = self._current()
+        try:
+            try:
+                return self._asked(index, question)
+            except IndexFileError:
+                # A definition that took its place took the file as well.
+                if (newer := self._current()) is index:
+                    raise
+                return self._asked(newer, question)
+        except (IndexFileError, QueryInterrupted) as error:
+            raise IndexNotAvailable(f"Index '{index.name}' did not answer: {error}") from error
+
+    def _asked(self, index: BuiltIndex, question: Question) -> Answer:
         index.queried_micros = self._live.clock.now_micros()
         aliases = aliases_of(question.query)
         select = question.query.select
-        try:
-            with index.readers.one() as connection:
-                page = IndexReader(connection, self._live.clock).run(
-                    question.query,
-                    question.parameters,
-                    lambda stored, fans_out: _view_of(index, stored, fans_out, aliases),
-                    skip=question.start,
-                    take=question.size,
-                    seed=str(index.queried_micros),
-                    keeps_duplicates=select is not None,
-                )
-        except (IndexFileError, QueryInterrupted) as error:
-            raise IndexNotAvailable(f"Index '{index.name}' did not answer: {error}") from error
+        with index.readers.one() as connection:
+            page = IndexReader(connection, self._live.clock).run(
+                question.query,
+                question.parameters,
+                lambda stored, fans_out: _view_of(index, stored, fans_out, aliases),
+                skip=question.start,
+                take=question.size,
+                seed=str(index.queried_micros),
+                keeps_duplicates=select is not None,
+            )
         hits = [Hit(found.document_id, found.score, found.result) for found in page.rows]
         etag = min(page.progress.document_etag, page.progress.tombstone_etag)
         return Answer(

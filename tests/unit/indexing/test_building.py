@@ -373,6 +373,25 @@ def test_one_index_that_stumbles_holds_no_other_up(
     assert index.activity is Activity.FAULTY and "nobody foresaw this" in (index.error or "")
 
 
+def test_fields_that_documents_made_keep_their_options(shop: Workshop) -> None:
+    shop.define(
+        "D", "from u in docs.Users select new { _ = CreateField(u.key, u.value, true, true) }"
+    )
+    shop.put("users/1", key="city", value="Oslo East")
+    shop.go()
+    made = shop.served("D").shape
+    assert made is not None and made.fields["city"].is_stored
+    shop.kill()
+    shop.go()
+    again = shop.served("D").shape
+    assert again is not None and again.fields["city"] == made.fields["city"]
+    shop.put("users/2", key="town", value="Rome")
+    shop.kill()
+    shop.go()
+    last = shop.served("D").shape
+    assert last is not None and {"city", "town"} <= set(last.fields)
+
+
 def test_a_machine_that_was_opened_again_has_its_indexes(shop: Workshop) -> None:
     name = shop.define_automatic("Users", "name")
     shop.put("users/1", name="Ann")

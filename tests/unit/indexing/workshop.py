@@ -133,6 +133,7 @@ class Workshop:
         self.tickets += 1
         self.builder.take(replace(command, ticket=self.tickets, folder=self.database))
         self.round()
+        self.builder.sweep()
         assert Done(self.tickets) in self.reports
 
     def round(self) -> bool:
@@ -143,6 +144,7 @@ class Workshop:
         """Rounds until nothing is left to do; how many."""
         for number in range(1, rounds + 1):
             if not self.round():
+                self.builder.sweep()
                 return number
         raise AssertionError("it does not come to an end")
 

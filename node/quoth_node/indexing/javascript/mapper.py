@@ -102,6 +102,11 @@ class StaticMapper:
         """Whether documents may have other fields than those of `fields`."""
         return self._compiled.has_dynamic_fields
 
+    def know(self, fields: Mapping[str, FieldOptions]) -> None:
+        """Go on with the options of fields that an earlier process saw documents make."""
+        for name, options in fields.items():
+            self._fields.setdefault(name, options)
+
     def map(self, documents: Sequence[SourceDocument], load: Load) -> list[Mapped]:
         """One result for each document, in their order; an error in one is its result."""
         mapped: list[Mapped] = []
