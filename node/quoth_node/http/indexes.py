@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from aiohttp import web
 
@@ -255,26 +257,38 @@ async def built(exchange: Exchange, database: Database, name: str) -> BuiltIndex
 
 
 async def states(
-    exchange: Exchange, database: Database, records: Sequence[IndexRecord]
+    exchange: Exchange,
+    database: Database,
+    records: Sequence[IndexRecord],
+    *,
+    is_brief: bool = False,
 ) -> list[wire.IndexState]:
-    """How indexes stand."""
-    found = [await built(exchange, database, record.name) for record in records]
-    return await asyncio.to_thread(lambda: [_state(database, index) for index in found])
+    """How indexes stand; `is_brief` without what takes long to find out."""
+    live = exchange.services.live
+
+    def found() -> list[BuiltIndex | None]:
+        return [live.indexer.index(database, record.name) for record in records]
+
+    if not is_brief:
+        await live.until(lambda: None if None in found() else True, PRESENT_SECONDS)
+    pairs = list(zip(records, found(), strict=True))
+    return await asyncio.to_thread(
+        lambda: [_state(database, record, index, is_brief) for record, index in pairs]
+    )
 
 
-def _reasons(database: Database, index: BuiltIndex) -> list[str]:
+def _state(
+    database: Database, record: IndexRecord, index: BuiltIndex | None, is_brief: bool
+) -> wire.IndexState:
     with database.read() as txn:
-        return reasons(index, txn)
-
-
-def _state(database: Database, index: BuiltIndex) -> wire.IndexState:
-    with database.read() as txn:
-        stale = is_behind(index, txn, etag=index.etag)
         last = documents.last_etag(txn)
-    try:
-        stats = StoreStats() if index.shape is None else index.stats()
-    except IndexFileError:
-        stats = StoreStats()  # damaged, or just built anew
+        if index is None:  # it was just defined, or the indexer does not start
+            return wire.IndexState(BuiltIndex(record, Path(), None), StoreStats(), True, last, last)
+        stale = is_behind(index, txn, etag=index.etag)
+    stats = StoreStats()
+    if index.shape is not None and not is_brief:
+        with suppress(IndexFileError):  # damaged, or just built anew
+            stats = index.stats()
     return wire.IndexState(
         index,
         stats,
@@ -282,6 +296,11 @@ def _state(database: Database, index: BuiltIndex) -> wire.IndexState:
         max(0, last - index.progress.document_etag),
         max(0, last - index.progress.tombstone_etag),
     )
+
+
+def _reasons(database: Database, index: BuiltIndex) -> list[str]:
+    with database.read() as txn:
+        return reasons(index, txn)
 
 
 INDEXES = f"{DATABASE}/indexes"
