@@ -183,7 +183,12 @@ class Environment:
         """
         try:
             environment = lmdb.open(
-                os.fspath(path), map_size=map_bytes, readonly=True, create=False, max_dbs=0
+                os.fspath(path),
+                map_size=map_bytes,
+                max_readers=READERS_MAX,  # whoever opens it first decides
+                max_dbs=0,
+                readonly=True,
+                create=False,
             )
         except lmdb.Error as error:
             if path.exists():
