@@ -23,6 +23,7 @@ from quoth_node.indexing.messages import (
     Done,
     Look,
     Report,
+    Reset,
     Serves,
     Source,
     Sources,
@@ -135,6 +136,10 @@ class Workshop:
         self.round()
         self.builder.sweep()
         assert Done(self.tickets) in self.reports
+
+    def say_reset(self, name: str) -> None:
+        """Build an index anew."""
+        self.say(Reset(0, "", name))
 
     def round(self) -> bool:
         self.builder.take(Look(hurries=False))
