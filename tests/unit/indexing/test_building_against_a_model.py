@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth_node.indexing import batches, stepping
+from quoth_node.indexing import stepping
 from quoth_node.indexing.store import IndexStore, load_fields
 from tests.unit.indexing.workshop import Workshop
 from tests.unit.state.story import STEADY
@@ -169,7 +169,7 @@ def test_a_batch_is_cut_short_where_the_model_says(
         original(self, *args, **more)
         written.append(1)
 
-    monkeypatch.setattr(batches.IndexStore, "add_entries", add)
+    monkeypatch.setattr(IndexStore, "add_entries", add)
     cut_short(shop, monkeypatch)
     assert written and rows(shop, "Plain", "name") == {}
     shop.go()
