@@ -68,9 +68,11 @@ class Definition:
         fields = _objects(content, "Fields")
         for field_name, options in fields.items():
             _check_options(name, field_name, options)
+        fields = {one: _given(options) for one, options in fields.items()}
         return cls(
             name=name,
-            maps=tuple(maps),
+            # Clients keep them in sets, in another order each time: that is no other definition.
+            maps=tuple(sorted(set(maps))),
             reduce=reduce or None,
             fields=fields,
             configuration=_mapping(content, "Configuration"),
@@ -130,6 +132,11 @@ def _check_options(name: str, field_name: str, options: Mapping[str, Any]) -> No
         raise BadDefinition(
             f"Cannot find analyzer type '{analyzer}' for field: {field_name} of index '{name}'"
         )
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Some clients write all options, some those that are given: that is no other definition."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _one_of(content: Mapping[str, Any], key: str, known: tuple[str, ...]) -> str | None:

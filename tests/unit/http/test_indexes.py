@@ -50,8 +50,10 @@ async def test_what_was_defined_is_told(node: Node) -> None:
     assert answer.json == {"Results": [{"Index": "N", "RaftCommandIndex": node.log.log_index}]}
     assert b"Error" not in answer.body, "the official client looks for that word"
     (row,) = await rows(node, "?name=n")
-    for key in ("Maps", "Priority", "LockMode", "Fields", "Configuration", "AdditionalAssemblies"):
+    for key in ("Maps", "Priority", "LockMode", "Configuration", "AdditionalAssemblies"):
         assert row[key] == definition[key], key
+    given = {key: value for key, value in row["Fields"]["name"].items() if value is not None}
+    assert {"name": given} == definition["Fields"] and "TermVector" in row["Fields"]["name"]
     assert (row["Type"], row["State"], row["Reduce"]) == ("Map", "Normal", None)
     assert await rows(node, "?namesOnly=true") == ["N"]
     assert await rows(node, "?start=1") == []
@@ -88,6 +90,18 @@ async def test_what_cannot_be_an_index_is_refused(
     if "bytes" not in said and "Auto/" not in said:
         assert node.log.proposals == before, "all that compile, or none"
         assert await rows(node, "") == []
+
+
+async def test_another_order_is_no_other_definition(node: Node) -> None:
+    maps = ["from o in docs.Others select new { o.name }", BY_NAME["Maps"][0]]
+    fields = {"name": {"Indexing": "Exact"}}
+    await define(node, {"Name": "N", "Maps": maps, "Fields": fields})
+    same = {
+        "Name": "N",
+        "Maps": maps[::-1],
+        "Fields": {"name": {"Indexing": "Exact", "Spatial": None}},
+    }
+    assert (await node.ask("POST", f"{INDEXES}/has-changed", same)).json == {"Changed": False}
 
 
 async def test_what_is_not_there_is_told(node: Node) -> None:

@@ -18,6 +18,8 @@ from quoth_node.indexing.definition import BadDefinition, Definition
 from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.store import Failure, StoreStats
 
+OPTIONS = ("Analyzer", "Indexing", "Spatial", "Storage", "Suggestions", "TermVector", "Vector")
+NO_OPTIONS: dict[str, Any] = dict.fromkeys(OPTIONS)
 DEFINITIONS_MAX = 100  # of one request
 
 
@@ -90,7 +92,7 @@ def definition_row(record: IndexRecord) -> dict[str, Any]:
         "AdditionalSources": definition.additional_sources,
         "Reduce": definition.reduce,
         "Maps": list(definition.maps),
-        "Fields": definition.fields,
+        "Fields": {name: NO_OPTIONS | dict(options) for name, options in definition.fields.items()},
     }
 
 
