@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from quoth_cluster.indexes import IndexRecord
+from quoth_node.indexing.listing import load_terms
 from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.sqlite import Connection
 from quoth_node.indexing.store import (
@@ -17,7 +18,6 @@ from quoth_node.indexing.store import (
     StoreStats,
     load_failures,
     load_stats,
-    load_terms,
 )
 
 READERS_KEPT = 4

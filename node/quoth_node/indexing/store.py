@@ -345,18 +345,6 @@ def load_failures(connection: Connection) -> list[Failure]:
     return [Failure(*row) for row in rows]
 
 
-def load_terms(
-    connection: Connection, name: str, *, after: str | None = None, page_size: int = 1_024
-) -> list[str]:
-    """The terms of a field as texts, in order, behind `after`."""
-    known = load_fields(connection).get(name)
-    if known is None:
-        return []
-    rows = connection.rows(f"SELECT DISTINCT value FROM terms_{known.number}")
-    texts = sorted({"NULL_VALUE" if (text := text_of(row[0])) is None else text for row in rows})
-    return [text for text in texts if after is None or text > after][:page_size]
-
-
 def sorted_rows(rows: list[tuple[Term, int]]) -> list[tuple[Term, int]]:
     """Terms in the order of the table, so that most land at one place of it."""
     if len(rows) < 2:

@@ -13,7 +13,7 @@ from quoth_node.http.wire.parsing import parse
 from quoth_node.http.wire.records import Teller
 from quoth_node.indexing.auto_mapping import COUNT, AutoDefinition, options_of
 from quoth_node.indexing.built import Activity, BuiltIndex
-from quoth_node.indexing.compiling import is_javascript
+from quoth_node.indexing.compiling import index_type
 from quoth_node.indexing.definition import BadDefinition, Definition
 from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.store import Failure, StoreStats
@@ -102,11 +102,7 @@ def type_of(record: IndexRecord) -> str:
         is_map = AutoDefinition.from_json(record.definition).group_by is None
         return "AutoMap" if is_map else "AutoMapReduce"
     definition = Definition.from_record(record)
-    kind = "Map" if definition.reduce is None else "MapReduce"
-    if not is_javascript(definition.maps[0]):
-        return kind
-    has_group = any("groupBy" in map_text for map_text in (definition.reduce or "",))
-    return "JavaScriptMapReduce" if has_group else "JavaScriptMap"
+    return index_type(definition.maps, definition.reduce)
 
 
 def _automatic(definition: AutoDefinition) -> dict[str, Any]:
