@@ -37,7 +37,7 @@ async def put_indexes(exchange: Exchange) -> web.Response:
     database = await exchange.known_database()
     sent = await exchange.parsed(wire.read_definitions)
     for definition in sent:
-        await check(definition)
+        await check(exchange, definition)
     results = []
     for definition in sent:
         command = PutIndex(
@@ -56,10 +56,10 @@ async def put_indexes(exchange: Exchange) -> web.Response:
     return reply(wire.put_results(results), status=201)
 
 
-async def check(definition: Definition) -> None:
+async def check(exchange: Exchange, definition: Definition) -> None:
     """Raise IndexNotCompiled for what could not be built."""
     try:
-        await asyncio.to_thread(definition.mapper)
+        await exchange.services.live.indexer.check(definition.to_json())
     except DefinitionRefused as error:
         raise IndexNotCompiled(definition.name, str(error), error.part, error.text) from error
 
@@ -185,7 +185,10 @@ async def get_status(exchange: Exchange) -> web.Response:
     """`GET /indexes/status`."""
     database = await exchange.current_database()
     indexer = exchange.services.live.indexer
-    return reply(wire.status(indexer.is_resting(database), indexer.every(database)))
+    with database.read() as txn:
+        names = [record.name for record in indexes.every(txn)]
+    found = [(name, indexer.index(database, name)) for name in names]
+    return reply(wire.status(indexer.is_resting(database), found))
 
 
 async def get_errors(exchange: Exchange) -> web.Response:

@@ -10,22 +10,21 @@ from the one before.
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
-from typing import Protocol
 
 from quoth_cluster import indexes
 from quoth_cluster.clock import Clock
 from quoth_cluster.documents import last_etag
 from quoth_cluster.indexes import IndexRecord
-from quoth_cluster.store.environment import Closed, ReadTxn
+from quoth_cluster.store.environment import Closed
 from quoth_cluster.store.keys import fold_text
 from quoth_node.indexing.built import Activity
 from quoth_node.indexing.definition import digest_of
 from quoth_node.indexing.messages import (
     Advanced,
+    Check,
     ClearErrors,
     Command,
     Condemn,
@@ -46,18 +45,9 @@ from quoth_node.indexing.messages import (
 from quoth_node.indexing.pauses import Pauses
 from quoth_node.indexing.sqlite import IndexFileError
 from quoth_node.indexing.stepping import is_failing, step
-from quoth_node.indexing.work import DatabaseIndexes, IndexWork, open_work
+from quoth_node.indexing.work import DatabaseIndexes, IndexWork, Readable, checked, open_work
 
 log = logging.getLogger(__name__)
-
-
-class Readable(Protocol):
-    """An environment that is read."""
-
-    def read(self) -> AbstractContextManager[ReadTxn]:
-        """A snapshot. Raises Closed."""
-
-    def close(self) -> None: ...
 
 
 class Builder:
@@ -270,6 +260,9 @@ class Builder:
                 case ClearErrors(ticket, folder, names):
                     self._clear_errors(folder, names)
                     self._tell(Done(ticket))
+                case Check():
+                    self._tell(Works(command.digest))
+                    self._tell(checked(command))
 
     def _take_sources(self, sources: tuple[Source, ...]) -> None:
         self._sources = {source.folder: source for source in sources}

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from quoth_cluster.clock import Clock, SystemClock
 from quoth_cluster.store.environment import Environment
-from quoth_node.indexing.builder import Builder, Readable
+from quoth_node.indexing.builder import Builder
 from quoth_node.indexing.messages import (
     Command,
     Frames,
@@ -24,6 +24,7 @@ from quoth_node.indexing.messages import (
     command_in,
     framed,
 )
+from quoth_node.indexing.work import Readable
 from quoth_node.lifeline import die_with
 
 ROUND_SECONDS = 0.01  # between two rounds, unless somebody waits: many small changes in one batch

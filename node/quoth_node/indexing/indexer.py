@@ -22,15 +22,17 @@ from quoth_cluster.machine import Database, Machine
 from quoth_cluster.store.environment import Environment
 from quoth_cluster.store.keys import fold_text
 from quoth_node.indexing.built import BuiltIndex
+from quoth_node.indexing.looks import Looks
 from quoth_node.indexing.messages import (
     Advanced,
+    Check,
+    Checked,
     ClearErrors,
     Command,
     Condemn,
     Defined,
     Done,
     Frames,
-    Look,
     Looked,
     Pause,
     Replace,
@@ -46,6 +48,7 @@ from quoth_node.indexing.messages import (
     report_in,
 )
 from quoth_node.indexing.pauses import Pauses
+from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.store import Progress
 from quoth_node.indexing.worker import StartWorker, Worker
@@ -92,14 +95,12 @@ class Indexer:
         self._seen: dict[str, Seen] = {}
         self._told: tuple[Source, ...] | None = None
         self._listed: list[tuple[Environment, DatabaseRecord]] = []  # of which that was made
-        self._looks = 0  # sent and not answered
-        self._is_hurried = False  # one of them hurries
-        self._again: Look | None = None  # to be sent then
+        self._looks = Looks()
         self._databases: dict[str, dict[str, BuiltIndex]] = {}  # by folder, by folded name
         self._changed_at: dict[str, int] = {}  # of the definitions that are taken, by folder
         self._pauses = Pauses()
         self._tickets = count(1)
-        self._pending: dict[int, tuple[TicketCommand, asyncio.Future[None]]] = {}
+        self._pending: dict[int, tuple[TicketCommand, asyncio.Future[Done | Checked]]] = {}
         self._working = Works()
         self._deaths: dict[str, int] = {}  # in a row, by digest of the definition worked on
         self._condemned: dict[str, str] = {}
@@ -151,15 +152,29 @@ class Indexer:
         """Forget the failures of indexes."""
         await self._carried_out(ClearErrors(next(self._tickets), database.record.folder, names))
 
-    async def _carried_out(self, command: TicketCommand) -> None:
-        """Return when a command holds, also if the indexer has to start for it. Raises Busy."""
-        future: asyncio.Future[None] = self._loop.create_future()
+    async def check(self, definition: bytes) -> None:
+        """Compile a definition as `Definition.to_json` gives it. Raises DefinitionRefused, Busy.
+
+        Not in this process: what ends the engine that scripts run in ends the indexer.
+        """
+        told = await self._carried_out(Check(next(self._tickets), definition))
+        assert isinstance(told, Checked), "what a check is answered by"
+        if told.message is not None:
+            refused = DefinitionRefused(told.message, told.line, told.column)
+            raise refused.about(told.part, told.text)
+
+    async def _carried_out(self, command: TicketCommand) -> Done | Checked:
+        """What is said of a command once it holds; the indexer may have to start for it.
+
+        Raises Busy.
+        """
+        future: asyncio.Future[Done | Checked] = self._loop.create_future()
         self._pending[command.ticket] = command, future
         try:
             self._wanted.set()
             self._send(command)
             async with asyncio.timeout(COMMAND_SECONDS_MAX):
-                await future
+                return await future
         except TimeoutError as error:
             raise Busy("the indexer of this node does not answer") from error
         finally:
@@ -221,7 +236,7 @@ class Indexer:
     def _begin(self, writer: asyncio.StreamWriter) -> None:
         """Tell a new one all that the one before it knew."""
         self._writer, self._told, self._working = writer, None, Works()
-        self._looks, self._is_hurried, self._again = 0, False, None
+        self._looks = Looks()
         for digest, reason in self._condemned.items():
             self._send(Condemn(digest, reason))
         self._send_sources()
@@ -251,6 +266,10 @@ class Indexer:
         log.warning("the indexer ended%s", f" at work on {digest}" if digest else "")
         if not digest:
             return
+        for command, future in self._pending.values():
+            if isinstance(command, Check) and command.digest == digest and not future.done():
+                future.set_exception(DefinitionRefused("it ends the engine that compiles it"))
+                return
         deaths = self._deaths[digest] = self._deaths.get(digest, 0) + 1
         if deaths >= DEATHS_MAX:
             self._condemned[digest] = f"its work ended the indexer {deaths} times"
@@ -267,12 +286,7 @@ class Indexer:
                 self._working = report
                 return False
             case Looked(looks):
-                self._looks -= looks
-                if self._looks == 0:
-                    self._is_hurried = False
-                    if (again := self._again) is not None:
-                        self._again = None
-                        self._look(hurries=again.hurries)
+                self._send(self._looks.answered(looks))
                 return False
             case Serves():
                 self._take(report)
@@ -286,10 +300,10 @@ class Indexer:
                 for name in known.keys() - set(names):
                     known.pop(name).close()
                 self._changed_at[folder] = changed_at
-            case Done(ticket):
-                _, future = self._pending.get(ticket, (None, None))
+            case Done() | Checked():
+                _, future = self._pending.get(report.ticket, (None, None))
                 if future is not None and not future.done():
-                    future.set_result(None)
+                    future.set_result(report)
         return True
 
     def _take(self, told: Serves) -> None:
@@ -329,15 +343,8 @@ class Indexer:
         return any(database.has_indexes for database in self._machine.open_databases())
 
     def _look(self, *, hurries: bool) -> None:
-        """Let the indexer look for changes; at most one look waits for another to be answered."""
-        if self._writer is None:
-            return
-        if self._looks and (self._is_hurried or not hurries):
-            self._again = Look(hurries or (self._again is not None and self._again.hurries))
-            return
-        self._looks += 1
-        self._is_hurried |= hurries
-        self._send(Look(hurries))
+        if self._writer is not None:
+            self._send(self._looks.wanted(hurries=hurries))
 
     def _send_sources(self) -> None:
         databases = self._machine.open_databases()
@@ -375,8 +382,8 @@ class Indexer:
             record.disabled,
         )
 
-    def _send(self, command: Command) -> None:
-        if self._writer is not None:
+    def _send(self, command: Command | None) -> None:
+        if self._writer is not None and command is not None:
             self._writer.write(framed(command))
 
 

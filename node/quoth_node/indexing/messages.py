@@ -8,6 +8,7 @@ from the state itself, and says how far its indexes are. Commands with a ticket 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from quoth_cluster.codec import Codec
 from quoth_cluster.errors import MalformedValue
@@ -82,6 +83,19 @@ class ClearErrors:
     ticket: int
     folder: str
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Compile a definition, to see whether it can be one. Answered by `Checked`."""
+
+    ticket: int
+    definition: bytes  # as `Definition.to_json` gives it
+
+    @property
+    def digest(self) -> str:
+        """How it is named while it is worked on."""
+        return blake2b(self.definition, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +190,21 @@ class Done:
     ticket: int
 
 
-TicketCommand = Pause | Reset | Replace | ClearErrors
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What is wrong with a definition; nothing if there is no message."""
+
+    ticket: int
+    message: str | None = None
+    line: int = 1
+    column: int = 1
+    part: str = ""
+    text: str = ""
+
+
+TicketCommand = Pause | Reset | Replace | ClearErrors | Check
 Command = Sources | Look | TicketCommand | Condemn | Stop
-Report = Serves | Defined | Advanced | Works | Looked | Done
+Report = Serves | Defined | Advanced | Works | Looked | Done | Checked
 
 CODEC = Codec(
     {
@@ -191,6 +217,7 @@ CODEC = Codec(
         7: ClearErrors,
         8: Condemn,
         9: Stop,
+        10: Check,
         20: FieldOptions,
         21: FieldTold,
         22: ShapeTold,
@@ -201,10 +228,11 @@ CODEC = Codec(
         27: Works,
         28: Looked,
         29: Done,
+        30: Checked,
     }
 )
-COMMANDS = (Sources, Look, Pause, Reset, Replace, ClearErrors, Condemn, Stop)
-REPORTS = (Serves, Defined, Advanced, Works, Looked, Done)
+COMMANDS = (Sources, Look, Pause, Reset, Replace, ClearErrors, Check, Condemn, Stop)
+REPORTS = (Serves, Defined, Advanced, Works, Looked, Done, Checked)
 
 
 def framed(message: Command | Report) -> bytes:

@@ -2,17 +2,22 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
+
+import orjson
 
 from quoth_cluster.errors import NewerFormat
 from quoth_cluster.indexes import IndexRecord
+from quoth_cluster.store.environment import ReadTxn
 from quoth_node.indexing.built import Activity, activity_of
-from quoth_node.indexing.definition import BadDefinition, digest_of, mapper_of
+from quoth_node.indexing.definition import BadDefinition, Definition, digest_of, mapper_of
 from quoth_node.indexing.javascript.mapper import StaticMapper
 from quoth_node.indexing.learned import load
 from quoth_node.indexing.mapping import Mapper
-from quoth_node.indexing.messages import Serves, Source
+from quoth_node.indexing.messages import Check, Checked, Serves, Source
 from quoth_node.indexing.refusal import DefinitionRefused
 from quoth_node.indexing.shape import told_of
 from quoth_node.indexing.sqlite import IndexFileError
@@ -22,6 +27,15 @@ STUMBLES_MAX = 3
 PRIORITY_ORDER = {"High": 0, "Normal": 1, "Low": 2}
 
 log = logging.getLogger(__name__)
+
+
+class Readable(Protocol):
+    """An environment that is read."""
+
+    def read(self) -> AbstractContextManager[ReadTxn]:
+        """A snapshot. Raises Closed."""
+
+    def close(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -97,6 +111,19 @@ class DatabaseIndexes:
 
     def every(self) -> list[IndexWork]:
         return [*self.by_name.values(), *self.coming.values()]
+
+
+def checked(command: Check) -> Checked:
+    """Whether a definition can be one."""
+    try:
+        Definition.of(orjson.loads(command.definition) | {"Name": "checked"}).mapper()
+    except DefinitionRefused as error:
+        place = error.line, error.column
+        return Checked(command.ticket, error.message, *place, error.part, error.text)
+    except Exception as error:  # of whatever it is made, it is told
+        log.warning("a definition cannot be compiled", exc_info=error)
+        return Checked(command.ticket, f"it cannot be compiled: {error!r}")
+    return Checked(command.ticket)
 
 
 def open_work(record: IndexRecord, root: Path, *, is_new: bool = False) -> IndexWork:

@@ -10,10 +10,10 @@ from threading import Thread
 from quoth_cluster.clock import Clock
 from quoth_cluster.machine import Database, Machine
 from quoth_cluster.store.environment import Closed, ReadTxn
-from quoth_node.indexing.builder import Readable
 from quoth_node.indexing.child import Serving
 from quoth_node.indexing.indexer import Indexer, open_indexer
 from quoth_node.indexing.messages import Source
+from quoth_node.indexing.work import Readable
 from quoth_node.querying.live import LiveIndexes
 from tests.unit.http.plain_log import PlainLog
 

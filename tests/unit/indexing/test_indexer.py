@@ -15,13 +15,13 @@ from quoth_cluster.commands import PutIndex
 from quoth_cluster.indexes import STATIC
 from quoth_cluster.machine import Database, Machine
 from quoth_node.indexing import indexer as room
-from quoth_node.indexing.builder import Readable
 from quoth_node.indexing.built import Activity, BuiltIndex
 from quoth_node.indexing.child import Serving
 from quoth_node.indexing.definition import Definition
 from quoth_node.indexing.indexer import Indexer, open_indexer
 from quoth_node.indexing.messages import (
     Advanced,
+    Check,
     Command,
     Condemn,
     Done,
@@ -38,6 +38,8 @@ from quoth_node.indexing.messages import (
     command_in,
     framed,
 )
+from quoth_node.indexing.refusal import DefinitionRefused
+from quoth_node.indexing.work import Readable
 from quoth_node.indexing.worker import Worker
 from tests.unit.indexing.workshop import Borrowed
 from tests.unit.state.story import AT, Story, create, put
@@ -217,6 +219,32 @@ async def test_a_definition_that_ends_it_again_and_again_is_condemned(node: Node
     assert isinstance(await pardoned.hear(Command), Sources)  # type: ignore[arg-type]
 
 
+async def test_a_definition_that_ends_its_compiler_is_refused(node: Node) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        checking = tasks.create_task(refusal_of(node.indexer, b"{}"))
+        puppet = await node.puppet()
+        check = await puppet.hear(Check)
+        assert isinstance(check, Check)
+        puppet.die()  # of something else: it is asked again
+        puppet = await node.puppet()
+        again = await puppet.hear(Check)
+        assert again == check
+        puppet.say(Works(check.digest))
+        await asyncio.sleep(0)
+        puppet.die()
+    assert "it ends the engine that compiles it" in str(checking.result())
+    await (await node.puppet()).hear(Look)
+
+
+async def refusal_of(indexer: Indexer, definition: bytes) -> DefinitionRefused | None:
+    """Why a definition is not taken."""
+    try:
+        await indexer.check(definition)
+    except DefinitionRefused as error:
+        return error
+    return None
+
+
 async def test_who_dies_at_something_else_is_nobodys_fault(node: Node) -> None:
     node.story.run(DEFINE)
     await die_at_work(node, 4, Works("d1", maps=True))
@@ -310,6 +338,11 @@ async def test_what_it_builds_is_seen_by_the_node(tmp_path: Path) -> None:
         await node.indexer.pause(node.database, None, is_paused=False)
         anew = await until(node, lambda index: index.etag == 2)
         assert anew.terms("name", None, 10) == ["ann", "bob"]
+        assert await refusal_of(node.indexer, BY_NAME.to_json()) is None
+        bad = Definition(name="N", maps=("from u in docs.Users\nselec u",))
+        refused = await refusal_of(node.indexer, bad.to_json())
+        assert refused is not None
+        assert (refused.part, refused.text, refused.line) == ("Maps", bad.maps[0], 2)
     assert len(workers) == 2
 
 

@@ -20,6 +20,7 @@ from quoth_node.indexing.store import Failure, StoreStats
 
 OPTIONS = ("Analyzer", "Indexing", "Spatial", "Storage", "Suggestions", "TermVector", "Vector")
 NO_OPTIONS: dict[str, Any] = dict.fromkeys(OPTIONS)
+PENDING = "Pending"  # defined, and not begun here
 DEFINITIONS_MAX = 100  # of one request
 
 
@@ -219,8 +220,11 @@ def _error_row(failure: Failure) -> dict[str, Any]:
     }
 
 
-def status(is_resting: bool, indexes: Sequence[BuiltIndex]) -> bytes:
-    rows = [{"Name": index.name, "Status": running_status(index)} for index in indexes]
+def status(is_resting: bool, found: Sequence[tuple[str, BuiltIndex | None]]) -> bytes:
+    rows = [
+        {"Name": name, "Status": PENDING if index is None else running_status(index)}
+        for name, index in found
+    ]
     return orjson.dumps({"Status": "Paused" if is_resting else "Running", "Indexes": rows})
 
 
