@@ -195,7 +195,7 @@ async def get_errors(exchange: Exchange) -> web.Response:
     """`GET /indexes/errors`."""
     database = await exchange.current_database()
     records = await selected(exchange, database)
-    found = [await built(exchange, database, record.name) for record in records]
+    found = [index for index in await present(exchange, database, records) if index is not None]
     failures = await asyncio.to_thread(lambda: [(one.name, one.failures()) for one in found])
     return reply(wire.errors(failures))
 
@@ -259,6 +259,24 @@ async def built(exchange: Exchange, database: Database, name: str) -> BuiltIndex
     return index
 
 
+async def present(
+    exchange: Exchange,
+    database: Database,
+    records: Sequence[IndexRecord],
+    *,
+    seconds: float = PRESENT_SECONDS,
+) -> list[BuiltIndex | None]:
+    """Indexes as this node builds them; None for what is still not here when the time is over."""
+    live = exchange.services.live
+
+    def found() -> list[BuiltIndex | None]:
+        return [live.indexer.index(database, record.name) for record in records]
+
+    if seconds:
+        await live.until(lambda: None if None in found() else True, seconds)
+    return found()
+
+
 async def states(
     exchange: Exchange,
     database: Database,
@@ -267,14 +285,8 @@ async def states(
     is_brief: bool = False,
 ) -> list[wire.IndexState]:
     """How indexes stand; `is_brief` without what takes long to find out."""
-    live = exchange.services.live
-
-    def found() -> list[BuiltIndex | None]:
-        return [live.indexer.index(database, record.name) for record in records]
-
-    if not is_brief:
-        await live.until(lambda: None if None in found() else True, PRESENT_SECONDS)
-    pairs = list(zip(records, found(), strict=True))
+    found = await present(exchange, database, records, seconds=0 if is_brief else PRESENT_SECONDS)
+    pairs = list(zip(records, found, strict=True))
     return await asyncio.to_thread(
         lambda: [_state(database, record, index, is_brief) for record, index in pairs]
     )

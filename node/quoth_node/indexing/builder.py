@@ -17,6 +17,7 @@ from shutil import rmtree
 from quoth_cluster import indexes
 from quoth_cluster.clock import Clock
 from quoth_cluster.documents import last_etag
+from quoth_cluster.errors import CorruptFile, MalformedValue, NewerFormat
 from quoth_cluster.indexes import IndexRecord
 from quoth_cluster.store.environment import Closed
 from quoth_cluster.store.keys import fold_text
@@ -114,8 +115,10 @@ class Builder:
                 continue
             try:
                 is_more |= self._round_of(source)
-            except Closed:
+            except (Closed, CorruptFile, MalformedValue, NewerFormat) as error:
                 self._gone.add(source.folder)
+                if not isinstance(error, Closed):
+                    log.error("database '%s' cannot be indexed: %s", source.name, error)
             if self._commands or self.stops:
                 is_more = True
                 break

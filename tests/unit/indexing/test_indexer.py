@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import SHUT_RDWR, socket, socketpair
-from threading import Thread
+from socket import socket, socketpair
 
 import pytest
 
@@ -16,7 +15,6 @@ from quoth_cluster.indexes import STATIC
 from quoth_cluster.machine import Database, Machine
 from quoth_node.indexing import indexer as room
 from quoth_node.indexing.built import Activity, BuiltIndex
-from quoth_node.indexing.child import Serving
 from quoth_node.indexing.definition import Definition
 from quoth_node.indexing.indexer import Indexer, open_indexer
 from quoth_node.indexing.messages import (
@@ -31,7 +29,6 @@ from quoth_node.indexing.messages import (
     Pause,
     Report,
     Reset,
-    Source,
     Sources,
     Stop,
     Works,
@@ -39,9 +36,8 @@ from quoth_node.indexing.messages import (
     framed,
 )
 from quoth_node.indexing.refusal import DefinitionRefused
-from quoth_node.indexing.work import Readable
 from quoth_node.indexing.worker import Worker
-from tests.unit.indexing.workshop import Borrowed
+from tests.unit.indexing.thread import IndexerThread
 from tests.unit.state.story import AT, Story, create, put
 
 PATIENCE_SECONDS = 20.0
@@ -275,33 +271,6 @@ async def test_one_that_does_not_stop_in_time_is_killed(
     assert puppet.killed == 1 and asked.result() == Stop()
 
 
-class IndexerThread:
-    """Fulfils `Worker`: a real one, in a thread."""
-
-    def __init__(self, folder: Path, machine: Machine) -> None:
-        self.end, self._theirs = socketpair()
-        self._machine = machine
-        serving = Serving(self._theirs, folder, SystemClock(), open_source=self._open)
-        self._thread = Thread(target=self._run, args=(serving,))
-        self._thread.start()
-
-    def _run(self, serving: Serving) -> None:
-        with self._theirs:
-            serving.run()
-
-    def _open(self, source: Source) -> Readable:
-        database = self._machine.database(source.name)
-        assert database is not None
-        return Borrowed(database)
-
-    async def ended(self) -> None:
-        await asyncio.to_thread(self._thread.join)
-
-    async def kill(self) -> None:
-        self._theirs.shutdown(SHUT_RDWR)
-        await self.ended()
-
-
 async def until(node: Node, holds: Callable[[BuiltIndex], bool]) -> BuiltIndex:
     """The index, once it is so."""
     news = asyncio.Event()
@@ -320,7 +289,7 @@ async def test_what_it_builds_is_seen_by_the_node(tmp_path: Path) -> None:
     workers: list[IndexerThread] = []
 
     def start(machine: Machine) -> Worker:
-        workers.append(IndexerThread(tmp_path / "indexes", machine))
+        workers.append(IndexerThread(tmp_path / "indexes", machine, SystemClock()))
         return workers[-1]
 
     async with running(tmp_path, start) as node:

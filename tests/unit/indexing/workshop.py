@@ -12,7 +12,7 @@ from quoth_cluster.commands import ChangeIndexes, DeleteDocument, DeleteIndex, P
 from quoth_cluster.indexes import AUTOMATIC, STATIC
 from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import Refused
-from quoth_cluster.store.environment import Closed, ReadTxn
+from quoth_cluster.store.environment import ReadTxn
 from quoth_node.indexing.auto_mapping import AutoDefinition
 from quoth_node.indexing.builder import Builder
 from quoth_node.indexing.built import BuiltIndex
@@ -30,6 +30,7 @@ from quoth_node.indexing.messages import (
 )
 from quoth_node.indexing.shape import Shape
 from quoth_node.indexing.store import Progress
+from tests.unit.indexing.thread import Borrowed, borrowed
 from tests.unit.state.story import AT, Story, delete, put
 
 
@@ -44,19 +45,6 @@ class StoppedClock:
 
     def now_micros(self) -> int:
         return self.micros
-
-
-class Borrowed:
-    """A database that the machine has open: one process cannot open it twice."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def read(self) -> AbstractContextManager[ReadTxn]:
-        return self._database.read()
-
-    def close(self) -> None:
-        """It is not ours."""
 
 
 @dataclass
@@ -208,7 +196,4 @@ class Workshop:
 
     def _open(self, source: Source) -> Borrowed:
         self.opened += 1
-        for database in self.story.machine.open_databases():
-            if database.record.folder == source.folder:
-                return Borrowed(database)
-        raise Closed(f"{source.folder} is gone")
+        return borrowed(self.story.machine, source)
