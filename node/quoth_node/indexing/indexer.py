@@ -347,7 +347,7 @@ class Indexer:
             self._send(self._looks.wanted(hurries=hurries))
 
     def _send_sources(self) -> None:
-        databases = self._machine.open_databases()
+        databases = [one for one in self._machine.open_databases() if one.has_indexes]
         environments = [(database.environment, database.record) for database in databases]
         if self._writer is None or (self._told is not None and environments == self._listed):
             return

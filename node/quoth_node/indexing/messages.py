@@ -36,7 +36,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """All databases there are."""
+    """All databases that have indexes, or had some."""
 
     sources: tuple[Source, ...]
 
