@@ -261,7 +261,7 @@ def _watch_votes(world: "World", known: int, waits: int) -> None:
     if world.is_calm or waits == 0:
         return
     votes = list(world.watch.votes.items())
-    for (tag, _), _ in votes[known:]:
+    for (tag, _, _), _ in votes[known:]:
         node = world.nodes[tag]
         if node.is_up and world.dice.random() < 0.7:
             node.kill()

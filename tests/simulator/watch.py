@@ -38,6 +38,7 @@ class Watch:
     def __init__(self) -> None:
         self.violation: str | None = None
         self.past: dict[int, Past] = {}
+        self._known_in: dict[int, int] = {}  # log index -> newest term when it was applied first
         self.last_index = 1
         self.commands: dict[int, Command] = {}  # command index -> what it was
         self.committed_at: dict[int, int] = {}  # uid -> slot
@@ -47,7 +48,8 @@ class Watch:
         self.operations: list[Operation] = []
         self.applied_most: dict[str, int] = {}  # tag -> the highest slot it ever applied
         self._refused_changes: dict[str, str] = {}  # url, one for each attempt -> what was told
-        self.votes: dict[tuple[str, int], str] = {}  # (tag, term) -> for whom
+        # (tag, incarnation, term) -> for whom
+        self.votes: dict[tuple[str, bytes, int], str] = {}
         self._slots: dict[tuple[int, int], tuple[int, int]] = {}  # (index, term) -> what it is
 
     def fail(self, what: str) -> None:
@@ -93,7 +95,7 @@ class Watch:
             for peer, message in messages:
                 if message["type"] in ("request_vote", "response_vote"):
                     chosen = tag if message["type"] == "request_vote" else peer
-                    self._on_vote(tag, message["term"], chosen)
+                    self._on_vote(tag, journal.incarnation, message["term"], chosen)
             return messages
 
         engine.take_messages = watched_take_messages  # type: ignore[method-assign]
@@ -101,9 +103,9 @@ class Watch:
         engine.receive = watched_receive  # type: ignore[method-assign, assignment]
         journal.set_term = watched_set_term  # type: ignore[method-assign]
 
-    def _on_vote(self, tag: str, term: int, chosen: str) -> None:
-        """A vote leaves `tag`: there is one a term, over all its lives."""
-        known = self.votes.setdefault((tag, term), chosen)
+    def _on_vote(self, tag: str, incarnation: bytes, term: int, chosen: str) -> None:
+        """A vote leaves `tag`: there is one a term, over all its lives on one disk."""
+        known = self.votes.setdefault((tag, incarnation, term), chosen)
         if known != chosen:
             self.fail(f"{tag} votes for {known} and for {chosen} in term {term}")
 
@@ -117,7 +119,9 @@ class Watch:
         def watched_truncate(log_index: int) -> None:
             for at in range(log_index, min(journal.last_index, self.last_index) + 1):
                 past = self.past.get(at)
-                if past is not None and past.entry.term == journal.term_at(at):
+                is_it = past is not None and past.entry.term == journal.term_at(at)
+                # In an earlier term its copy did not count, and a leader of that term may cut it.
+                if past is not None and is_it and journal.current_term >= self._known_in[at]:
                     self.fail(f"{tag} cuts off slot {at} of term {past.entry.term}: committed")
             truncate(log_index)
 
@@ -161,6 +165,7 @@ class Watch:
         self.applied_most[tag] = max(at, self.applied_most.get(tag, 0))
         past = Past(entry, state.digest, state.position.command_index)
         known = self.past.setdefault(at, past)
+        self._known_in.setdefault(at, self.newest_term)
         if known is not past:
             if known != past:
                 self.fail(f"{tag} applies {past} where {known} was applied")
