@@ -390,7 +390,7 @@ def keep_any(self: Any, tag: str, epoch: int, connection: Any, address: str) -> 
 
 def deliver_any(self: network.Network, connection: Any, packed: bytes) -> None:
     if connection.is_open_there:
-        connection.target.receive(connection.source.tag, packed, connection.epoch)
+        connection.target.receive(connection.source, packed, connection.epoch)
 
 
 def yes(*_: Any, **__: Any) -> bool:
