@@ -89,7 +89,7 @@ def step_put(step: Step, command: PutIndex) -> IndexPut | Refused:
     if known.lock_mode == "LockedError":
         return Refused(
             Refusal.INDEX_LOCKED,
-            f"Can't overwrite locked index {known.name}. {known.name} is locked with LockedError.",
+            f"Cannot edit existing index {known.name} with lock mode {known.lock_mode}",
         )
     refused = _check_room(step, record)
     if refused is not None:
@@ -101,11 +101,18 @@ def step_put(step: Step, command: PutIndex) -> IndexPut | Refused:
     return IndexPut(record.name, record.defined_index, changed=True)
 
 
-def step_delete(step: Step, command: DeleteIndex) -> IndexDeleted:
-    """Delete an index; one that is not there is told."""
+def step_delete(step: Step, command: DeleteIndex) -> IndexDeleted | Refused:
+    """Delete an index; one that is not there is told, a locked one stays."""
     existing = load(step.txn, command.name)
     if existing is None:
         return IndexDeleted(command.name, found=False)
+    if existing.lock_mode == "LockedIgnore":
+        return IndexDeleted(existing.name, found=True)
+    if existing.lock_mode == "LockedError":
+        return Refused(
+            Refusal.INDEX_KEPT,
+            f"Cannot delete existing index {existing.name} with lock mode {existing.lock_mode}",
+        )
     step.txn.delete(_key(existing.name))
     _note_change(step)
     return IndexDeleted(existing.name, found=True)

@@ -22,6 +22,7 @@ class Refusal(StrEnum):
     COLLECTION = "collection"  # a document cannot change its collection
     NO_INDEX = "no-index"
     INDEX_LOCKED = "index-locked"  # its lock mode forbids to change it
+    INDEX_KEPT = "index-kept"  # its lock mode forbids to delete it
     INVALID = "invalid"  # the command makes no sense as it stands
 
 
@@ -207,7 +208,7 @@ class IndexPut:
 
 @dataclass(frozen=True, slots=True)
 class IndexDeleted:
-    """An index is gone."""
+    """An index is gone; but if its lock mode passes deletions over, it stays."""
 
     name: str
     found: bool

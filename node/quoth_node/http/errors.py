@@ -208,9 +208,8 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     ProjectionFailed: Told(400, f"{OFFICIAL}Documents.Patching.JavaScriptException"),
     StaleResults: Told(400, "System.InvalidOperationException"),
     Refusal.NO_INDEX: Told(404, f"{OFFICIAL}Documents.Indexes.IndexDoesNotExistException"),
-    Refusal.INDEX_LOCKED: Told(
-        400, f"{OFFICIAL}Documents.Indexes.IndexOrTransformerLockedException"
-    ),
+    Refusal.INDEX_LOCKED: Told(400, f"{OFFICIAL}Documents.Indexes.IndexAlreadyExistException"),
+    Refusal.INDEX_KEPT: Told(400, f"{OFFICIAL}Documents.Indexes.IndexDeletionException"),
     OperationExists: Told(400, "System.InvalidOperationException"),
     NotPossible: Told(400, "System.InvalidOperationException"),
     EtagMismatch: CONCURRENCY,

@@ -93,11 +93,28 @@ def test_a_locked_index_ignores_or_refuses_another_definition(story: Story) -> N
     lock(story, "LockedIgnore")
     assert story.run(BY_AGE) == IndexPut("Users/ByName", 2, changed=False)
     lock(story, "LockedError")
-    refused = story.run(BY_AGE)
-    assert isinstance(refused, Refused) and refused.refusal == Refusal.INDEX_LOCKED
+    assert story.run(BY_AGE) == Refused(
+        Refusal.INDEX_LOCKED, "Cannot edit existing index Users/ByName with lock mode LockedError"
+    )
     assert story.run(BY_NAME) == IndexPut("Users/ByName", 2, changed=False)
     lock(story, "Unlock")
     assert story.run(BY_AGE) == IndexPut("Users/ByName", story.command_index, changed=True)
+
+
+def test_a_locked_index_outlives_its_deletion(story: Story) -> None:
+    story.run(BY_NAME)
+    before = named(story)
+    delete = DeleteIndex("db", "users/byname")
+    lock(story, "LockedIgnore")
+    assert story.run(delete) == IndexDeleted("Users/ByName", found=True)
+    lock(story, "LockedError")
+    assert story.run(delete) == Refused(
+        Refusal.INDEX_KEPT, "Cannot delete existing index Users/ByName with lock mode LockedError"
+    )
+    lock(story, "Unlock")
+    assert named(story) == before
+    story.run(delete)
+    assert named(story) is None
 
 
 def test_the_name_of_an_automatic_index_says_all_of_it(story: Story) -> None:
