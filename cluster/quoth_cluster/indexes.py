@@ -3,7 +3,7 @@
 A definition is JSON that nothing here looks into. Names are compared without regard to case.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from quoth_cluster.commands import ChangeIndexes, DeleteIndex, PutIndex
@@ -91,12 +91,14 @@ def step_put(step: Step, command: PutIndex) -> IndexPut | Refused:
             Refusal.INDEX_LOCKED,
             f"Cannot edit existing index {known.name} with lock mode {known.lock_mode}",
         )
-    refused = _check_room(step, record)
+    leaving = _superseded(step, command)
+    refused = _check_room(step, record, leaving)
     if refused is not None:
         return refused
     if record.definition != known.definition:
         record = replace(record, defined_index=step.command_index)
-    _drop_superseded(step, command)
+    for key in leaving:
+        step.txn.delete(key)
     _store(step, record)
     return IndexPut(record.name, record.defined_index, changed=True)
 
@@ -160,19 +162,17 @@ def _new(step: Step, command: PutIndex) -> IndexRecord:
     )
 
 
-def _drop_superseded(step: Step, command: PutIndex) -> None:
-    """Delete the automatic indexes that a new one does all of."""
-    for name in command.supersedes:
-        narrower = load(step.txn, name)
-        if narrower is None or narrower.kind != AUTOMATIC:
-            continue
-        if _key(narrower.name) != _key(command.name):
-            step.txn.delete(_key(narrower.name))
+def _superseded(step: Step, command: PutIndex) -> list[bytes]:
+    """Keys of the automatic indexes that a new one does all of."""
+    found = (load(step.txn, name) for name in command.supersedes)
+    narrower = {_key(one.name) for one in found if one is not None and one.kind == AUTOMATIC}
+    return sorted(narrower - {_key(command.name)})
 
 
-def _check_room(step: Step, record: IndexRecord) -> Refused | None:
-    """What all indexes of a database take has a limit."""
-    others = [one for one in _scan(step.txn) if _key(one.name) != _key(record.name)]
+def _check_room(step: Step, record: IndexRecord, leaving: Sequence[bytes]) -> Refused | None:
+    """What all indexes of a database take has a limit; those that leave make room."""
+    gone = {_key(record.name), *leaving}
+    others = [one for one in _scan(step.txn) if _key(one.name) not in gone]
     if len(others) >= INDEXES_MAX:
         return invalid(f"A database has at most {INDEXES_MAX} indexes.")
     if sum(len(one.definition) for one in (*others, record)) > DEFINITIONS_BYTES_MAX:

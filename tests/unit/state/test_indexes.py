@@ -198,6 +198,15 @@ def test_a_database_has_room_for_some_hundred_indexes(story: Story) -> None:
     assert isinstance(story.run(BY_NAME), IndexPut)
 
 
+def test_a_wider_index_needs_no_room_but_that_of_those_it_replaces(story: Story) -> None:
+    fillers = (replace(BY_NAME, name=f"i/{number}") for number in range(499))
+    story.run_all(*fillers, automatic("Auto/Users/Byname"))
+    assert "at most 500 indexes" in message(story.run(automatic("Auto/Users/ByageAndname", "i/0")))
+    wider = story.run(automatic("Auto/Users/ByageAndname", "Auto/Users/Byname"))
+    assert wider == IndexPut("Auto/Users/ByageAndname", story.command_index, changed=True)
+    assert len(names(story)) == 500
+
+
 def test_all_definitions_together_have_a_limit(story: Story) -> None:
     large = b'{"Maps":["%b"]}' % (b"x" * (2**20 - 13))
     story.run_all(*(replace(BY_NAME, name=f"i/{number}", definition=large) for number in range(16)))
