@@ -1,4 +1,8 @@
-"""The names of automatic indexes, as RavenDB gives them (protocol notes, 8.3)."""
+"""The names of automatic indexes, as RavenDB gives them (protocol notes, 8.3).
+
+A name says all of what an index is of: no two indexes share one. So what could be read otherwise is
+put in quotes, which RavenDB does only for names that are in quotes in the query.
+"""
 
 import re
 from collections.abc import Sequence
@@ -6,7 +10,9 @@ from hashlib import blake2b
 
 ALL_DOCUMENTS = "@all_docs"
 NAME_CHARACTERS_MAX = 256
-_PLAIN = re.compile(r"[A-Za-z_@][A-Za-z0-9_@.\[\]()-]*")
+# As in a query without quotes, and without the words that join fields.
+_PLAIN = re.compile(r"(?!.*(?:And|ReducedBy))[A-Za-z_@][A-Za-z0-9_@.\[\]-]*|id\(\)")
+_DECORATIONS = {"search": "Search", "exact": "Exact", "array": "array"}
 
 
 def automatic_name(
@@ -16,7 +22,10 @@ def automatic_name(
 
     `fields` are names as entries have them: `name`, `search(name)`, `exact(name)`.
     """
-    collection = "AllDocs" if collection == ALL_DOCUMENTS else collection
+    if collection == ALL_DOCUMENTS:
+        collection = "AllDocs"
+    elif collection == "AllDocs" or collection.startswith("'"):  # as somebody may call one
+        collection = _quoted(collection)
     name = f"Auto/{collection}/By{_joined(fields) or 'Id()'}"
     if group_by is not None:
         name += f"ReducedBy{_joined(group_by)}"
@@ -31,7 +40,15 @@ def _joined(fields: Sequence[str]) -> str:
 
 
 def _decorated(name: str) -> str:
-    for decoration in ("search", "exact"):
+    for decoration, shown in _DECORATIONS.items():
         if name.startswith(f"{decoration}(") and name.endswith(")"):
-            return f"{decoration.capitalize()}({name[len(decoration) + 1 : -1]})"
-    return name if _PLAIN.fullmatch(name) else f"'{name}'"
+            return f"{shown}({_plain_or_quoted(name[len(decoration) + 1 : -1])})"
+    return _plain_or_quoted(name)
+
+
+def _plain_or_quoted(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else _quoted(name)
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
