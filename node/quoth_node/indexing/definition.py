@@ -50,6 +50,7 @@ class Definition:
         name = content.get("Name")
         if not isinstance(name, str) or not name.strip():
             raise BadDefinition("Index name cannot be empty")
+        name = name.strip()
         maps = content.get("Maps")
         if not isinstance(maps, list) or not maps:
             raise BadDefinition(f"Index '{name}' has no maps")

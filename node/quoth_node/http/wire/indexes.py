@@ -11,6 +11,7 @@ from quoth_cluster.indexes import AUTOMATIC, IndexRecord
 from quoth_node.http.wire.bodies import an_object
 from quoth_node.http.wire.parsing import parse
 from quoth_node.http.wire.records import Teller
+from quoth_node.indexing import rules
 from quoth_node.indexing.auto_mapping import COUNT, AutoDefinition, options_of
 from quoth_node.indexing.built import Activity, BuiltIndex
 from quoth_node.indexing.compiling import index_type
@@ -32,7 +33,10 @@ def read_definitions(body: bytes | bytearray) -> list[Definition]:
         raise BadDefinition("Indexes is a list of definitions")
     if len(found) > DEFINITIONS_MAX:
         raise BadDefinition(f"At most {DEFINITIONS_MAX} indexes are put at once")
-    return [Definition.of(one) for one in found]
+    definitions = [Definition.of(one) for one in found]
+    for one in definitions:
+        rules.check(one)
+    return definitions
 
 
 def read_definition(body: bytes | bytearray) -> Definition:
@@ -44,7 +48,7 @@ def read_change(body: bytes | bytearray, key: str) -> tuple[tuple[str, ...], str
     """`{"IndexNames": [...], "Mode": "Unlock"}`. Raises BadBody, BadDefinition."""
     content = an_object(parse(body), "the body")
     names, value = content.get("IndexNames"), content.get(key)
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    if not isinstance(names, list) or not names or not all(isinstance(one, str) for one in names):
         raise BadDefinition("IndexNames is a list of names")
     if not isinstance(value, str):
         raise BadDefinition(f"{key} is a text")
