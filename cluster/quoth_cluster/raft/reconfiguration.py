@@ -30,6 +30,7 @@ RETRY_SECONDS = 0.1
 LINK_SECONDS_MAX = 5.0
 PROMOTE_SECONDS = 0.05  # how often the leader looks whether somebody has caught up
 CHANGE_SECONDS = 5.0
+HAND_OVER_SECONDS = 0.01  # how often a leader that is to go looks whether somebody holds its log
 CAUGHT_UP_SLOTS = 100  # a node this close to the commit index will not hold up a quorum for long
 
 log = logging.getLogger(__name__)
@@ -208,8 +209,15 @@ class Reconfiguration:
         if not others:
             raise MembershipRefused("no other member is connected to take over from this leader")
         best = max(others, key=engine.match_index)
-        await self._cycle.run_inside(lambda: engine.hand_over(best))
-        await self._cycle.news(seconds=2 * self._group.timing.election_timeout_max)
+        seconds = self._group.timing.election_timeout_max
+        deadline = self._group.clock.monotonic() + seconds
+        # While commands go on entering the log, nobody ever holds all of it, or is voted for.
+        with self._cycle.holding_proposals():
+            while not await self._cycle.run_inside(lambda: engine.hand_over(best)):
+                if self._group.clock.monotonic() >= deadline or not engine.is_leader:
+                    return
+                await self._cycle.news(seconds=HAND_OVER_SECONDS)
+            await self._cycle.news(seconds=seconds)
 
     async def _change_at(
         self, leader: str, change: MembershipChange, calls: Calls, *, seconds: float

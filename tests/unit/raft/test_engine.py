@@ -30,9 +30,7 @@ def journal(tmp_path: Path) -> Journal:
     return journal
 
 
-def engine_of(
-    journal: Journal, clock: Clock | None = None, *, applied_index: int = 4
-) -> Engine:
+def engine_of(journal: Journal, clock: Clock | None = None, *, applied_index: int = 4) -> Engine:
     engine = Engine(
         "A",
         journal,
@@ -187,6 +185,7 @@ def test_a_leader_whose_log_begins_late_takes_changes_of_voters_also_while_nobod
     for _ in range(6):
         engine.tick()
     assert engine.is_leader and engine.commit_index == last_index
+    assert engine.hand_over("B") and not engine.hand_over("C"), "C holds nothing that is known"
     known = Member("B", "http://B", "B:1")
     removal = MembershipChange(Change.REMOVE, known, Vote.MEMBER)
     assert engine.propose_membership(removal) == last_index + 1

@@ -125,6 +125,22 @@ async def test_a_leader_that_is_removed_hands_over(trio: list[Running]) -> None:
         await others[0].group.change_membership(back, timeout_seconds=PATIENCE)
 
 
+async def test_what_is_proposed_while_a_leader_holds_it_enters_the_log_afterwards(
+    tmp_path: Path,
+) -> None:
+    alone = Running("A", tmp_path / "A")
+    await alone.start()
+    await alone.group.found(alone.member)
+    with alone.group._cycle.holding_proposals():
+        proposed = asyncio.create_task(alone.propose(b"later"))
+        before = alone.journal.last_index
+        for _ in range(5):  # turns of the cycle
+            await alone.group._cycle.run_inside(lambda: None)
+        assert alone.journal.last_index == before and len(alone.group._proposals) == 1
+    assert await proposed > 0
+    await alone.stop()
+
+
 async def test_changes_that_make_no_sense_are_refused(
     trio: list[Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
