@@ -195,13 +195,14 @@ class Journal:
             raise Fatal(f"{self.folder} failed before; the node must not write to it again")
         last_index = self.last_index
         try:
+            # Names first: were one lost, what is written in the next would follow on nothing.
+            if self._has_new_file:
+                self._disk.sync_folder(self.folder)
+                self._has_new_file = False
             # In order: a segment's first record vouches for the end of the one before.
             for segment in self._segments[-2:]:
                 if segment.pending:
                     segment.sync()
-            if self._has_new_file:
-                self._disk.sync_folder(self.folder)
-                self._has_new_file = False
         except OSError as error:
             self._failed = True
             raise Fatal(f"cannot make {self.folder} durable: {error}") from error
