@@ -100,8 +100,10 @@ class Reconfiguration:
         if whole.removes_voter:
             self._check_quorum_without(whole.member.tag)
         if _makes_voter(whole) and not self._has_caught_up(whole.member.tag):
+            is_there = self._counts(whole.member.tag)
+            missing = "has not caught up yet" if is_there else "cannot be reached"
             raise MembershipRefused(
-                f"node {whole.member.tag} has not caught up yet; it will vote as soon as it has"
+                f"node {whole.member.tag} {missing}; it will vote as soon as it has caught up"
             )
         proposed = await self._cycle.run_inside(lambda: self._propose(change))
         if proposed is None:
@@ -155,11 +157,12 @@ class Reconfiguration:
         """Whether a node may vote, as far as this leader knows.
 
         It must hold the very slot that added it: a node that does not know that it is one of the
-        cluster does not vote, and as a member its vote may be the one that is needed.
+        cluster does not vote, and as a member its vote may be the one that is needed. So must be
+        what it acknowledges: one that is gone by now would leave a small cluster without a quorum.
         """
         engine = self._group.engine
-        enough = engine.commit_index - CAUGHT_UP_SLOTS
-        return engine.match_index(tag) >= max(enough, self._group.moved_at(tag))
+        enough = max(engine.commit_index - CAUGHT_UP_SLOTS, self._group.moved_at(tag))
+        return self._counts(tag) and engine.match_index(tag) >= enough
 
     def _propose(self, change: MembershipChange) -> tuple[int, bytes] | None:
         """One step inside the cycle: check again, then into the log; where, and what."""

@@ -203,6 +203,34 @@ async def test_a_watcher_receives_everything_and_counts_for_nothing(
     await watcher.stop()
 
 
+async def test_a_node_that_is_gone_does_not_become_a_voter_by_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds all of a quiet log, and a cluster of one would wait for it to commit anything."""
+    alone, newcomer = Running("A", tmp_path / "A"), Running("B", tmp_path / "B")
+    for node in (alone, newcomer):
+        await node.start()
+    await alone.group.found(alone.member)
+    monkeypatch.setattr(reconfiguration, "CAUGHT_UP_SLOTS", -100)  # nobody is promoted by itself
+    add = MembershipChange(Change.ADD, newcomer.promotable)
+    await alone.group.change_membership(add, timeout_seconds=PATIENCE)
+    while alone.group.engine.match_index("B") < alone.journal.last_index:
+        await alone.group._cycle.news(seconds=0.01)
+    await newcomer.stop()
+    while alone.group.links.is_up("B"):
+        await alone.group.link_news(seconds=0.1)
+    monkeypatch.undo()
+    promotion = MembershipChange(Change.PROMOTE, newcomer.member)
+    with pytest.raises(MembershipRefused, match="node B cannot be reached"):
+        await alone.group.change_membership(promotion, timeout_seconds=PATIENCE)
+    await alone.propose(b"still a cluster of one")
+    await newcomer.start()
+    await newcomer.group.until_promoted()
+    await newcomer.propose(b"two")
+    for node in (alone, newcomer):
+        await node.stop()
+
+
 async def test_a_node_that_catches_up_has_the_very_slots_of_the_others(
     trio: list[Running], tmp_path: Path
 ) -> None:
