@@ -21,6 +21,7 @@ from quoth_cluster.raft import cycle, reconfiguration
 from quoth_cluster.raft.door import Role
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
 from quoth_cluster.raft.neighbours import Contact
+from quoth_cluster.raft.proposals import PROPOSED_BYTES_MAX
 from tests.unit.raft.running import PATIENCE, Running
 
 
@@ -166,7 +167,7 @@ async def test_changes_that_make_no_sense_are_refused(
 
 async def test_a_command_over_the_limit_never_leaves(trio: list[Running]) -> None:
     with pytest.raises(TooLarge):
-        await trio[0].group.propose(bytes(COMMAND_BYTES_MAX + 1), timeout_seconds=1.0)
+        await trio[0].group.propose(bytes(PROPOSED_BYTES_MAX + 1), timeout_seconds=1.0)
 
 
 async def test_a_large_command_arrives(trio: list[Running]) -> None:
