@@ -10,8 +10,9 @@ runs the next batch gathers: group commit without timers.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from quoth_cluster.raft.applier import Applier
@@ -53,6 +54,7 @@ class Cycle:
         self._inbox_bytes = 0
         self._todo: list[Callable[[], None]] = []
         self._between: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
+        self._holds = 0  # by how many the proposals are held
         self._trim_index = 0
         self._has_room = asyncio.Event()
         self._has_room.set()
@@ -91,6 +93,16 @@ class Cycle:
         self._between.append((step, future))
         self._wake.set()
         await future
+
+    @contextmanager
+    def holding_proposals(self) -> Iterator[None]:
+        """Meanwhile what is proposed here waits, so that a follower can come to hold all."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self._wake.set()
 
     def trim_to(self, log_index: int) -> None:
         """The log up to `log_index` is not needed here any more."""
@@ -157,7 +169,7 @@ class Cycle:
         if not self._engine.is_leader:
             self._proposals.turn_all_away("this node does not lead")
             return
-        while len(self._proposals):
+        while len(self._proposals) and not self._holds:
             if self._journal.last_index - self._engine.commit_index >= ENTRIES_IN_FLIGHT_MAX:
                 return  # the acknowledgement that makes room also wakes the cycle
             batch = self._proposals.next_batch(self._engine.term)

@@ -201,9 +201,12 @@ class Engine:
         if tag == self.leader and not self.is_leader:
             self._elections.hear_progress()
 
-    def hand_over(self, tag: str) -> None:
-        """Ask `tag`, if it is caught up, to stand for election at once."""
-        self._library.transfer_to(tag)
+    def hand_over(self, tag: str) -> bool:
+        """Ask `tag` to stand for election at once; False if it lacks some of this log yet."""
+        has_all = self.is_leader and self.match_index(tag) == self.journal.last_index
+        if has_all:
+            self._library.transfer_to(tag)
+        return has_all
 
     def close(self) -> None:
         self._library.close()

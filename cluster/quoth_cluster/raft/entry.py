@@ -25,6 +25,7 @@ KINDS = frozenset({NOOP, COMMANDS, MEMBERSHIP})
 VERSION = 1
 MEMBERSHIP_VERSION = 2
 COMMAND_BYTES_MAX = 72 * 1024 * 1024  # a body of 64 MiB and what surrounds it
+PROPOSAL_BYTES_MAX = COMMAND_BYTES_MAX - 64  # a command and its id: so is the slot around them
 ENTRY_BYTES_SOFT_MAX = 1024 * 1024  # a batch stops growing here; one command may be larger
 
 
@@ -34,6 +35,11 @@ class Proposal:
 
     proposal_id: bytes
     command: bytes
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether the slot that carries only this would be over the limit of slots."""
+        return len(self.proposal_id) + len(self.command) > PROPOSAL_BYTES_MAX
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ from quoth_cluster.raft.calls import Calls
 from quoth_cluster.raft.cycle import Cycle
 from quoth_cluster.raft.door import Applied, GroupStatus, PeerStatus, Role
 from quoth_cluster.raft.engine import Engine
-from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal
+from quoth_cluster.raft.entry import Proposal
 from quoth_cluster.raft.journal import BASE_INDEX, Journal
 from quoth_cluster.raft.link import Identity, Links
 from quoth_cluster.raft.neighbours import Contact, Neighbours
 from quoth_cluster.raft.patience import within
-from quoth_cluster.raft.proposals import Proposals
+from quoth_cluster.raft.proposals import PROPOSED_BYTES_MAX, Proposals
 from quoth_cluster.raft.questions import Questions
 from quoth_cluster.raft.read_index import ReadIndex
 from quoth_cluster.raft.reconfiguration import Reconfiguration
@@ -170,8 +170,8 @@ class RaftGroup:
 
     async def propose(self, command: bytes, *, timeout_seconds: float) -> Applied:
         """See `RaftLog.propose`."""
-        if len(command) > COMMAND_BYTES_MAX:
-            raise TooLarge(f"a command of {len(command)} bytes; {COMMAND_BYTES_MAX} are allowed")
+        if len(command) > PROPOSED_BYTES_MAX:
+            raise TooLarge(f"a command of {len(command)} bytes; {PROPOSED_BYTES_MAX} are allowed")
         deadline = self.clock.monotonic() + timeout_seconds
         why = "no leader is known"
         while (seconds := deadline - self.clock.monotonic()) > 0:

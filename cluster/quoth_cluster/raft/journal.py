@@ -195,13 +195,13 @@ class Journal:
             raise Fatal(f"{self.folder} failed before; the node must not write to it again")
         last_index = self.last_index
         try:
-            # In order: a segment's first record vouches for the end of the one before.
-            for segment in self._segments[-2:]:
-                if segment.pending:
-                    segment.sync()
             if self._has_new_file:
                 self._disk.sync_folder(self.folder)
                 self._has_new_file = False
+            # Names first, then in order: a segment's first record vouches for the one before.
+            for segment in self._segments[-2:]:
+                if segment.pending:
+                    segment.sync()
         except OSError as error:
             self._failed = True
             raise Fatal(f"cannot make {self.folder} durable: {error}") from error
@@ -381,9 +381,9 @@ class Journal:
         return Segment(path, self._disk.open(path), int(name.removesuffix(SUFFIX)))
 
     def _drop_unwritten(self, segments: list[Segment]) -> None:
-        """Files that were made, and power was lost before a record in them was durable.
+        """Files that were made, and power was lost before a record in the first was durable.
 
-        They are written in order, so nothing is in one behind the first that is empty.
+        They are written in order, so nothing is in the others.
         """
         for segment in segments[1:]:
             if next(segment.replay(), None) is not None:

@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from quoth_cluster.clock import Chance
 from quoth_cluster.errors import Busy, FateUnknown, NotProposed
 from quoth_cluster.raft.door import Applied
-from quoth_cluster.raft.entry import ENTRY_BYTES_SOFT_MAX, Proposal
+from quoth_cluster.raft.entry import ENTRY_BYTES_SOFT_MAX, PROPOSAL_BYTES_MAX, Proposal
 
 ENTRIES_IN_FLIGHT_MAX = 2
+ID_BYTES = 16
+PROPOSED_BYTES_MAX = PROPOSAL_BYTES_MAX - ID_BYTES  # of one command
 WAITING_MAX = 10_000
 WAITING_BYTES_MAX = 256 * 1024 * 1024
 
@@ -64,7 +66,7 @@ class Proposals:
     def expect(self, term: int) -> tuple[bytes, asyncio.Future[Applied]]:
         """A new id and the future of its outcome; `forget` it when done."""
         self._count += 1
-        proposal_id = self._prefix + self._count.to_bytes(8, "big")
+        proposal_id = self._prefix + self._count.to_bytes(ID_BYTES - len(self._prefix), "big")
         future: asyncio.Future[Applied] = asyncio.get_running_loop().create_future()
         self._pending[proposal_id] = Pending(term, future)
         return proposal_id, future
@@ -116,8 +118,10 @@ class Proposals:
     # -- at the leader
 
     def enqueue(self, proposal: Proposal, *, origin: str, term: int) -> None:
-        """Let it wait for the next entry. Raises Busy."""
+        """Let it wait for the next entry. Raises Busy; NotProposed if no entry can hold it."""
         size = len(proposal.command)
+        if proposal.is_too_large:  # a peer may have other limits
+            raise NotProposed(f"a command of {size} bytes; {PROPOSED_BYTES_MAX} are allowed")
         if len(self._waiting) >= WAITING_MAX or self._waiting_bytes + size > WAITING_BYTES_MAX:
             raise Busy(
                 f"{len(self._waiting)} commands of {self._waiting_bytes} bytes wait for the log "

@@ -30,6 +30,7 @@ RETRY_SECONDS = 0.1
 LINK_SECONDS_MAX = 5.0
 PROMOTE_SECONDS = 0.05  # how often the leader looks whether somebody has caught up
 CHANGE_SECONDS = 5.0
+HAND_OVER_SECONDS = 0.01  # how often a leader that is to go looks whether somebody holds its log
 CAUGHT_UP_SLOTS = 100  # a node this close to the commit index will not hold up a quorum for long
 
 log = logging.getLogger(__name__)
@@ -99,8 +100,10 @@ class Reconfiguration:
         if whole.removes_voter:
             self._check_quorum_without(whole.member.tag)
         if _makes_voter(whole) and not self._has_caught_up(whole.member.tag):
+            is_there = self._counts(whole.member.tag)
+            missing = "has not caught up yet" if is_there else "cannot be reached"
             raise MembershipRefused(
-                f"node {whole.member.tag} has not caught up yet; it will vote as soon as it has"
+                f"node {whole.member.tag} {missing}; it will vote as soon as it has caught up"
             )
         proposed = await self._cycle.run_inside(lambda: self._propose(change))
         if proposed is None:
@@ -154,11 +157,12 @@ class Reconfiguration:
         """Whether a node may vote, as far as this leader knows.
 
         It must hold the very slot that added it: a node that does not know that it is one of the
-        cluster does not vote, and as a member its vote may be the one that is needed.
+        cluster does not vote, and as a member its vote may be the one that is needed. So must be
+        what it acknowledges: one that is gone by now would leave a small cluster without a quorum.
         """
         engine = self._group.engine
-        enough = engine.commit_index - CAUGHT_UP_SLOTS
-        return engine.match_index(tag) >= max(enough, self._group.moved_at(tag))
+        enough = max(engine.commit_index - CAUGHT_UP_SLOTS, self._group.moved_at(tag))
+        return self._counts(tag) and engine.match_index(tag) >= enough
 
     def _propose(self, change: MembershipChange) -> tuple[int, bytes] | None:
         """One step inside the cycle: check again, then into the log; where, and what."""
@@ -208,8 +212,15 @@ class Reconfiguration:
         if not others:
             raise MembershipRefused("no other member is connected to take over from this leader")
         best = max(others, key=engine.match_index)
-        await self._cycle.run_inside(lambda: engine.hand_over(best))
-        await self._cycle.news(seconds=2 * self._group.timing.election_timeout_max)
+        seconds = self._group.timing.election_timeout_max
+        deadline = self._group.clock.monotonic() + seconds
+        # While commands go on entering the log, nobody ever holds all of it, or is voted for.
+        with self._cycle.holding_proposals():
+            while not await self._cycle.run_inside(lambda: engine.hand_over(best)):
+                if self._group.clock.monotonic() >= deadline or not engine.is_leader:
+                    return
+                await self._cycle.news(seconds=HAND_OVER_SECONDS)
+            await self._cycle.news(seconds=seconds)
 
     async def _change_at(
         self, leader: str, change: MembershipChange, calls: Calls, *, seconds: float

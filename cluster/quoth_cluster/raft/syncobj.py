@@ -338,7 +338,7 @@ class JournalView(JournalBase):  # type: ignore[misc]
         """
         if isinstance(item, slice):
             start, stop, _ = item.indices(len(self))
-            if stop < len(self):
+            if item.stop is not None:
                 stop = min(stop, start + REPLAY_SLOTS_MAX)  # it only applies them, as nothing
             elif start < self._journal.base_index:
                 stop = start + 1  # not here any more: one is enough to see who needs a snapshot

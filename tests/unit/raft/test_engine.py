@@ -9,8 +9,8 @@ from quoth_cluster.clock import Clock, SeededChance, SystemClock
 from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMANDS, Slot, pack_membership
-from quoth_cluster.raft.journal import Journal
-from quoth_cluster.raft.syncobj import Timing
+from quoth_cluster.raft.journal import Journal, Mark
+from quoth_cluster.raft.syncobj import REPLAY_SLOTS_MAX, Timing
 
 LARGE = bytes([COMMANDS]) + bytes(3 * 1024 * 1024)
 
@@ -30,11 +30,11 @@ def journal(tmp_path: Path) -> Journal:
     return journal
 
 
-def engine_of(journal: Journal, clock: Clock | None = None) -> Engine:
+def engine_of(journal: Journal, clock: Clock | None = None, *, applied_index: int = 4) -> Engine:
     engine = Engine(
         "A",
         journal,
-        applied_index=4,
+        applied_index=applied_index,
         contacts=(),
         timing=Timing(),
         clock=clock or SystemClock(),
@@ -163,6 +163,32 @@ def test_a_learner_that_has_its_snapshot_may_be_out_of_reach(tmp_path: Path) -> 
     engine._reign.behind["D"] = 0.0
     engine.caught_up_by_snapshot("D", 4)
     assert engine.behind == []
+
+
+def test_a_leader_whose_log_begins_late_takes_changes_of_voters_also_while_nobody_writes(
+    tmp_path: Path,
+) -> None:
+    """The library declines them until it has passed all that was committed, dropped or not."""
+    journal = Journal.open(tmp_path / "late")
+    late = 3 * REPLAY_SLOTS_MAX
+    journal.reset(Mark(late, 1), {2 + at: member(tag) for at, tag in enumerate("AB")})
+    clock = StillClock()
+    engine = engine_of(journal, clock, applied_index=late)
+    engine.receive("B", append(2, (late, 1), [(2, LARGE)]) | {"commit_index": late + 1})
+    answers(engine)
+    engine.receive("B", {"type": "timeout_now", "term": 2, "sender_term": 2})
+    engine.tick()
+    engine.receive("B", {"type": "response_vote", "term": 3, "sender_term": 3})
+    last_index = engine.journal.last_index
+    answer = {"type": "next_node_idx", "next_node_idx": last_index + 1, "sequence": 0}
+    engine.receive("B", answer | {"sender_term": 3, "reset": False, "success": True})
+    for _ in range(6):
+        engine.tick()
+    assert engine.is_leader and engine.commit_index == last_index
+    assert engine.hand_over("B") and not engine.hand_over("C"), "C holds nothing that is known"
+    known = Member("B", "http://B", "B:1")
+    removal = MembershipChange(Change.REMOVE, known, Vote.MEMBER)
+    assert engine.propose_membership(removal) == last_index + 1
 
 
 def journal_of(folder: Path, *, incarnation: bytes) -> Journal:

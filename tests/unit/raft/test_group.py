@@ -21,6 +21,7 @@ from quoth_cluster.raft import cycle, reconfiguration
 from quoth_cluster.raft.door import Role
 from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
 from quoth_cluster.raft.neighbours import Contact
+from quoth_cluster.raft.proposals import PROPOSED_BYTES_MAX
 from tests.unit.raft.running import PATIENCE, Running
 
 
@@ -125,6 +126,22 @@ async def test_a_leader_that_is_removed_hands_over(trio: list[Running]) -> None:
         await others[0].group.change_membership(back, timeout_seconds=PATIENCE)
 
 
+async def test_what_is_proposed_while_a_leader_holds_it_enters_the_log_afterwards(
+    tmp_path: Path,
+) -> None:
+    alone = Running("A", tmp_path / "A")
+    await alone.start()
+    await alone.group.found(alone.member)
+    with alone.group._cycle.holding_proposals():
+        proposed = asyncio.create_task(alone.propose(b"later"))
+        before = alone.journal.last_index
+        for _ in range(5):  # turns of the cycle
+            await alone.group._cycle.run_inside(lambda: None)
+        assert alone.journal.last_index == before and len(alone.group._proposals) == 1
+    assert await proposed > 0
+    await alone.stop()
+
+
 async def test_changes_that_make_no_sense_are_refused(
     trio: list[Running], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,7 +167,7 @@ async def test_changes_that_make_no_sense_are_refused(
 
 async def test_a_command_over_the_limit_never_leaves(trio: list[Running]) -> None:
     with pytest.raises(TooLarge):
-        await trio[0].group.propose(bytes(COMMAND_BYTES_MAX + 1), timeout_seconds=1.0)
+        await trio[0].group.propose(bytes(PROPOSED_BYTES_MAX + 1), timeout_seconds=1.0)
 
 
 async def test_a_large_command_arrives(trio: list[Running]) -> None:
@@ -185,6 +202,34 @@ async def test_a_watcher_receives_everything_and_counts_for_nothing(
         await trio[0].group.link_news(seconds=0.05)
     await trio[0].propose(b"four voters")
     await watcher.stop()
+
+
+async def test_a_node_that_is_gone_does_not_become_a_voter_by_what_it_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds all of a quiet log, and a cluster of one would wait for it to commit anything."""
+    alone, newcomer = Running("A", tmp_path / "A"), Running("B", tmp_path / "B")
+    for node in (alone, newcomer):
+        await node.start()
+    await alone.group.found(alone.member)
+    monkeypatch.setattr(reconfiguration, "CAUGHT_UP_SLOTS", -100)  # nobody is promoted by itself
+    add = MembershipChange(Change.ADD, newcomer.promotable)
+    await alone.group.change_membership(add, timeout_seconds=PATIENCE)
+    while alone.group.engine.match_index("B") < alone.journal.last_index:
+        await alone.group._cycle.news(seconds=0.01)
+    await newcomer.stop()
+    while alone.group.links.is_up("B"):
+        await alone.group.link_news(seconds=0.1)
+    monkeypatch.undo()
+    promotion = MembershipChange(Change.PROMOTE, newcomer.member)
+    with pytest.raises(MembershipRefused, match="node B cannot be reached"):
+        await alone.group.change_membership(promotion, timeout_seconds=PATIENCE)
+    await alone.propose(b"still a cluster of one")
+    await newcomer.start()
+    await newcomer.group.until_promoted()
+    await newcomer.propose(b"two")
+    for node in (alone, newcomer):
+        await node.stop()
 
 
 async def test_a_node_that_catches_up_has_the_very_slots_of_the_others(

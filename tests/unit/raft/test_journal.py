@@ -15,7 +15,7 @@ from quoth_cluster.raft.disk import RealDisk, RealFile
 from quoth_cluster.raft.entry import NOOP, Proposal, Slot, pack_commands, pack_membership
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.segment import Segment
-from tests.simulator.disks import SimDisk
+from tests.simulator.disks import Interrupted, SimDisk
 
 FIRST = "0000000001.log"
 
@@ -424,6 +424,27 @@ def test_two_new_files_that_power_never_reached_are_no_files(path: Path) -> None
     (path / f"{number + 2:010}.log").write_bytes(bytes(30))
     assert contents(reopened(path)) == expected
     assert len(list(path.iterdir())) == number
+
+
+@pytest.mark.parametrize("calls", range(1, 16))
+def test_power_lost_at_any_call_leaves_two_new_files_in_order(path: Path, calls: int) -> None:
+    """The second was once written before the name of the first was durable."""
+    for seed in range(20):
+        disk = SimDisk(random.Random(seed))
+        journal = Journal.open(path, disk=disk, segment_bytes=300)
+        journal.append(slot(2, size=300))
+        journal.sync()
+        disk.fuse = calls
+        try:
+            for log_index in (3, 4):  # each begins a file
+                journal.append(slot(log_index, size=300))
+            journal.sync()
+        except Interrupted:
+            assert journal.synced_index == 2
+        disk.fuse = None
+        disk.lose_power()
+        opened = Journal.open(path, disk=disk, segment_bytes=300)
+        assert opened.last_index >= journal.synced_index
 
 
 def test_an_empty_file_before_a_written_one_stops_the_node(path: Path) -> None:

@@ -6,8 +6,8 @@ from quoth_cluster.clock import SeededChance
 from quoth_cluster.errors import Busy, FateUnknown, NotProposed
 from quoth_cluster.raft import proposals as room
 from quoth_cluster.raft.door import Applied
-from quoth_cluster.raft.entry import Proposal
-from quoth_cluster.raft.proposals import Proposals
+from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, Proposal, pack_commands
+from quoth_cluster.raft.proposals import PROPOSED_BYTES_MAX, Proposals
 
 
 @pytest.fixture
@@ -66,3 +66,17 @@ async def test_there_is_a_limit_to_what_waits(
     with pytest.raises(Busy):
         proposals.enqueue(Proposal(b"2", b"x"), origin="A", term=1)
     assert proposals.withdraw(b"1") and not proposals.withdraw(b"1")
+
+
+async def test_the_largest_command_fits_a_slot_and_a_larger_one_is_not_taken(
+    proposals: Proposals,
+) -> None:
+    """One within 28 bytes of the limit of slots once ended the leader, and then the next."""
+    proposal_id, _ = proposals.expect(term=1)
+    largest = Proposal(proposal_id, bytes(PROPOSED_BYTES_MAX))
+    assert len(pack_commands([largest])) <= COMMAND_BYTES_MAX
+    proposals.enqueue(largest, origin="B", term=1)
+    larger = Proposal(proposal_id, bytes(PROPOSED_BYTES_MAX + 1))
+    with pytest.raises(NotProposed, match="are allowed"):
+        proposals.enqueue(larger, origin="B", term=1)
+    assert len(proposals) == 1

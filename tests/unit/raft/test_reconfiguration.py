@@ -1,5 +1,7 @@
 """What became of a change of membership is told by what the log holds, however it got there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft.entry import Slot, pack_membership
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.reconfiguration import Reconfiguration
+from quoth_cluster.raft.syncobj import Timing
 
 FOUNDERS = [Member(tag, f"http://{tag}", f"{tag}:1") for tag in "ABC"]
 DEMOTION = MembershipChange(Change.DEMOTE, FOUNDERS[2])
@@ -127,3 +130,31 @@ async def test_a_node_that_has_not_caught_up_is_no_voter_however_it_is_asked(
         await room_of(leader).change_here(promotion, timeout_seconds=1.0)
     leader.matches = 4
     await room_of(leader).change_here(promotion, timeout_seconds=1.0)
+
+
+async def test_a_leader_that_goes_takes_nothing_in_until_another_can_lead(tmp_path: Path) -> None:
+    """Under load nobody else ever held all of its log, and it stayed."""
+    seen: list[str] = []
+    leader: Any = Leader(founded(tmp_path), lambda _: None)
+    leader.others = {"B", "C"}
+    leader.timing = Timing()
+
+    @contextmanager
+    def holding_proposals() -> Iterator[None]:
+        seen.append("hold")
+        yield
+        seen.append("go on")
+
+    def hand_over(tag: str) -> bool:
+        seen.append(f"ask {tag}")
+        return seen.count(f"ask {tag}") == 3  # by then it holds the log
+
+    async def news(*, seconds: float) -> None:
+        seen.append("wait")
+
+    leader.holding_proposals, leader.hand_over, leader.news = holding_proposals, hand_over, news
+    with pytest.raises(NotProposed, match="hands over"):
+        removal = MembershipChange(Change.REMOVE, FOUNDERS[0])
+        await room_of(leader).change_here(removal, timeout_seconds=1.0)
+    asked = ["ask B", "wait", "ask B", "wait", "ask B", "wait"]
+    assert seen == ["hold", *asked, "go on"]

@@ -112,6 +112,34 @@ def test_e_while_a_leader_is_heard_no_vote_is_given() -> None:
     assert not ignores(0.1, is_forced=True), "a leader that hands over wants the election"
 
 
+def test_e_only_who_could_win_is_told_to_stand() -> None:
+    def is_up_to_date(last_log_term: int, last_log_index: int) -> bool:
+        return rules.is_up_to_date(last_log_term, last_log_index, own_term=3, own_index=7)
+
+    assert is_up_to_date(3, 7) and is_up_to_date(3, 8)
+    assert is_up_to_date(4, 1), "the later term counts, however short the log"
+    assert not is_up_to_date(3, 6) and not is_up_to_date(2, 99)
+
+
+def test_e_half_is_no_majority() -> None:
+    assert rules.is_majority(1, others=0)
+    assert not rules.is_majority(1, others=1) and rules.is_majority(2, others=1)
+    assert rules.is_majority(2, others=2)
+    assert not rules.is_majority(2, others=3) and rules.is_majority(3, others=3)
+
+
+def test_s2_only_newer_state_takes_the_place_of_what_is_applied() -> None:
+    assert rules.accepts_snapshot(8, applied_index=7)
+    assert not rules.accepts_snapshot(7, applied_index=7)
+    assert not rules.accepts_snapshot(6, applied_index=7)
+
+
+def test_s4_a_chunk_goes_exactly_behind_what_is_here() -> None:
+    assert rules.is_next_chunk(40, have=40) and rules.is_next_chunk(0, have=0)
+    assert not rules.is_next_chunk(0, have=40) and not rules.is_next_chunk(80, have=40)
+    assert not rules.is_next_chunk(None, have=0) and not rules.is_next_chunk(False, have=0)
+
+
 def test_l0_a_mismatch_is_healed_in_one_step() -> None:
     assert rules.hint_for_leader(17) == 18
     assert rules.hint_for_leader(0) == 2, "slot 1 is equal in every log"
@@ -140,9 +168,24 @@ def test_l0_what_a_follower_has_is_not_sent_again() -> None:
         {"entries": [[bytes([NOOP]), 3, 1]]},
         {"entries": "abc"},
         {"commit_index": None},
+        {"commit_index": 2**63},
     ],
 )
 def test_g_what_is_not_a_message_of_ours_never_reaches_the_engine(change: dict[str, Any]) -> None:
     good = append((1, 0), [1])
     assert rules.is_well_formed(good)
     assert not rules.is_well_formed({**good, **change})
+
+
+def test_t1_a_slot_that_the_engine_would_split_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "COMMAND_BYTES_MAX", 10)
+    whole = {**append((1, 0), []), "entries": [[bytes([NOOP]) * 10, 2, 1]]}
+    split = {**whole, "entries": [[bytes([NOOP]) * 11, 2, 1]]}
+    assert rules.is_well_formed(whole) and not rules.is_well_formed(split)
+
+
+@pytest.mark.parametrize("field", ["reset", "success"])
+def test_g_an_acknowledgement_says_yes_or_no(field: str) -> None:
+    good = {"type": "next_node_idx", "sender_term": 1, "next_node_idx": 2, "sequence": 1}
+    good |= {"reset": False, "success": True}
+    assert rules.is_well_formed(good) and not rules.is_well_formed({**good, field: 1})
