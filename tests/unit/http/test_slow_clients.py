@@ -261,3 +261,19 @@ async def test_a_client_that_hangs_up_is_no_error_of_the_node(
                 await node.get("/build/version")
     assert [record.levelname for record in caplog.records] == ["INFO"], caplog.text
     assert "the client went away" in caplog.text and "Traceback" not in caplog.text
+
+
+async def test_a_multi_get_ends_when_its_client_hangs_up(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = {"Url": "/databases/db/docs", "Query": "?startsWith=u"}
+    body = json.dumps({"Requests": [part] * 1_000})
+    head = f"POST /databases/db/multi_get HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
+    line = await Line.to(node)
+    with caplog.at_level(logging.INFO, logger="quoth_node.http"):
+        await line.send(f"{head}\r\n\r\n{body}".encode())
+        line.hang_up()
+        async with asyncio.timeout(5):
+            while not caplog.records:
+                await node.get("/build/version")
+    assert "the client went away: POST /databases/db/multi_get" in caplog.text
