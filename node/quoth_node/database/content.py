@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 EMPTY_COLLECTION = "@empty"
+LEVELS_MAX = 128  # as many as are read: what is loaded can be stored again
 METADATA = "@metadata"
 COLLECTION = "@collection"
 # Made by the server; clients send them back with what they loaded.
@@ -67,14 +68,32 @@ def content_of(document: dict[str, Any], *, metadata: bytes | None = None) -> Co
         raise NotKept("@collection is not a string")
     if not collection:
         kept.pop(COLLECTION, None)
-    return Content(_dump(document), _dump(kept), collection or EMPTY_COLLECTION)
+    body, metadata = _dump(document, LEVELS_MAX), _dump(kept, LEVELS_MAX - 1)
+    return Content(body, metadata, collection or EMPTY_COLLECTION)
 
 
-def _dump(value: object) -> bytes:
+def _dump(value: dict[str, Any], levels_max: int) -> bytes:
+    too_deep = f"it is nested too deep, {LEVELS_MAX} levels can be kept"
     try:
-        return orjson.dumps(value)
+        dumped = orjson.dumps(value)
     except TypeError as error:
-        raise NotKept("it is nested too deep, 254 levels can be kept") from error
+        raise NotKept(too_deep) from error
+    # Most have fewer objects and arrays than may be in one another.
+    may_be_deep = dumped.count(b"{") + dumped.count(b"[") > levels_max
+    if may_be_deep and _is_deeper(value, levels_max):
+        raise NotKept(too_deep)
+    return dumped
+
+
+def _is_deeper(value: dict[str, Any], levels: int) -> bool:
+    """Whether objects and arrays stand in one another on more than so many levels."""
+    level: list[Any] = [value]
+    for _ in range(levels):
+        within = (found.values() if isinstance(found, dict) else found for found in level)
+        level = [item for items in within for item in items if isinstance(item, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _sorted(data: bytes) -> bytes:

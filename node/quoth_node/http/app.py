@@ -123,7 +123,9 @@ class Connection(web.RequestHandler):
             raise ConnectionError("an answer has begun, there is no room for another")
         answer = STATUS[self._kind_of(exc, message or "")]
         text = f"This is no HTTP request that could be read: {first_line(message)}"
-        if status >= 500:  # routing tells every error of a route, so nobody foresaw this one
+        if isinstance(exc, ConnectionError):  # gone before its request was here whole
+            log.info("the client went away: %s %s", request.method, request.raw_path[:1_000])
+        elif status >= 500:  # routing tells every error of a route, so nobody foresaw this one
             log.error("unexpected error: %s %s", request.method, request.raw_path, exc_info=exc)
             answer, text = UNEXPECTED, "An unexpected error; the log of this node tells more"
         body = replies.error(request.raw_path, answer.official, text)

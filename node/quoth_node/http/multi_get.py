@@ -26,6 +26,8 @@ async def multi_get(exchange: Exchange) -> web.Response:
     budget = Budget(exchange.reply_bytes_max, ADVICE)
     answers: list[bytes] = []
     for part in asked:
+        if exchange.request.transport is None:  # a thousand pages may be hours
+            raise ConnectionError("the client went away before all its parts were answered")
         # What one part may take is what the others have left.
         left = replace(exchange, reply_bytes_max=budget.left)
         response = await exchange.serve_part(left, part)

@@ -98,7 +98,7 @@ class Leader:
                         await held.enter_async_context(self.turns.of(names_of(batch)))
                 except TimeoutError as error:
                     text = "the patch waited for its turn until its time was over"
-                    raise NotProposed(f"{text}; nothing was written") from error
+                    raise Busy(f"{text}; nothing was written") from error
                 return await attempt.until_done()
         except (PatchFailed, ClusterError) as error:
             names = [cls.__name__ for cls in type(error).__mro__ if cls.__name__ in ERRORS]
@@ -150,7 +150,7 @@ class Attempt:
                 return answer
 
     async def _evaluate(self) -> Plan:
-        """What the batch comes to now. Raises Stopped, PatchFailed, TooLarge, NotProposed."""
+        """What the batch comes to now. Raises Stopped, PatchFailed, TooLarge, Busy."""
         leader = self._leader
         database = leader.machine.database(self._batch.database)
         if database is None:
@@ -160,7 +160,7 @@ class Attempt:
             async with asyncio.timeout(self._seconds_left()):
                 return await self._evaluate_on(database)
         except TimeoutError as error:
-            raise NotProposed("the patch was not evaluated in time; nothing was written") from error
+            raise Busy("the patch was not evaluated in time; nothing was written") from error
 
     async def _evaluate_on(self, database: Database) -> Plan:
         leader = self._leader
@@ -188,7 +188,7 @@ class Attempt:
     async def _propose(self, plan: Plan) -> PatchAnswer | None:
         """The answer once it is applied; None if it was refused, for now.
 
-        Raises NotProposed, TooLarge, FateUnknown.
+        Raises NotProposed, Busy, TooLarge, FateUnknown.
         """
         leader = self._leader
         command = SaveCheckedBatch(
@@ -212,14 +212,14 @@ class Attempt:
         return answer_of(plan, applied, applied.outcome, self._at_micros)
 
     async def _become_current(self) -> None:
-        """Raises NotReadable, NotProposed."""
+        """Raises NotReadable, Busy."""
         await self._leader.raft.current(timeout_seconds=self._seconds_left())
         self._is_current = True
 
     def _seconds_left(self) -> float:
         left = self._deadline - self._leader.clock.monotonic()
         if left <= 0:
-            raise NotProposed(
+            raise Busy(
                 "what the patch reads was changed by others as often as it was evaluated, "
                 "until its time was over; nothing was written"
             )

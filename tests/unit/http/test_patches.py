@@ -1,5 +1,6 @@
 """Patching one document over HTTP, by script and by RFC 6902."""
 
+import json
 from typing import Any
 
 import pytest
@@ -332,3 +333,42 @@ async def test_a_patch_is_proposed_with_a_check_of_all_it_has_read(node: Node) -
     assert command.commands == (
         PutDocument("users/1", b'{"n":5}', b'{"@collection":"Users"}', "Users"),
     )
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "let o = {}; for (let i = 0; i < %d; i++) o = i % 2 ? {o} : [o]; this.o = o",
+        "let o = {}; for (let i = 0; i < %d; i++) o = {o}; this['@metadata'].o = o",
+        "let o = {}; for (let i = 0; i < %d; i++) o = [o]; put('users/1', {o}); this.other = 1",
+    ],
+    ids=["body", "metadata", "put"],
+)
+async def test_a_patch_makes_no_document_that_could_not_be_stored_again(
+    node: Node, script: str
+) -> None:
+    await node.put("users/2", n=1)
+    beyond = 128 - ("@metadata" in script) - 1
+    answer = await patch(node, "users/2", script.replace("%d", str(beyond)))
+    assert answer.error[:2] == (400, "InvalidDataException")
+    assert "nested too deep, 128 levels" in answer.error[2]
+    assert (await patch(node, "users/2", script.replace("%d", str(beyond - 1)))).status == 200
+    for document_id in ("users/1", "users/2"):
+        loaded = await node.get(f"{DOCS}?id={document_id}")
+        if loaded.status == 200:
+            (document,) = loaded.json["Results"]
+            again = await node.ask("PUT", f"{DOCS}?id={document_id}", document)
+            assert again.status == 201, again.body
+
+
+async def test_a_json_patch_nests_no_deeper_than_what_is_read(node: Node) -> None:
+    await node.put("users/1", a={}, b={})
+    inner = json.loads('{"o":' * 70 + "1" + "}" * 70)
+    operations = [
+        {"op": "add", "path": "/a", "value": inner},
+        {"op": "copy", "from": "/a", "path": "/a" + "/o" * 70},
+    ]
+    body = {"Operations": operations}
+    answer = await node.ask("PATCH", "/databases/db/json-patch?id=users/1", body)
+    assert answer.error[:2] == (400, "InvalidDataException")
+    assert "nested too deep, 128 levels" in answer.error[2]

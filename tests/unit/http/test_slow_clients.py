@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -71,6 +72,9 @@ class Line:
                 return await self._reader.read()
             finally:
                 self._writer.close()
+
+    def hang_up(self) -> None:
+        self._writer.close()
 
     async def answer(self) -> tuple[int, str]:
         """Status and type of the error that came, and nothing after it."""
@@ -234,3 +238,42 @@ async def test_every_request_gives_back_what_it_held(
     await impatient.ask("PUT", "/databases/none/docs?id=a", {})
     await impatient.ask("GET", "/no/route")
     assert balance[-1] == 0 and len(balance) >= 4
+
+
+@pytest.mark.parametrize(
+    "line_and_body",
+    [
+        'PUT /databases/db/docs?id=a HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"a":',
+        "POST /databases/db/bulk_insert?id=1 HTTP/1.1\r\nContent-Length: 100\r\n\r\n[",
+    ],
+    ids=["body", "bulk insert"],
+)
+async def test_a_client_that_hangs_up_is_no_error_of_the_node(
+    node: Node, caplog: pytest.LogCaptureFixture, line_and_body: str
+) -> None:
+    line = await Line.to(node)
+    with caplog.at_level(logging.INFO, logger="quoth_node.http"):
+        await line.send(line_and_body.replace("\r\n", "\r\nHost: x\r\n", 1).encode())
+        await node.get("/build/version")
+        line.hang_up()
+        async with asyncio.timeout(15):
+            while not caplog.records:
+                await node.get("/build/version")
+    assert [record.levelname for record in caplog.records] == ["INFO"], caplog.text
+    assert "the client went away" in caplog.text and "Traceback" not in caplog.text
+
+
+async def test_a_multi_get_ends_when_its_client_hangs_up(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    part = {"Url": "/databases/db/docs", "Query": "?startsWith=u"}
+    body = json.dumps({"Requests": [part] * 1_000})
+    head = f"POST /databases/db/multi_get HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}"
+    line = await Line.to(node)
+    with caplog.at_level(logging.INFO, logger="quoth_node.http"):
+        await line.send(f"{head}\r\n\r\n{body}".encode())
+        line.hang_up()
+        async with asyncio.timeout(5):
+            while not caplog.records:
+                await node.get("/build/version")
+    assert "the client went away: POST /databases/db/multi_get" in caplog.text

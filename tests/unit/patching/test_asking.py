@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from quoth_cluster.errors import FateUnknown, NoAnswer, NotAsked, NotProposed, NotReadable, TooLarge
+from quoth_cluster.errors import (
+    Busy,
+    FateUnknown,
+    NoAnswer,
+    NotAsked,
+    NotProposed,
+    NotReadable,
+    TooLarge,
+)
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import Role
 from quoth_node.patching import PatchBatch, PatchesSaved
@@ -137,9 +145,9 @@ async def test_a_leader_out_of_time_is_heard_to_have_written_nothing(tmp_path: P
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(ground.patch("users/1", "this.n += 1"))
         await hanging.begun.wait()
-        with pytest.raises(NotProposed, match="waited for its turn"):
+        with pytest.raises(Busy, match="waited for its turn"):
             await ground.save(patch("users/1", "this.n += 1"), patience_ms=20)
-        with pytest.raises(NotProposed, match="not evaluated in time; nothing was written"):
+        with pytest.raises(Busy, match="not evaluated in time; nothing was written"):
             await ground.save(patch("users/2", "this.n = 1"), patience_ms=20)
         first.cancel()
     machine.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth_cluster.errors import Busy, NotProposed
+from quoth_cluster.errors import Busy
 from quoth_cluster.machine import Machine
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_node.patching import JavaScriptFailed, Patched, PatchesSaved
@@ -109,7 +109,7 @@ async def test_a_patch_of_what_never_rests_gives_up_in_time_with_nothing_written
         return await propose(command, timeout_seconds=timeout_seconds)
 
     ground.log.propose = overtaken  # type: ignore[method-assign, assignment]
-    with pytest.raises(NotProposed, match="changed by others as often as it was evaluated"):
+    with pytest.raises(Busy, match="changed by others as often as it was evaluated"):
         await ground.save(patch("users/1", "this.n = 'mine'"), patience_ms=3_500)
     assert (writes, ground.load("users/1")) == (4, {"n": 4})
 
