@@ -1,6 +1,6 @@
 """Indexes follow their documents and definitions, round by round, whenever a round is the last."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,8 @@ from quoth_cluster.commands import DeleteDatabases
 from quoth_cluster.machine import Machine
 from quoth_node.indexing import stepping
 from quoth_node.indexing.built import Activity
+from quoth_node.indexing.javascript.mapper import StaticMapper
+from quoth_node.indexing.mapping import Load, Mapped, SourceDocument
 from quoth_node.indexing.messages import ClearErrors, Condemn, Pause, Replace, Reset, Works
 from quoth_node.indexing.staleness import is_behind, reasons
 from tests.unit.indexing.workshop import Workshop
@@ -352,6 +354,39 @@ def test_an_index_that_fails_on_most_documents_stops(shop: Workshop) -> None:
     index = shop.served("N")
     assert index.activity is Activity.FAULTY and index.error is not None
     assert "most documents fail" in index.error
+
+
+def test_an_index_of_slow_documents_holds_no_other_up(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map that runs into its limit for every document takes half a second for each."""
+    steps: list[int] = []
+    plain = StaticMapper.map
+
+    def slow(mapper: StaticMapper, some: Sequence[SourceDocument], load: Load) -> list[Mapped]:
+        if "age" in mapper.fields:
+            steps.append(len(some))
+            shop.clock.micros += 500_000 * len(some)
+        return plain(mapper, some, load)
+
+    monkeypatch.setattr(StaticMapper, "map", slow)
+    shop.define("Quick", BY_NAME)
+    shop.define("Slow", BY_AGE)
+    for number in range(100):
+        shop.put(f"users/{number}", name="Ann", age=number)
+    while shop.round() and shop.entries("Quick") < 100:
+        pass
+    assert shop.entries("Slow") < 50, "the other did not wait for it"
+    shop.go()
+    assert (shop.entries("Slow"), sum(steps)) == (100, 100)
+    assert steps[:5] == [16, 8, 4, 2, 2] and max(steps) == 16
+
+
+def test_quick_steps_grow(shop: Workshop) -> None:
+    shop.define("N", BY_NAME)
+    for number in range(200):
+        shop.put(f"users/{number}", name="Ann")
+    assert shop.go() == 4, "of 16, 32, 64 and what is left"
 
 
 def test_one_index_that_stumbles_holds_no_other_up(
