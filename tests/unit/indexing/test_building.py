@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from quoth_cluster.clock import to_wire
 from quoth_cluster.commands import DeleteDatabases
 from quoth_cluster.machine import Machine
 from quoth_node.indexing import stepping
@@ -14,7 +15,7 @@ from quoth_node.indexing.mapping import Load, Mapped, SourceDocument
 from quoth_node.indexing.messages import ClearErrors, Condemn, Pause, Replace, Reset, Works
 from quoth_node.indexing.staleness import is_behind, reasons
 from tests.unit.indexing.workshop import Workshop
-from tests.unit.state.story import MAP_BYTES, create
+from tests.unit.state.story import AT, MAP_BYTES, create
 
 BY_NAME = "from u in docs.Users select new { u.name }"
 BY_AGE = "from u in docs.Users select new { u.age }"
@@ -77,6 +78,15 @@ def test_an_index_goes_on_where_it_was_after_any_round(shop: Workshop) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
+def test_an_automatic_index_has_what_the_server_knows_of_a_document(shop: Workshop) -> None:
+    known = ("@metadata.@last-modified", "@metadata.@collection", "@metadata.@id")
+    name = shop.define_automatic("Users", *known)
+    shop.put("users/1", name="Ann")
+    shop.go()
+    terms = [shop.terms(name, one) for one in known]
+    assert terms == [[to_wire(AT).lower()], ["users"], ["users/1"]]
+
+
 def test_what_comes_back_in_another_collection_stays(shop: Workshop) -> None:
     """Tombstones are read in batches of their own, long after the document that came back."""
     ids = [f"users/{number}" for number in range(5)]
