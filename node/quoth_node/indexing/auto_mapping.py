@@ -19,6 +19,7 @@ from quoth_node.indexing.mapping import (
     Mapped,
     MappingError,
     SourceDocument,
+    metadata_of,
 )
 from quoth_node.indexing.naming import automatic_name
 from quoth_node.indexing.paths import ID, METADATA, MISSING, Path
@@ -151,9 +152,7 @@ class AutoMapper:
         value: dict[str, Any] = orjson.loads(document.body)
         value[ID] = document.document_id
         if any(path.names[0] == METADATA for _, path in self._paths):
-            metadata = orjson.loads(document.metadata)
-            metadata |= {"@id": document.document_id, "@change-vector": document.change_vector}
-            value[METADATA] = metadata
+            value[METADATA] = metadata_of(document)
         return value
 
     def _entry(self, document: dict[str, Any]) -> tuple[dict[str, JsonValue], ...]:

@@ -196,6 +196,7 @@ class Builder:
         assert index.mapper is not None and index.store is not None, "it is running"
         fields = len(index.mapper.fields)
         is_more = False
+        began = self._clock.monotonic()
         try:
             with environment.read() as txn:
                 is_more = step(
@@ -205,6 +206,7 @@ class Builder:
                     on_batch=lambda: self._tell(works),
                 )
             index.stumbles = 0
+            index.pace(self._clock.monotonic() - began, was_full=is_more)
             if is_failing(index.store):
                 index.error = "most documents fail: see its errors, change it or reset it"
                 log.warning("index '%s': %s", index.name, index.error)

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+import orjson
+
+from quoth_cluster.clock import to_wire
+
 JsonValue = Any  # None, bool, int, float, str, list or dict, as JSON has them
 Entry = dict[str, JsonValue]  # values by field; one that is missing has no term
 ALL_FIELDS = "__all_fields"  # options of fields that have none of their own
@@ -43,6 +47,17 @@ class SourceDocument:
     last_modified_micros: int
     body: bytes  # JSON object, without metadata
     metadata: bytes  # JSON object: what users wrote
+
+
+def metadata_of(document: SourceDocument) -> dict[str, JsonValue]:
+    """What users wrote, and what the server knows of a document."""
+    known = {
+        "@collection": document.collection,
+        "@id": document.document_id,
+        "@change-vector": document.change_vector,
+        "@last-modified": to_wire(document.last_modified_micros),
+    }
+    return {**orjson.loads(document.metadata), **known}
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,5 +23,7 @@ def compiled(pattern: str, *, ignores_case: bool = False) -> Callable[[str], boo
     try:
         found = re2.compile(pattern, options)
     except re2.error as error:
-        raise PatternRefused(str(error)) from error
+        reason = error.args[0] if error.args else ""
+        told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise PatternRefused(told) from error
     return lambda text: found.search(text) is not None

@@ -50,14 +50,15 @@ def step(
     """
     store, mapper = index.store, index.mapper
     assert store is not None and mapper is not None, "it is open and compiles"
-    changes = _changes(index.progress, txn, mapper)
+    changes = _changes(index, txn, mapper)
 
     def load(document_id: str) -> SourceDocument | None:
         document = documents.load(txn, document_id)
         return None if document is None else _source(document)
 
     before = index.progress.document_etag, index.progress.tombstone_etag
-    for some in _referencing(store, txn, changes):
+    at_once = min(BATCH_DOCUMENTS, index.documents_at_once)
+    for some in _referencing(store, txn, changes, at_once):
         # How far it has come is not moved by these: cut short, they are mapped again.
         remapped = _mapped(mapper, some, load)
         write_batch(store, Batch(remapped, (), *before, at_micros), mapper)
@@ -90,10 +91,12 @@ def is_failing(store: IndexStore) -> bool:
     return attempts >= FAILING_ATTEMPTS and errors > FAILING_SHARE * attempts
 
 
-def _changes(progress: Progress, txn: ReadTxn, mapper: Mapper) -> Changes:
+def _changes(index: IndexWork, txn: ReadTxn, mapper: Mapper) -> Changes:
+    progress = index.progress
     last_etag = documents.last_etag(txn)
     wanted = {one.lower() for one in mapper.collections}
     most = BATCH_DOCUMENTS if mapper.group_by is None else REDUCED_DOCUMENTS
+    most = min(most, index.documents_at_once)
     found = Changes([], [], [], last_etag, last_etag, True)
     size = 0
     newer = documents.oldest_first(txn, after_etag=progress.document_etag)
@@ -120,7 +123,7 @@ def _changes(progress: Progress, txn: ReadTxn, mapper: Mapper) -> Changes:
 
 
 def _referencing(
-    store: IndexStore, txn: ReadTxn, changes: Changes
+    store: IndexStore, txn: ReadTxn, changes: Changes, at_once: int
 ) -> Iterator[list[SourceDocument]]:
     """Documents that loaded what has changed, some at a time; not those that are mapped anyway."""
     if not store.has_references():
@@ -128,8 +131,8 @@ def _referencing(
     known = {fold_text(document.document_id) for document in changes.mapped}
     found_ids = store.referencing([*changes.changed, *changes.deleted])
     ids = [one for one in found_ids if one not in known]
-    for at in range(0, len(ids), BATCH_DOCUMENTS):
-        found = (documents.load(txn, one) for one in ids[at : at + BATCH_DOCUMENTS])
+    for at in range(0, len(ids), at_once):
+        found = (documents.load(txn, one) for one in ids[at : at + at_once])
         yield [_source(document) for document in found if document is not None]
 
 

@@ -24,6 +24,11 @@ from quoth_node.indexing.sqlite import IndexFileError
 from quoth_node.indexing.store import IndexStore, Progress
 
 STUMBLES_MAX = 3
+# How many documents one step takes is found out, so that slow ones hold no other index up: few at
+# first and after a slow step, twice as many after a fast one.
+FIRST_DOCUMENTS = 16
+DOCUMENTS_MAX = 8_192
+FAST_SECONDS, SLOW_SECONDS = 0.25, 1.0  # of a step
 PRIORITY_ORDER = {"High": 0, "Normal": 1, "Low": 2}
 
 log = logging.getLogger(__name__)
@@ -52,6 +57,7 @@ class IndexWork:
     is_paused: bool = False
     indexed_micros: int | None = None
     stumbles: int = 0  # steps in a row that failed by no fault of a document
+    documents_at_once: int = FIRST_DOCUMENTS  # that the next step may take
 
     @property
     def name(self) -> str:
@@ -79,6 +85,13 @@ class IndexWork:
             self.progress.tombstone_etag,
             self.indexed_micros,
         )
+
+    def pace(self, seconds: float, *, was_full: bool) -> None:
+        """A step took so long; `was_full`: it took all that it may."""
+        if seconds > SLOW_SECONDS:
+            self.documents_at_once = max(1, self.documents_at_once // 2)
+        elif seconds < FAST_SECONDS and was_full:
+            self.documents_at_once = min(DOCUMENTS_MAX, 2 * self.documents_at_once)
 
     def stumble(self, error: Exception) -> None:
         """A step failed, and not because of a document."""

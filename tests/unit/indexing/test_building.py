@@ -1,18 +1,21 @@
 """Indexes follow their documents and definitions, round by round, whenever a round is the last."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from quoth_cluster.clock import to_wire
 from quoth_cluster.commands import DeleteDatabases
 from quoth_cluster.machine import Machine
 from quoth_node.indexing import stepping
 from quoth_node.indexing.built import Activity
+from quoth_node.indexing.javascript.mapper import StaticMapper
+from quoth_node.indexing.mapping import Load, Mapped, SourceDocument
 from quoth_node.indexing.messages import ClearErrors, Condemn, Pause, Replace, Reset, Works
 from quoth_node.indexing.staleness import is_behind, reasons
 from tests.unit.indexing.workshop import Workshop
-from tests.unit.state.story import MAP_BYTES, create
+from tests.unit.state.story import AT, MAP_BYTES, create
 
 BY_NAME = "from u in docs.Users select new { u.name }"
 BY_AGE = "from u in docs.Users select new { u.age }"
@@ -75,6 +78,15 @@ def test_an_index_goes_on_where_it_was_after_any_round(shop: Workshop) -> None:
 
 
 @pytest.mark.usefixtures("small_batches")
+def test_an_automatic_index_has_what_the_server_knows_of_a_document(shop: Workshop) -> None:
+    known = ("@metadata.@last-modified", "@metadata.@collection", "@metadata.@id")
+    name = shop.define_automatic("Users", *known)
+    shop.put("users/1", name="Ann")
+    shop.go()
+    terms = [shop.terms(name, one) for one in known]
+    assert terms == [[to_wire(AT).lower()], ["users"], ["users/1"]]
+
+
 def test_what_comes_back_in_another_collection_stays(shop: Workshop) -> None:
     """Tombstones are read in batches of their own, long after the document that came back."""
     ids = [f"users/{number}" for number in range(5)]
@@ -352,6 +364,39 @@ def test_an_index_that_fails_on_most_documents_stops(shop: Workshop) -> None:
     index = shop.served("N")
     assert index.activity is Activity.FAULTY and index.error is not None
     assert "most documents fail" in index.error
+
+
+def test_an_index_of_slow_documents_holds_no_other_up(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A map that runs into its limit for every document takes half a second for each."""
+    steps: list[int] = []
+    plain = StaticMapper.map
+
+    def slow(mapper: StaticMapper, some: Sequence[SourceDocument], load: Load) -> list[Mapped]:
+        if "age" in mapper.fields:
+            steps.append(len(some))
+            shop.clock.micros += 500_000 * len(some)
+        return plain(mapper, some, load)
+
+    monkeypatch.setattr(StaticMapper, "map", slow)
+    shop.define("Quick", BY_NAME)
+    shop.define("Slow", BY_AGE)
+    for number in range(100):
+        shop.put(f"users/{number}", name="Ann", age=number)
+    while shop.round() and shop.entries("Quick") < 100:
+        pass
+    assert shop.entries("Slow") < 50, "the other did not wait for it"
+    shop.go()
+    assert (shop.entries("Slow"), sum(steps)) == (100, 100)
+    assert steps[:5] == [16, 8, 4, 2, 2] and max(steps) == 16
+
+
+def test_quick_steps_grow(shop: Workshop) -> None:
+    shop.define("N", BY_NAME)
+    for number in range(200):
+        shop.put(f"users/{number}", name="Ann")
+    assert shop.go() == 4, "of 16, 32, 64 and what is left"
 
 
 def test_one_index_that_stumbles_holds_no_other_up(

@@ -52,6 +52,7 @@ class Workshop:
     """Files, machine and builder of a node."""
 
     folder: Path
+    clock: StoppedClock = field(default_factory=StoppedClock)
     story: Story = field(init=False)
     builder: Builder = field(init=False)
     reports: list[Report] = field(default_factory=list)
@@ -67,7 +68,7 @@ class Workshop:
         """A new life of the indexer."""
         self.builder = Builder(
             self.folder / "indexes",
-            StoppedClock(),
+            self.clock,
             tell=self.reports.append,
             hear=lambda: None,
             open_source=self._open,

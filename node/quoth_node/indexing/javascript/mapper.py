@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import orjson
 
-from quoth_cluster.clock import to_wire
 from quoth_cluster.documents import is_same_collection
 from quoth_node.indexing.javascript.runtime import Result, Runtime
 from quoth_node.indexing.mapping import (
@@ -15,6 +14,7 @@ from quoth_node.indexing.mapping import (
     Mapped,
     MappingError,
     SourceDocument,
+    metadata_of,
 )
 from quoth_node.scripting.task import ScriptFailed
 
@@ -210,13 +210,7 @@ class StaticMapper:
     def _metadata(self, document: SourceDocument) -> bytes:
         if not self._compiled.needs_metadata:
             return NULL
-        known = {
-            "@collection": document.collection,
-            "@id": document.document_id,
-            "@change-vector": document.change_vector,
-            "@last-modified": to_wire(document.last_modified_micros),
-        }
-        return orjson.dumps({**orjson.loads(document.metadata), **known})
+        return orjson.dumps(metadata_of(document))
 
     def _mapped(self, document: SourceDocument, result: Result) -> Mapped:
         name = document.document_id
