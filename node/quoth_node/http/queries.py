@@ -1,6 +1,6 @@
 """Queries: `POST /queries`, the same for people who write URLs, and as a stream."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from aiohttp import hdrs, web
@@ -26,6 +26,7 @@ from quoth_node.http.streams import Stream, a_place_for_a_stream, beside_the_loo
 from quoth_node.http.wire import queries as wire
 from quoth_node.http.wire import replies
 from quoth_node.http.wire.queries import IndexQuery
+from quoth_node.querying.brevity import NotAtHand, NotBrief
 from quoth_node.querying.errors import IndexMissing, InvalidQuery
 
 
@@ -62,11 +63,28 @@ async def answer(exchange: Exchange, sent: IndexQuery) -> web.Response:
     async with exchange.queries:
         if has_scripts(asked.query):
             body = await read_by_scripts(exchange, running, budget, known=known)
-        elif is_short(running):
-            body = read(exchange, running, budget, known=known)
         else:
-            body = await beside_the_loop(partial(read, exchange, running, budget, known=known))
+            body = await read_where_it_fits(exchange, running, budget, known=known)
     return body.reply()
+
+
+async def read_where_it_fits(
+    exchange: Exchange, running: Running, budget: Budget, *, known: str | None
+) -> "Whole":
+    """A short one here, a longer one in a worker thread; one that may be short is tried here."""
+    brevity, asked = exchange.services.brevity, running.asked
+    match is_short(running):
+        case True:
+            return read(exchange, running, budget, known=known)
+        case None if brevity.is_likely(asked.text, asked.parameters):
+            brief = replace(running, is_brief=True)
+            try:
+                return read(exchange, brief, budget, known=known)
+            except NotAtHand:
+                pass  # the thread opens a file, and leaves it for the next
+            except NotBrief:
+                brevity.was_long(asked.text)
+    return await beside_the_loop(partial(read, exchange, running, budget, known=known))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,11 @@ from quoth_node.http.results import Found, Results, ScriptsOfQuery
 from quoth_node.http.streams import beside_the_loop
 from quoth_node.http.wire import replies
 from quoth_node.http.wire.queries import ResultHead
+from quoth_node.querying import brevity
+from quoth_node.querying.brevity import NotBrief
 from quoth_node.querying.collection import (
     ByIds,
+    ByPrefix,
     CollectionQuery,
     WholeCollection,
     collection_query,
@@ -58,6 +61,7 @@ class Running:
     database: Database
     source: CollectionQuery | ReadyIndex
     began: float  # monotonic seconds
+    is_brief: bool = False  # it is read on the event loop, or NotBrief is raised
 
 
 async def run(exchange: Exchange, asked: Asked) -> Running:
@@ -95,7 +99,7 @@ class Opened:
 def snapshot(exchange: Exchange, running: Running) -> Iterator[Opened]:
     """The results on one snapshot, for as long as the block. For a worker thread.
 
-    Raises InvalidQuery, IndexNotAvailable.
+    Raises InvalidQuery, IndexNotAvailable; NotBrief if it was to be brief.
     """
     asked, source = running.asked, _asked_for_hits(running)
     with running.database.read() as txn:
@@ -103,7 +107,7 @@ def snapshot(exchange: Exchange, running: Running) -> Iterator[Opened]:
         if isinstance(source, HitsOfIndex):
             rows = _rows_of_hits(txn, source.answer)
             skip = asked.start if asked.is_paged_late else 0
-            head = _head_of_hits(exchange, asked, source, txn)
+            head = _head_of_hits(exchange, asked, source, txn, is_brief=running.is_brief)
         else:
             rows = (Found(document) for document in source.read(txn))
             head = _head_of_collection(exchange, asked, source, txn)
@@ -126,20 +130,31 @@ def _asked_for_hits(running: Running) -> CollectionQuery | HitsOfIndex:
     question = Question(query=asked.query, parameters=asked.parameters)
     if not asked.is_paged_late:
         question = replace(question, start=asked.start, size=asked.size)
-    return HitsOfIndex(source, source.run(question))
+    if not running.is_brief:
+        return HitsOfIndex(source, source.run(question))
+    size = min(asked.size, brevity.ROWS_MAX + 1)
+    answer = source.run(replace(question, size=size, is_brief=True))
+    if len(answer.hits) > brevity.ROWS_MAX:
+        raise NotBrief
+    return HitsOfIndex(source, answer)
 
 
-def is_short(running: Running) -> bool:
-    """Whether it reads so little that a worker thread would take longer to come and go."""
+def is_short(running: Running) -> bool | None:
+    """Whether it reads so little that a worker thread would take longer to come and go.
+
+    None: an index has to be asked to know.
+    """
     asked, source = running.asked, running.source
-    if asked.query.loads or asked.query.filter or asked.query.includes:
+    if asked.query.loads or asked.query.includes or asked.is_paged_late:
         return False
     match source:
         case ByIds(ids=ids):
             return len(ids) <= READ_HERE_MAX
         case WholeCollection():
             return asked.size == 0  # a count
-    return False
+        case ByPrefix():
+            return False
+    return None
 
 
 def has_scripts(query: Query) -> bool:
@@ -170,9 +185,11 @@ def _rows_of_hits(txn: ReadTxn, told: Answer) -> Iterator[Found]:
 
 
 def _head_of_hits(
-    exchange: Exchange, asked: Asked, hits: HitsOfIndex, txn: ReadTxn
+    exchange: Exchange, asked: Asked, hits: HitsOfIndex, txn: ReadTxn, *, is_brief: bool
 ) -> ResultHead:
     index, told = hits.index, hits.answer
+    if is_brief and last_etag(txn) - told.indexed_etag > brevity.CHANGES_MAX:
+        raise NotBrief
     is_stale = index.is_stale(told, txn)
     state = (index.name, index.definition_index, told.indexed_etag, is_stale, last_etag(txn))
     return ResultHead(

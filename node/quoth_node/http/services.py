@@ -8,6 +8,7 @@ from quoth_cluster.raft.door import RaftLog
 from quoth_node.database.background import Background
 from quoth_node.database.operations import Operations
 from quoth_node.patching import Patches
+from quoth_node.querying.brevity import Brevity
 from quoth_node.querying.covered import Covering
 from quoth_node.querying.door import Indexes
 from quoth_node.querying.live import LiveIndexes
@@ -61,4 +62,5 @@ class Services:
     indexes: Indexes  # as queries ask them
     live: LiveIndexes
     covering: Covering
+    brevity: Brevity = field(default_factory=Brevity)
     config: HttpConfig = field(default_factory=HttpConfig)

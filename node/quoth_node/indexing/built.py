@@ -10,7 +10,7 @@ from threading import Lock
 from quoth_cluster.indexes import IndexRecord
 from quoth_node.indexing.listing import load_terms
 from quoth_node.indexing.shape import Shape
-from quoth_node.indexing.sqlite import Connection
+from quoth_node.indexing.sqlite import Connection, IndexFileError
 from quoth_node.indexing.store import (
     FILE_NAME,
     Failure,
@@ -107,20 +107,43 @@ class Readers:
     @contextmanager
     def one(self) -> Iterator[Connection]:
         """A connection, for the block. Raises IndexFileError."""
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = Connection(self._path, is_reader=True)
-        try:
+        connection = self._idle_one() or Connection(self._path, is_reader=True)
+        with self._lent(connection):
             yield connection
-        except BaseException:
-            connection.close()
-            raise
+
+    @contextmanager
+    def at_hand(self) -> Iterator[Connection | None]:
+        """One that is open and free, if there is one; it waits for nobody's lock."""
+        connection = self._idle_one()
+        if connection is None:
+            yield None
+            return
+        with self._lent(connection):
+            connection.wait_for_locks(milliseconds=0)
+            try:
+                yield connection
+            finally:
+                connection.wait_for_locks()
+
+    def _idle_one(self) -> Connection | None:
         with self._lock:
-            if not self._is_closed and len(self._idle) < READERS_KEPT:
-                self._idle.append(connection)
-                return
-        connection.close()
+            return self._idle.pop() if self._idle else None
+
+    @contextmanager
+    def _lent(self, connection: Connection) -> Iterator[None]:
+        is_sound = True
+        try:
+            yield
+        except IndexFileError:
+            is_sound = False
+            raise
+        finally:
+            with self._lock:
+                is_kept = is_sound and not self._is_closed and len(self._idle) < READERS_KEPT
+                if is_kept:
+                    self._idle.append(connection)
+            if not is_kept:
+                connection.close()
 
     def close(self) -> None:
         with self._lock:

@@ -93,9 +93,20 @@ class Connection:
         """Make a deterministic function of Python known to SQL."""
         self._connection.create_scalar_function(name, function, arguments, deterministic=True)
 
-    def watch(self, is_over: Callable[[], bool]) -> None:
-        """End statements with QueryInterrupted once `is_over`."""
-        self._connection.set_progress_handler(is_over, PROGRESS_STEPS)
+    @contextmanager
+    def watched(
+        self, is_over: Callable[[], bool], *, every: int = PROGRESS_STEPS
+    ) -> Iterator[None]:
+        """End statements with QueryInterrupted once `is_over`, asked every so many steps."""
+        self._connection.set_progress_handler(is_over, every)
+        try:
+            yield
+        finally:
+            self._connection.set_progress_handler(None)
+
+    def wait_for_locks(self, *, milliseconds: int = BUSY_MILLISECONDS) -> None:
+        """How long others are waited for, before it is an IndexFileError."""
+        self._connection.set_busy_timeout(milliseconds)
 
     def close(self) -> None:
         self._connection.close()

@@ -24,6 +24,7 @@ class Question:
     parameters: Parameters
     start: int = 0
     size: int | None = None  # None: all
+    is_brief: bool = False  # to be answered on the event loop, or not at all
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,9 @@ class ReadyIndex(Protocol):
         """Return when all changes up to `etag` are in it; False if they are not in time."""
 
     def run(self, question: Question) -> Answer:
-        """What it says. In a worker thread.
+        """What it says. In a worker thread, unless the question is to be brief.
 
-        Raises InvalidQuery, IndexNotAvailable.
+        Raises InvalidQuery, IndexNotAvailable; NotBrief if it is not.
         """
 
     def is_stale(self, answer: Answer, txn: ReadTxn) -> bool:

@@ -28,6 +28,7 @@ from quoth_node.indexing.mapping import ALL_FIELDS, FieldOptions
 from quoth_node.indexing.sqlite import IndexFileError, QueryInterrupted
 from quoth_node.indexing.staleness import is_behind
 from quoth_node.indexing.store import StoredField
+from quoth_node.querying.brevity import NotAtHand, NotBrief
 from quoth_node.querying.door import Answer, Hit, Question, ReadyIndex
 from quoth_node.querying.errors import IndexMissing, IndexNotAvailable, InvalidQuery
 from quoth_node.querying.index_view import IndexView
@@ -223,13 +224,18 @@ class LiveIndex:
                     raise
                 return self._asked(newer, question)
         except (IndexFileError, QueryInterrupted) as error:
+            if question.is_brief:
+                raise NotBrief from error
             raise IndexNotAvailable(f"Index '{index.name}' did not answer: {error}") from error
 
     def _asked(self, index: BuiltIndex, question: Question) -> Answer:
         index.queried_micros = self._live.clock.now_micros()
         aliases = aliases_of(question.query)
         select = question.query.select
-        with index.readers.one() as connection:
+        lent = index.readers.at_hand() if question.is_brief else index.readers.one()
+        with lent as connection:
+            if connection is None:
+                raise NotAtHand
             page = IndexReader(connection, self._live.clock).run(
                 question.query,
                 question.parameters,
@@ -238,6 +244,7 @@ class LiveIndex:
                 take=question.size,
                 seed=str(index.queried_micros),
                 keeps_duplicates=select is not None,
+                is_brief=question.is_brief,
             )
         hits = [Hit(found.document_id, found.score, found.result) for found in page.rows]
         etag = min(page.progress.document_etag, page.progress.tombstone_etag)

@@ -7,8 +7,10 @@ from typing import Any
 import orjson
 
 from quoth_cluster.clock import Clock
-from quoth_node.indexing.sqlite import Connection, Value
+from quoth_node.indexing.sqlite import PROGRESS_STEPS, Connection, Value
 from quoth_node.indexing.store import OUTPUTS_MAX, Progress, StoredField, load_fields
+from quoth_node.querying import brevity
+from quoth_node.querying.brevity import NotBrief
 from quoth_node.querying.conditions import Conditions
 from quoth_node.querying.fragment import ALWAYS, Fragment
 from quoth_node.querying.index_view import IndexView
@@ -65,19 +67,26 @@ class IndexReader:
         skip: int = 0,
         take: int | None = None,
         seed: str = "",
-        seconds_max: float = QUERY_SECONDS_MAX,
         keeps_duplicates: bool = False,
+        is_brief: bool = False,
     ) -> Page:
         """The page of a query. Raises InvalidQuery, QueryInterrupted or IndexFileError.
 
         `keeps_duplicates`: entries of one document each count, as projections want it.
+        `is_brief`: raise NotBrief if it cannot be known to be short, or is not.
         """
+        seconds_max = brevity.SECONDS_MAX if is_brief else QUERY_SECONDS_MAX
+        steps = brevity.STEPS if is_brief else PROGRESS_STEPS
         deadline = self._clock.monotonic() + seconds_max
-        self._connection.watch(lambda: self._clock.monotonic() > deadline)
-        with self._connection.snapshot():
+        watched = self._connection.watched(
+            lambda: self._clock.monotonic() > deadline, every=steps
+        )
+        with watched, self._connection.snapshot():
             seen = view(self.fields(), self.fans_out())
             conditions = Conditions(seen, parameters, define=self._define, count=self._one)
             where = conditions.compile(query.where) if query.where is not None else None
+            if is_brief and conditions.has_long_steps:
+                raise NotBrief
             is_single = keeps_duplicates or not seen.fans_out
             rows = self._page(conditions, where, query.order_by, skip, take, seed, is_single)
             total, skipped = self._count(conditions, where, rows, skip, take, is_single)
