@@ -125,6 +125,9 @@ class SimLinks:
             peer.is_up = False
             self._on_link(tag, False)
 
+    def is_reached_at(self, tag: str, address: str) -> bool:
+        return self.is_up(tag) and self._peers[tag].address == address
+
     def is_up(self, tag: str) -> bool:
         peer = self._peers.get(tag)
         return peer is not None and peer.is_up

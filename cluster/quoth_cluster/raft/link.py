@@ -13,9 +13,8 @@ when a connection broke is lost, which the layers above expect. Nothing is ever 
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -28,12 +27,12 @@ from quoth_cluster.raft.frame import (
     pack_opening,
     read_frame,
 )
+from quoth_cluster.raft.link_ends import Caller, Peer
 from quoth_cluster.raft.tls import BadCertificate, Contexts, LinkTls, tag_named_by
 
 VERSION = 3
 INCARNATION_BYTES_MAX = 64
 QUEUE_BYTES_MAX = 2 * FRAME_BYTES_MAX  # per peer; over it the connection starts anew
-SEND_BYTES = 64 * 1024
 EPOCH_MAX = 2**62  # of microseconds since 1970, so there is room
 OPENING_SECONDS = 5.0
 CLOSING_SECONDS = 1.0  # for a peer that does not answer the end of a TLS connection
@@ -56,43 +55,6 @@ class Identity:
     def head(self) -> bytes:
         """What every frame of this speaker begins with."""
         return bytes(msgpack.packb([self.cluster_id, self.group, self.tag]))
-
-
-@dataclass(slots=True)
-class Peer:
-    """The sending side of one pair."""
-
-    tag: str
-    address: str
-    is_up: bool = False
-    epoch: int = 0
-    incarnation: bytes = b""  # of the node that answered last
-    queue: deque[bytes] = field(default_factory=deque)
-    queue_bytes: int = 0
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
-    writer: asyncio.StreamWriter | None = None  # while it is up
-    last_trouble: str = ""
-
-    def take(self, head: bytes) -> bytes:
-        """The next frames of the queue, small ones in one piece: one system call for many."""
-        parts: list[bytes] = []
-        size = 0
-        while self.queue and size < SEND_BYTES:
-            packed = self.queue.popleft()
-            self.queue_bytes -= len(packed)
-            size += len(packed)
-            parts += ((len(head) + len(packed)).to_bytes(4, "big"), head, packed)
-        return b"".join(parts)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The receiving side of one pair."""
-
-    epoch: int
-    incarnation: bytes
-    writer: asyncio.StreamWriter
 
 
 class Links:
@@ -192,6 +154,11 @@ class Links:
         peer = self._peers.get(tag)
         return peer is not None and peer.is_up
 
+    def is_reached_at(self, tag: str, address: str) -> bool:
+        """Whether the connection to `tag` is up, and goes there."""
+        peer = self._peers.get(tag)
+        return peer is not None and peer.is_up and peer.reached_at == address
+
     def queued_bytes(self, tag: str) -> int:
         """How much waits to leave for `tag`."""
         peer = self._peers.get(tag)
@@ -245,6 +212,7 @@ class Links:
                 finally:
                     writer.close()
             except (*BROKEN, EOFError, ValueError) as error:
+                peer.failures += 1
                 self._drop(peer, str(error) or type(error).__name__)
             except asyncio.CancelledError:
                 self._drop(peer, "closed")
@@ -264,7 +232,8 @@ class Links:
             self._on_link(peer.tag, False)
 
     async def _connect(self, peer: Peer) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        host, _, port = peer.address.rpartition(":")
+        address = self._address_of(peer)
+        host, _, port = address.rpartition(":")
         secured: dict[str, Any] = {}
         if self._contexts is not None:
             secured = {"ssl": self._contexts.client, "ssl_shutdown_timeout": CLOSING_SECONDS}
@@ -280,10 +249,22 @@ class Links:
                 raise
         peer.writer = writer
         peer.is_up = True
+        peer.reached_at = address
+        peer.failures = 0
         peer.last_trouble = ""
-        log.info("link to %s at %s is up", peer.tag, peer.address)
+        log.info("link to %s at %s is up", peer.tag, address)
         self._on_link(peer.tag, True)
         return reader, writer
+
+    def _address_of(self, peer: Peer) -> str:
+        """Where to try next: every other time where the caller says that it is, if one calls.
+
+        It may have been added anew, elsewhere, and lead, and this log not say so yet.
+        """
+        caller = self._incoming.get(peer.tag)
+        if peer.failures % 2 and caller is not None and caller.address:
+            return caller.address
+        return peer.address
 
     async def _introduce(
         self, tag: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -340,11 +321,11 @@ class Links:
             refused = self._refusal(opening, shown)
             if not refused:
                 tag = opening["from"]
-                incarnation = opening["incarnation"]
-                self._replace(tag, Caller(opening["epoch"], incarnation, writer))
-                if tag not in self._peers and opening["address"]:
+                incarnation, address = opening["incarnation"], opening["address"]
+                self._replace(tag, Caller(opening["epoch"], incarnation, address, writer))
+                if tag not in self._peers and address:
                     # The caller may lead and this log not know it yet: it must be answered.
-                    self.open(tag, opening["address"])
+                    self.open(tag, address)
             await self._answer(opening, refused, writer)
             if refused:
                 return

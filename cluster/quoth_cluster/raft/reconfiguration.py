@@ -191,7 +191,7 @@ class Reconfiguration:
         links.open(member.tag, member.peer_address)
         clock = self._group.clock
         deadline = clock.monotonic() + LINK_SECONDS_MAX
-        while not links.is_up(member.tag):
+        while not links.is_reached_at(member.tag, member.peer_address):
             seconds = deadline - clock.monotonic()
             if seconds <= 0:
                 trouble = links.trouble(member.tag) or "no answer"

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -229,6 +230,36 @@ async def test_a_node_that_is_gone_does_not_become_a_voter_by_what_it_held(
     await newcomer.group.until_promoted()
     await newcomer.propose(b"two")
     for node in (alone, newcomer):
+        await node.stop()
+
+
+async def test_a_node_that_was_away_follows_a_leader_that_has_moved_meanwhile(
+    trio: list[Running], tmp_path: Path
+) -> None:
+    """Its log names the former place of that tag: who answers there does not hear what it lacks."""
+    known = [Contact(other.tag, other.member.peer_address) for other in trio]
+    watcher, moved = Running("W", tmp_path / "W", known), Running("C", tmp_path / "C2", known[:2])
+    await watcher.start()
+    add = MembershipChange(Change.ADD, replace(watcher.member, vote=Vote.WATCHER))
+    await trio[0].group.change_membership(add, timeout_seconds=PATIENCE)
+    await watcher.group.until_promoted()
+    await watcher.stop()
+    removal = MembershipChange(Change.REMOVE, trio[2].member)
+    await trio[2].stop()
+    await trio[0].group.change_membership(removal, timeout_seconds=PATIENCE)
+    await moved.start()
+    back = MembershipChange(Change.ADD, moved.promotable)
+    await trio[0].group.change_membership(back, timeout_seconds=PATIENCE)
+    await moved.group.until_promoted()
+    while not moved.group.engine.is_leader:
+        for node in trio[:2]:  # of which one leads
+            await node.group._cycle.run_inside(partial(node.group.engine.hand_over, "C"))
+        await moved.group._cycle.news(seconds=0.5)
+    await moved.propose(b"from a new place")
+    await watcher.start()
+    await watcher.group.current(timeout_seconds=PATIENCE)
+    assert watcher.machine.commands[-1] == b"from a new place"
+    for node in (watcher, moved):
         await node.stop()
 
 
