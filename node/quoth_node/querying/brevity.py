@@ -2,8 +2,8 @@
 
 A worker thread and the event loop take turns at Python's lock, and with many queries at once each
 waits for the other more than it works. So a query that may be brief is tried where it arrived,
-with a deadline, few rows, and a file that is open already. What turns out not to be brief goes to
-a worker thread from the beginning, and so do the next of the same text.
+with a limit of its steps and rows, and a file that is open already. What turns out not to be brief
+goes to a worker thread from the beginning, and so do the next of the same text.
 """
 
 from typing import Any
@@ -11,8 +11,7 @@ from typing import Any
 from quoth_node.querying.errors import QueryError
 from quoth_node.querying.parameters import Parameters
 
-SECONDS_MAX = 0.002
-STEPS = 1_000  # of SQLite's machine, between two looks at the clock
+STEPS_MAX = 20_000  # of SQLite's machine, for each statement: a millisecond
 ROWS_MAX = 32
 CHANGES_MAX = 64  # that may have to be looked at to tell whether the answer is stale
 TEXT_CHARACTERS_MAX = 1_024

@@ -225,7 +225,7 @@ class LiveIndex:
                 return self._asked(newer, question)
         except (IndexFileError, QueryInterrupted) as error:
             if question.is_brief:
-                raise NotBrief from error
+                raise (NotBrief if isinstance(error, QueryInterrupted) else NotAtHand) from error
             raise IndexNotAvailable(f"Index '{index.name}' did not answer: {error}") from error
 
     def _asked(self, index: BuiltIndex, question: Question) -> Answer:

@@ -1,13 +1,14 @@
 """One query over one index file: compiled, run in one snapshot, ended when it takes too long."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from quoth_cluster.clock import Clock
-from quoth_node.indexing.sqlite import PROGRESS_STEPS, Connection, Value
+from quoth_node.indexing.sqlite import Connection, Value
 from quoth_node.indexing.store import OUTPUTS_MAX, Progress, StoredField, load_fields
 from quoth_node.querying import brevity
 from quoth_node.querying.brevity import NotBrief
@@ -75,13 +76,7 @@ class IndexReader:
         `keeps_duplicates`: entries of one document each count, as projections want it.
         `is_brief`: raise NotBrief if it cannot be known to be short, or is not.
         """
-        seconds_max = brevity.SECONDS_MAX if is_brief else QUERY_SECONDS_MAX
-        steps = brevity.STEPS if is_brief else PROGRESS_STEPS
-        deadline = self._clock.monotonic() + seconds_max
-        watched = self._connection.watched(
-            lambda: self._clock.monotonic() > deadline, every=steps
-        )
-        with watched, self._connection.snapshot():
+        with self._limited(is_brief=is_brief), self._connection.snapshot():
             seen = view(self.fields(), self.fans_out())
             conditions = Conditions(seen, parameters, define=self._define, count=self._one)
             where = conditions.compile(query.where) if query.where is not None else None
@@ -91,6 +86,13 @@ class IndexReader:
             rows = self._page(conditions, where, query.order_by, skip, take, seed, is_single)
             total, skipped = self._count(conditions, where, rows, skip, take, is_single)
             return Page(rows, total, skipped, self._progress())
+
+    def _limited(self, *, is_brief: bool) -> AbstractContextManager[None]:
+        """Ends what takes long; a brief one by its steps, alike on a busy machine."""
+        if is_brief:
+            return self._connection.watched(lambda: True, every=brevity.STEPS_MAX)
+        deadline = self._clock.monotonic() + QUERY_SECONDS_MAX
+        return self._connection.watched(lambda: self._clock.monotonic() > deadline)
 
     def _page(
         self,

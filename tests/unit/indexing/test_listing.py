@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from quoth_node.indexing.sqlite import IndexFileError, QueryInterrupted
 from tests.unit.indexing.workshop import Workshop
 
 ALL = ["-1", "1.5", "10", "9", "NULL_VALUE", "ann", "true", "ä"]
@@ -51,3 +52,29 @@ def test_of_a_full_text_field_they_are_its_words(shop: Workshop) -> None:
     shop.go()
     assert shop.terms("T", "text") == ["brown", "fox", "quick", "ärmel"]
     assert shop.served("T").terms("text", "brown", 2) == ["fox", "quick"]
+
+
+def test_the_deadline_of_a_query_ends_with_it(mixed: Workshop) -> None:
+    readers = mixed.served("V").readers
+    counting = "SELECT 1 UNION ALL SELECT x + 1 FROM n LIMIT 9999"
+    many = f"WITH RECURSIVE n(x) AS ({counting}) SELECT x FROM n"
+    with readers.one() as connection:
+        with pytest.raises(QueryInterrupted), connection.watched(lambda: True, every=100):
+            connection.rows(many)
+        lent = connection
+    with readers.one() as connection:
+        assert connection is lent
+        assert len(connection.rows(many)) == 9999
+
+
+def test_what_is_at_hand_waits_for_nobody_and_what_failed_is_not_kept(mixed: Workshop) -> None:
+    readers = mixed.served("V").readers
+    with readers.one() as first, readers.at_hand() as none:
+        assert none is None
+    with readers.at_hand() as second:
+        assert second is first
+    with pytest.raises(IndexFileError), readers.one() as third:
+        assert third is first
+        third.rows("SELECT nothing FROM nowhere")
+    with readers.at_hand() as none:
+        assert none is None
