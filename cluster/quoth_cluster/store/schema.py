@@ -103,7 +103,8 @@ INDEX = Layout("index", 1, 8)
 
 # ... in both
 ANSWER = Layout("answer", 1, 3)  # request id, kind of command, sequence; raw: outcome
-ANSWERED = Layout("answered request", 1, 1)  # request id
+ANSWERED = Layout("answered request", 2, 2, added=((2, (0,)),))
+# request id; bytes of all answers up to this one since they are counted
 
 # ... in the environment of the group
 _NEVER_CHANGED = (0, False, "Unlock", b"", 0, (), False, 0, False, ())

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from quoth_cluster import answers
 from quoth_cluster.change_vector import guard_index_in
 from quoth_cluster.errors import CorruptFile, Fatal, MalformedValue, NewerFormat, NotReadable
-from quoth_cluster.outcomes import IdentityValue
+from quoth_cluster.outcomes import IdentityValue, Refusal, Refused
+from quoth_cluster.store import keys
 from quoth_cluster.store.environment import Closed, Environment
 from quoth_cluster.store.schema import Layout
 from tests.unit.state.story import STEADY
@@ -159,6 +160,44 @@ def test_only_the_last_answers_are_kept(environment: Environment) -> None:
         ]
         assert kept == [5, 6, 7]
         assert len(list(txn.scan(b""))) == 6
+
+
+def test_answers_are_let_go_by_their_bytes_too(environment: Environment) -> None:
+    def kept() -> list[int]:
+        ids = ((number, f"r{number}") for number in range(20))
+        return [at for at, name in ids if answers.recall(txn, name, kind="Put") is not None]
+
+    def remember(number: int, size: int) -> None:
+        outcome = Refused(Refusal.INVALID, "x" * size)
+        answers.remember(txn, f"r{number}", kind="Put", outcome=outcome, bytes_max=1_000)
+
+    with environment.write() as txn:
+        for number in range(12):
+            remember(number, 150)
+        small = kept()
+        assert small == list(range(small[0], 12)) and 6 <= len(small) <= 7
+        remember(12, 5_000)
+        assert kept() == [12], "the newest is kept, however large it is"
+        remember(13, 10)
+        assert kept() == [12, 13], "and the oldest does not count"
+        remember(14, 5_000)
+        assert kept() == [14]
+
+
+def test_answers_of_the_first_format_are_let_go_like_others(environment: Environment) -> None:
+    first = Layout("answered request", 1, 1)
+    with environment.write() as txn:
+        for number in (1, 2, 3):
+            outcome = IdentityValue(number)
+            answers.remember(txn, f"r{number}", kind="NextIdentity", outcome=outcome)
+            txn.put(keys.of_number(keys.ANSWERED, number), first.pack(f"r{number}"))
+        refused = Refused(Refusal.INVALID, "x" * 500)
+        answers.remember(txn, "r4", kind="NextIdentity", outcome=refused, bytes_max=1_000)
+        assert answers.recall(txn, "r1", kind="NextIdentity") == IdentityValue(1)
+        answers.remember(txn, "r5", kind="NextIdentity", outcome=refused, bytes_max=1_000)
+        names = [f"r{number}" for number in range(1, 6)]
+        found = [answers.recall(txn, name, kind="NextIdentity") for name in names]
+        assert found == [None, None, None, refused, refused]
 
 
 @STEADY
