@@ -180,19 +180,19 @@ class Questions:
         return {"log_index": await self._group.confirm_leadership()}
 
     async def _applied(self, message: Body) -> Body:
-        log_index, seconds = message.get("log_index"), message.get("seconds")
-        if not isinstance(log_index, int) or not isinstance(seconds, int | float):
+        log_index, wait = message.get("log_index"), _wait_of(message)
+        if not isinstance(log_index, int) or wait is None:
             return {"applied": False}
-        wait = min(float(seconds), WAIT_SECONDS_MAX)
         return {"applied": await self._applier.applied.reached_within(log_index, seconds=wait)}
 
     async def _membership(self, message: Body) -> Body:
-        content, seconds = message.get("content"), message.get("seconds")
+        content, wait = message.get("content"), _wait_of(message)
         if not isinstance(content, bytes) or not content or content[0] != MEMBERSHIP:
             return {"refused": "the change is malformed"}
+        if wait is None:
+            return {"refused": "how long to wait is malformed"}
         try:
             change = unpack_membership(content)
-            wait = min(float(seconds or 0), WAIT_SECONDS_MAX)
             await self._reconfiguration.change_here(change, timeout_seconds=wait)
         except (MembershipRefused, MalformedValue) as error:
             return {"refused": str(error)}
@@ -201,3 +201,11 @@ class Questions:
         except ClusterError as error:
             return {"unknown": str(error)}
         return {"done": True}
+
+
+def _wait_of(message: Body) -> float | None:
+    """Seconds that a peer waits for its answer, as far as it is waited here; None if malformed."""
+    seconds = message.get("seconds")
+    if not isinstance(seconds, int | float) or seconds != seconds:  # or not a number
+        return None
+    return float(min(seconds, WAIT_SECONDS_MAX))

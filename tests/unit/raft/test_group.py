@@ -20,7 +20,7 @@ from quoth_cluster.errors import (
 from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft import cycle, reconfiguration
 from quoth_cluster.raft.door import Role
-from quoth_cluster.raft.entry import COMMAND_BYTES_MAX
+from quoth_cluster.raft.entry import COMMAND_BYTES_MAX, pack_membership
 from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.proposals import PROPOSED_BYTES_MAX
 from tests.unit.raft.running import PATIENCE, Running
@@ -347,6 +347,26 @@ async def test_nodes_ask_each_other_what_the_log_knows_nothing_of(tmp_path: Path
     await b.stop()
     with pytest.raises((NotAsked, NoAnswer)):
         await a.group.ask("B", "shout", b"hello", timeout_seconds=0.5)
+    await a.stop()
+
+
+@pytest.mark.parametrize("question", ["read_index", "applied", "membership", "snapshot", "topic"])
+async def test_a_malformed_question_harms_nobody(tmp_path: Path, question: str) -> None:
+    a = Running("A", tmp_path / "A")
+    await a.start()
+    await a.group.found(a.member)
+    removal = pack_membership(MembershipChange(Change.REMOVE, replace(a.member, tag="C")))
+    junk: list[object] = [None, "x", b"", b"\x02", [1], {"a": 1}, float("nan"), -1, 2**63, True]
+    names = ["seconds", "log_index", "content", "topic", "body", "step", "chunk", "offset"]
+    for number, value in enumerate(junk):
+        for name in names:
+            rest = {**dict.fromkeys(names, 1), "content": removal, name: value}
+            body = {"type": "ask", "question": question, "number": number, **rest}
+            a.group._questions.on_ask("B", body)
+        a.group._questions.on_ask("B", {"type": "ask", "question": question, "number": value})
+        await asyncio.sleep(0)
+        await a.propose(b"it goes on")
+    assert not a.task.done()
     await a.stop()
 
 
