@@ -9,6 +9,7 @@ from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.step import Step, invalid, is_json_object
 
 IDENTITY_END = "|"
+COLLECTION_BYTES_MAX = 512
 
 
 def resolve_id(step: Step, command: PutDocument, node_tag: str) -> str | Refused:
@@ -123,7 +124,10 @@ def check_separator(step: Step, expected: str) -> Refused | None:
 def check_collection(
     document_id: str, collection: str, existing: StoredDocument | None
 ) -> Refused | None:
-    """Refuse to move a document into another collection."""
+    """Refuse a name that is too long, and to move a document into another collection."""
+    if len(collection.encode()) > COLLECTION_BYTES_MAX:
+        most = f"{COLLECTION_BYTES_MAX} bytes at most"
+        return invalid(f"A collection name has {most}, and that of '{document_id}' has more.")
     if existing is None or is_same_collection(existing.collection, collection):
         return None
     return Refused(

@@ -146,6 +146,12 @@ def test_change_vectors_are_compared_as_they_are_written(story: Story) -> None:
     assert refused(story.save(put("users/0", expected=lower))).refusal == Refusal.CHANGE_VECTOR
 
 
+def test_a_collection_has_a_name_of_bounded_length(story: Story) -> None:
+    assert isinstance(story.save(put("users/1", collection="é" * 256)), BatchSaved)
+    outcome = refused(story.save(put("users/2", collection="é" * 256 + "x")))
+    assert outcome.refusal is Refusal.INVALID and "512 bytes" in outcome.message
+
+
 def test_a_document_stays_in_its_collection(story: Story) -> None:
     story.save(put("users/0"))
     outcome = refused(story.save(put("users/0", collection="People")))
