@@ -142,6 +142,8 @@ async def test_pages_hold_each_once_also_if_what_was_skipped_is_added_to_their_s
 ) -> None:
     for number in range(20, 30):
         await users.put(f"users/{number}", name=f"N{number % 3}")
+    for number in range(30, 35):
+        await users.put(f"users/{number}", name=f"Last {number}")
     everyone = await results(users, "from Users select distinct name")
     paged: list[object] = []
     page = skipped = 0
