@@ -90,7 +90,7 @@ class Results:
         self._includes = bool(asked.included_paths or asked.included_key_paths)
         self._parses = bool(self._filter or select or self._includes)
         self.scanned = 0
-        self.skipped = 0  # by `distinct`
+        self._repeated = 0  # passed over by `distinct`
         self.ids: list[str] = []  # of documents that are results as they are
         self.is_done = asked.size == 0 or self._scan_left == 0
 
@@ -104,6 +104,15 @@ class Results:
         assert not self.needs_scripts, "they are asked from the event loop"
         while not self.is_done:
             yield self._next_chunk()
+
+    @property
+    def skipped(self) -> int:
+        """What `distinct` passed over, told with the last page only.
+
+        A page starts at a number of results, not of rows. Who adds what was skipped to where the
+        next page starts, as clients of servers that count rows must, would pass results over.
+        """
+        return self._repeated if self._left else 0
 
     @property
     def needs_scripts(self) -> bool:
@@ -225,7 +234,7 @@ class Results:
             return True
         known = orjson.dumps(result, option=orjson.OPT_SORT_KEYS)
         if known in self._seen:
-            self.skipped += 1
+            self._repeated += 1
             return False
         self._seen.add(known)
         return True

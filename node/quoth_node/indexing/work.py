@@ -26,7 +26,7 @@ from quoth_node.indexing.store import IndexStore, Progress
 STUMBLES_MAX = 3
 # How many documents one step takes is found out, so that slow ones hold no other index up: few at
 # first and after a slow step, twice as many after a fast one.
-FIRST_DOCUMENTS = 16
+FIRST_DOCUMENTS = 4
 DOCUMENTS_MAX = 8_192
 FAST_SECONDS, SLOW_SECONDS = 0.25, 1.0  # of a step
 PRIORITY_ORDER = {"High": 0, "Normal": 1, "Low": 2}

@@ -42,7 +42,7 @@ class Answer:
 
     hits: Sequence[Hit]
     total: int  # of all pages
-    skipped: int = 0  # results of the pages up to this one that were there twice
+    skipped: int = 0  # results that were there twice; told with the last page only
     indexed_etag: int  # all changes up to here are in it; what tells two states of it apart
     indexed_at_micros: int | None = None
     explanations: Mapping[str, Sequence[str]] = field(default_factory=dict)  # by document id

@@ -39,7 +39,7 @@ class Page:
 
     rows: list[Found]
     total: int
-    skipped: int  # entries of documents that are in the answer with another
+    skipped: int  # entries of documents that are there with another; 0 if more pages follow
     progress: Progress
 
 
@@ -145,7 +145,7 @@ class IndexReader:
         ((entries, documents),) = self._connection.rows(
             f"{head.sql} {sql} WHERE {where.sql}", (*head.values, *where.values)
         )
-        return int(entries), int(entries) - int(documents)
+        return int(entries), int(entries) - int(documents) if is_whole else 0
 
     def _one(self, sql: str, values: tuple[Value, ...]) -> int:
         return int(self._connection.one(sql, values))

@@ -193,3 +193,21 @@ async def test_a_method_no_parser_knows_is_told_from_a_body(node: Node) -> None:
 async def test_a_reset_has_a_path_of_its_own(node: Node) -> None:
     answer = await node.ask("RESET", "/databases/db/docs?id=x")
     assert answer.error[0] == 400 and "RESET" in answer.error[2]
+
+
+async def test_pages_of_entries_hold_each_document_once(node: Node) -> None:
+    """Also for who adds what was skipped to where the next page starts."""
+    maps = ["from u in docs.Users from one in u.list select new { one }"]
+    await define(node, {"Name": "Fan", "Maps": maps})
+    for number in range(7):
+        await node.put(f"users/{number}", list=["a", "b", "c"])
+    found: list[str] = []
+    page = skipped = 0
+    while page == 0 or len(found) == 2 * page:
+        text = f"from index 'Fan' where one in ('a', 'b', 'c') limit {2 * page + skipped}, 2"
+        sent = {"Query": text, "WaitForNonStaleResults": True}
+        answer = (await node.ask("POST", "/databases/db/queries", sent)).json
+        found += [one["@metadata"]["@id"] for one in answer["Results"]]
+        skipped += answer["SkippedResults"]
+        page += 1
+    assert (sorted(found), skipped) == ([f"users/{number}" for number in range(7)], 14)

@@ -137,6 +137,25 @@ async def test_what_is_distinct_is_told_once(users: Node) -> None:
     assert script == [{"n": "bo"}, {"n": "ann"}, {"n": "cy"}]
 
 
+async def test_pages_hold_each_once_also_if_what_was_skipped_is_added_to_their_start(
+    users: Node,
+) -> None:
+    for number in range(20, 30):
+        await users.put(f"users/{number}", name=f"N{number % 3}")
+    for number in range(30, 35):
+        await users.put(f"users/{number}", name=f"Last {number}")
+    everyone = await results(users, "from Users select distinct name")
+    paged: list[object] = []
+    page = skipped = 0
+    while page == 0 or len(paged) == 2 * page:
+        text = f"from Users select distinct name limit {2 * page + skipped}, 2"
+        answer = (await ask(users, text)).json
+        paged += [one["name"] for one in answer["Results"]]
+        skipped += answer["SkippedResults"]
+        page += 1
+    assert paged == [one["name"] for one in everyone]
+
+
 async def test_documents_are_loaded_for_a_projection(users: Node) -> None:
     text = "from Users as u load u.boss as b, u.friends as f[] select u.name, b.name as boss, id(b)"
     found = await results(users, text)
