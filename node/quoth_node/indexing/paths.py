@@ -6,6 +6,7 @@ from typing import Any
 ID = "id()"
 METADATA = "@metadata"
 MISSING: Any = object()  # there is no such property; not the same as null
+LENGTHS = frozenset({"length", "count"})  # of arrays, as scripts and C# write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +15,30 @@ class Path:
 
     text: str
     names: tuple[str, ...]
+    may_be_length: bool  # its last name may ask for how many an array has
 
     @classmethod
     def of(cls, text: str) -> "Path":
-        return cls(text, tuple(part.removesuffix("[]") for part in text.split(".")))
+        parts = text.split(".")
+        may_be_length = len(parts) > 1 and parts[-1].lower() in LENGTHS and "[]" not in text
+        return cls(text, tuple(part.removesuffix("[]") for part in parts), may_be_length)
 
     def read(self, document: dict[str, Any]) -> Any:
-        """What is there, `MISSING` if nothing is; through an array, a list of what is there."""
+        """What is there, `MISSING` if nothing is; through an array, a list of what is there.
+
+        `lines.Count` and `lines.length` are how many lines there are, `lines[].Count` what each
+        of them has under that name.
+        """
+        if self.may_be_length and type(array := _owned(document, self.names[:-1])) is list:
+            return len(array)
         return _read(document, self.names)
+
+
+def _owned(value: Any, names: tuple[str, ...]) -> Any:
+    """What is there without going through an array."""
+    for name in names:
+        value = value.get(name, MISSING) if type(value) is dict else MISSING
+    return value
 
 
 def _read(value: Any, names: tuple[str, ...]) -> Any:

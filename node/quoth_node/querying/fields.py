@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from quoth_node.indexing.paths import LENGTHS
 from quoth_node.rql import PathStep
-
-LENGTHS = frozenset({"length", "count"})  # of arrays, as scripts and C# write it
 
 
 def value_at(document: object, steps: Sequence[PathStep]) -> Any:
@@ -23,6 +22,10 @@ def value_at(document: object, steps: Sequence[PathStep]) -> Any:
 def values_at(document: object, steps: Sequence[PathStep]) -> Iterator[Any]:
     """Every value that a path leads to; none where it breaks off."""
     found: list[Any] = [document]
+    if len(steps) > 1 and not any(step.is_each for step in steps):
+        length = _length_of(value_at(document, steps[:-1]), steps[-1])
+        if length is not None:
+            return iter((length,))
     for step in steps:
         found = [one[step.name] for one in found if isinstance(one, dict) and step.name in one]
         if step.is_each:
