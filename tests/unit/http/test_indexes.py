@@ -127,7 +127,7 @@ async def test_a_locked_index_is_not_changed(node: Node) -> None:
     await define(node, {**BY_NAME, "LockMode": "LockedError"})
     other = {**BY_NAME, "Maps": ["from u in docs.Users select new { u.age }"]}
     refused = await define(node, other)
-    assert refused.error[:2] == (400, "IndexOrTransformerLockedException")
+    assert refused.error[:2] == (400, "IndexAlreadyExistException")
     assert (await node.ask("POST", f"{INDEXES}/has-changed", other)).json == {"Changed": True}
     assert (await node.ask("POST", f"{INDEXES}/has-changed", BY_NAME)).json == {"Changed": False}
     body = {"IndexNames": ["N"], "Mode": "Unlock"}
