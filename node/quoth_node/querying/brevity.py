@@ -11,7 +11,9 @@ from typing import Any
 from quoth_node.querying.errors import QueryError
 from quoth_node.querying.parameters import Parameters
 
-STEPS_MAX = 20_000  # of SQLite's machine, for each statement: a millisecond
+STEPS = 2_500  # of SQLite's machine, between two looks
+# SQLite counts the steps of a statement through all its runs, so each may be looked at early once.
+LOOKS_MAX = 8  # in one query of some six statements: 20,000 steps are a millisecond
 ROWS_MAX = 32
 CHANGES_MAX = 64  # that may have to be looked at to tell whether the answer is stale
 TEXT_CHARACTERS_MAX = 1_024

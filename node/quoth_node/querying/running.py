@@ -90,7 +90,10 @@ class IndexReader:
     def _limited(self, *, is_brief: bool) -> AbstractContextManager[None]:
         """Ends what takes long; a brief one by its steps, alike on a busy machine."""
         if is_brief:
-            return self._connection.watched(lambda: True, every=brevity.STEPS_MAX)
+            looks = iter(range(brevity.LOOKS_MAX))
+            return self._connection.watched(
+                lambda: next(looks, None) is None, every=brevity.STEPS
+            )
         deadline = self._clock.monotonic() + QUERY_SECONDS_MAX
         return self._connection.watched(lambda: self._clock.monotonic() > deadline)
 
