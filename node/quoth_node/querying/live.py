@@ -78,6 +78,8 @@ class LiveIndexes:
 
     async def until(self, holds: Callable[[], T | None], seconds: float) -> T | None:
         """What `holds` gives once it gives something; None when the time is over."""
+        if (ready := holds()) is not None:
+            return ready  # most are, and a timer costs more than this
         try:
             async with asyncio.timeout(seconds):
                 while (result := holds()) is None:
