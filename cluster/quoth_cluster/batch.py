@@ -29,10 +29,10 @@ from quoth_cluster.commands import (
 )
 from quoth_cluster.documents import StoredDocument, Tombstone
 from quoth_cluster.outcomes import BatchSaved, DocumentDeleted, DocumentPut, Refused
-from quoth_cluster.step import Step, check_time
+from quoth_cluster.step import Step, check_time, invalid
 
 DELETED_AT_ONCE_MAX = 256
-
+CHANGES_MAX = 100_000  # of documents by one batch: what follows waits for some three seconds
 
 Batch = SaveBatch | SaveCheckedBatch
 
@@ -42,6 +42,8 @@ def may_stop_midway(batch: Batch) -> bool:
     match batch.commands:
         case (PutDocument() as only,):
             return only.document_id.endswith(IDENTITY_END)
+        case (DeleteDocument(prefixed=True),):
+            return True
         case commands:
             return len(commands) > 1
 
@@ -68,8 +70,9 @@ def save_batch(step: Step, batch: Batch) -> BatchSaved | Refused:
     if (refused := check_time(batch.at_micros)) is not None:
         return refused
     results: list[DocumentPut | DocumentDeleted] = []
+    etag_max = step.totals.last_etag + CHANGES_MAX  # each change takes one
     for command in batch.commands:
-        outcome = _change_document(step, command, batch)
+        outcome = _change_document(step, command, batch, etag_max)
         if isinstance(outcome, Refused):
             return outcome
         results.append(outcome)
@@ -122,7 +125,7 @@ def is_equal(existing: StoredDocument, command: PutDocument) -> bool:
 
 
 def _change_document(
-    step: Step, command: PutDocument | DeleteDocument, batch: Batch
+    step: Step, command: PutDocument | DeleteDocument, batch: Batch, etag_max: int
 ) -> DocumentPut | DocumentDeleted | Refused:
     if isinstance(command, PutDocument):
         return put_document(
@@ -135,7 +138,7 @@ def _change_document(
     if (refused := check_id(command.document_id)) is not None:
         return refused
     if command.prefixed:
-        return _delete_starting_with(step, command.document_id, batch)
+        return _delete_starting_with(step, command.document_id, batch, etag_max)
     return _delete_document(step, command, batch)
 
 
@@ -155,10 +158,17 @@ def _delete_document(
     return DocumentDeleted(document_id, existing is not None, None, batch.at_micros)
 
 
-def _delete_starting_with(step: Step, prefix: str, batch: Batch) -> DocumentDeleted:
+def _delete_starting_with(
+    step: Step, prefix: str, batch: Batch, etag_max: int
+) -> DocumentDeleted | Refused:
     deleted = False
     # The map must not change under a scan, so some are read, then deleted, then read anew.
     while found := list(islice(documents.starting_with(step.txn, prefix), DELETED_AT_ONCE_MAX)):
+        if step.totals.last_etag + len(found) > etag_max:
+            return invalid(
+                f"More than {CHANGES_MAX} documents begin with '{prefix}', too many for one "
+                f"transaction: delete them by query, which does it in parts."
+            )
         for existing in found:
             _bury(step, existing, batch)
         deleted = True

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quoth_cluster import documents
+from quoth_cluster import batch, documents
 from quoth_cluster.commands import (
     DeleteDocument,
     NextIdentity,
@@ -265,6 +265,22 @@ def test_an_index_that_is_taken_is_nobody_elses(story: Story) -> None:
         indexes += [story.command_index - 1, story.command_index]
     assert len(set(indexes)) == 6
     assert story.dump() == before
+
+
+def test_a_prefix_deletes_no_more_than_one_transaction_may(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "CHANGES_MAX", 600)
+    story.save(*(put(f"users/{number}") for number in range(601)))
+    outcome = refused(story.save(delete("users/", prefixed=True)))
+    assert outcome.refusal is Refusal.INVALID and "delete them by query" in outcome.message
+    refused(story.save(delete("users/1", prefixed=True), delete("users/", prefixed=True)))
+    database = story.machine.database("db")
+    assert database is not None
+    with database.read() as txn:
+        assert (documents.count(txn), documents.tombstone_count(txn)) == (601, 0)
+    story.save(delete("users/600"))
+    assert isinstance(story.save(delete("users/", prefixed=True)), BatchSaved)
 
 
 def test_a_prefix_deletes_all_that_begins_with_it(story: Story) -> None:
