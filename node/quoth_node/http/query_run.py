@@ -127,7 +127,11 @@ def _asked_for_hits(running: Running) -> CollectionQuery | HitsOfIndex:
     asked, source = running.asked, running.source
     if isinstance(source, CollectionQuery):
         return source
-    question = Question(query=asked.query, parameters=asked.parameters)
+    question = Question(
+        query=asked.query,
+        parameters=asked.parameters,
+        explains=asked.has(IncludeKind.EXPLANATIONS),
+    )
     if not asked.is_paged_late:
         question = replace(question, start=asked.start, size=asked.size)
     if not running.is_brief:

@@ -24,6 +24,7 @@ class Question:
     parameters: Parameters
     start: int = 0
     size: int | None = None  # None: all
+    explains: bool = False  # tell why each has its score
     is_brief: bool = False  # to be answered on the event loop, or not at all
 
 

@@ -247,6 +247,7 @@ class LiveIndex:
                 seed=str(index.queried_micros),
                 keeps_duplicates=select is not None,
                 is_brief=question.is_brief,
+                explains=question.explains,
             )
         hits = [Hit(found.document_id, found.score, found.result) for found in page.rows]
         etag = min(page.progress.document_etag, page.progress.tombstone_etag)
@@ -256,6 +257,11 @@ class LiveIndex:
             skipped=page.skipped,
             indexed_etag=etag,
             indexed_at_micros=index.indexed_micros,
+            explanations={
+                found.document_id: [found.explanation]
+                for found in page.rows
+                if found.document_id is not None and found.explanation is not None
+            },
         )
 
     def is_stale(self, answer: Answer, txn: ReadTxn) -> bool:

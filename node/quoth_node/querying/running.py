@@ -13,6 +13,8 @@ from quoth_node.indexing.store import OUTPUTS_MAX, Progress, StoredField, load_f
 from quoth_node.querying import brevity
 from quoth_node.querying.brevity import NotBrief
 from quoth_node.querying.conditions import Conditions
+from quoth_node.querying.errors import InvalidQuery
+from quoth_node.querying.explaining import PARTS_MAX, explained
 from quoth_node.querying.fragment import ALWAYS, Fragment
 from quoth_node.querying.index_view import IndexView
 from quoth_node.querying.orderings import ordered, score_of
@@ -31,6 +33,7 @@ class Found:
     document_id: str | None  # None: the result of a reduce
     result: dict[str, Any] | None  # stored fields, or the result of the reduce
     score: float | None  # None: none matches better than another
+    explanation: str | None = None  # if it was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,12 @@ class IndexReader:
         seed: str = "",
         keeps_duplicates: bool = False,
         is_brief: bool = False,
+        explains: bool = False,
     ) -> Page:
         """The page of a query. Raises InvalidQuery, QueryInterrupted or IndexFileError.
 
         `keeps_duplicates`: entries of one document each count, as projections want it.
+        `explains`: tell of each row why it has its score.
         `is_brief`: raise NotBrief if it cannot be known to be short, or is not.
         """
         with self._limited(is_brief=is_brief), self._connection.snapshot():
@@ -83,7 +88,8 @@ class IndexReader:
             if is_brief and conditions.has_long_steps:
                 raise NotBrief
             is_single = keeps_duplicates or not seen.fans_out
-            rows = self._page(conditions, where, query.order_by, skip, take, seed, is_single)
+            page = skip, take, seed
+            rows = self._page(conditions, where, query.order_by, *page, is_single, explains)
             total, skipped = self._count(conditions, where, rows, skip, take, is_single)
             return Page(rows, total, skipped, self._progress())
 
@@ -106,14 +112,19 @@ class IndexReader:
         take: int | None,
         seed: str,
         is_single: bool,
+        explains: bool,
     ) -> list[Found]:
         if take == 0:
             return []
         parts = ordered(conditions, order_by, seed=seed)
         score = score_of(conditions) if conditions.has_score else Fragment("NULL")
         head = _with(conditions)
-        sql = f"{head.sql} SELECT e.id, e.result, {score.sql} FROM entries e"
-        values = [*head.values, *score.values]
+        if explains and len(conditions.scores) > PARTS_MAX:
+            raise InvalidQuery(f"Scores of more than {PARTS_MAX} conditions are not explained")
+        told = [score, *(conditions.scores if explains else ())]
+        columns = ", ".join(part.sql for part in told)
+        sql = f"{head.sql} SELECT e.id, e.result, {columns} FROM entries e"
+        values = [*head.values, *(value for part in told for value in part.values)]
         if where is not None:
             sql += f" WHERE {where.sql}"
             values += where.values
@@ -122,9 +133,15 @@ class IndexReader:
         sql += f" ORDER BY {', '.join(part.sql for part in parts)} LIMIT ? OFFSET ?"
         values += [value for part in parts for value in part.values]
         values += [ROWS_MAX if take is None else take, skip]
+        names = conditions.score_names
         return [
-            Found(document_id, None if result is None else orjson.loads(result), score)
-            for document_id, result, score in self._connection.rows(sql, values)
+            Found(
+                document_id,
+                None if result is None else orjson.loads(result),
+                total,
+                explained(total, parts, names) if explains else None,
+            )
+            for document_id, result, total, *parts in self._connection.rows(sql, values)
         ]
 
     def _count(
