@@ -24,7 +24,7 @@ from rich.table import Table
 
 from scripts.bench.http import put
 from scripts.bench.load import Asked, Measured, ask, measure
-from scripts.bench.process import processor_seconds
+from scripts.bench.process import Memory, family, processor_seconds
 from scripts.local_cluster import LocalCluster
 
 DATABASE = "bench"
@@ -32,6 +32,7 @@ PATH = f"/databases/{DATABASE}"
 DOCUMENTS = 100_000
 BATCH = 2_000
 CITIES = 500
+KEPT = 8  # indexes, to see what one takes in memory
 PATIENCE_SECONDS = 300.0
 MAP = "from u in docs.Users select new { u.name, u.age }"
 COUNTS = "from u in docs.Users select new { u.city, Count = 1, Age = u.age }"
@@ -138,6 +139,26 @@ def saved(url: str, seconds: float, *, builds: bool) -> Measured:
     return measured
 
 
+def held(cluster: LocalCluster, url: str) -> list[Figure]:
+    """What the processes of the node ask for in memory for each index that is there and asked."""
+
+    def megabytes() -> float:
+        pids = (one for tag in cluster.tags for one in family(cluster.pid(tag)))
+        return sum(Memory.of(pid).anonymous for pid in pids) / 1_000_000
+
+    found = []
+    for kind, reduce in (("map", None), ("map-reduce", REDUCE)):
+        before = megabytes()
+        for at in range(KEPT):
+            name = f"Kept/{kind}/{at}"
+            define(url, name, reduce=reduce)
+            until_read(url, name)
+            send(url, "POST", f"{PATH}/queries", {"Query": f"from index '{name}' limit 10"})
+        grown = (megabytes() - before) / KEPT
+        found.append(Figure(f"memory of one more {kind} index of {KEPT}, RssAnon", grown, "MB"))
+    return found
+
+
 def figures(cluster: LocalCluster, wanted: argparse.Namespace) -> list[Figure]:
     url, count, rounds = cluster.urls[0], wanted.documents, wanted.rounds
     fill(url, count)
@@ -156,7 +177,7 @@ def figures(cluster: LocalCluster, wanted: argparse.Namespace) -> list[Figure]:
         beside = "while an index is built" if builds else "with nothing else to do"
         found.append(Figure(f"save of one document {beside}, p50", measured.p50_ms, "ms"))
         found.append(Figure(f"save of one document {beside}, p99", measured.p99_ms, "ms"))
-    return found
+    return [*found, *held(cluster, url)]
 
 
 def main() -> None:

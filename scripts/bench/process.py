@@ -19,6 +19,12 @@ def processor_seconds(pids: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def family(pid: int) -> list[int]:
+    """A process and those that it started and that live."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [pid, *map(int, children.split())]
+
+
 @dataclass(frozen=True, slots=True)
 class Memory:
     """In bytes. Pages of LMDB's map count into `resident`, and the kernel takes them back at will;
