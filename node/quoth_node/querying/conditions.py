@@ -16,7 +16,6 @@ from quoth_node.indexing.sqlite import Value
 from quoth_node.indexing.values import Term
 from quoth_node.querying import terms, words
 from quoth_node.querying.errors import InvalidQuery
-from quoth_node.querying.explaining import described
 from quoth_node.querying.fragment import ALWAYS, NEVER, Fragment, having, joined, marks, probing
 from quoth_node.querying.index_view import FieldView, IndexView, is_id
 from quoth_node.querying.needs import name_of
@@ -67,7 +66,7 @@ class Conditions:
         self._functions = 0
         self._parts = 0
         self.scores: list[Fragment] = []  # what adds to the score of an entry
-        self.score_names: list[str] = []  # the conditions these are from
+        self.scored: list[Condition] = []  # the conditions these are from
         self.found_words: list[Fragment] = []  # tables m0, m1 ... of entries and scores
         self.has_score = False  # whether some entries match better than others
 
@@ -81,9 +80,8 @@ class Conditions:
     ) -> Fragment:
         """The condition as SQL. Raises InvalidQuery."""
         found = self._compile(condition, is_exact, factor)
-        del self.score_names[len(self.scores) :]
-        if added := len(self.scores) - len(self.score_names):  # by this one, not by one within it
-            self.score_names += [described(condition, self.parameters)] * added
+        # What was added by this one, and not by one within it.
+        self.scored += [condition] * (len(self.scores) - len(self.scored))
         return found
 
     def _compile(self, condition: Condition, is_exact: bool, factor: float) -> Fragment:
@@ -254,7 +252,7 @@ class Conditions:
         kept = len(self.scores)
         found = self.compile(condition, is_exact=is_exact)
         del self.scores[kept:]
-        del self.score_names[kept:]
+        del self.scored[kept:]
         return found
 
     def _all(self, several: list[Fragment]) -> Fragment:

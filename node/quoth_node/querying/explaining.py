@@ -1,8 +1,7 @@
 """Why an entry has its score: the parts of the sum, each with the condition it is from."""
 
+import json
 from collections.abc import Sequence
-
-import orjson
 
 from quoth_node.querying.needs import name_of
 from quoth_node.querying.parameters import Parameters, value_of
@@ -20,6 +19,7 @@ from quoth_node.rql.conditions import (
 )
 
 VALUE_CHARACTERS_MAX = 100
+VALUES_MAX = 10  # of a list
 PARTS_MAX = 100  # a column each
 
 
@@ -29,14 +29,15 @@ def described(condition: Condition, parameters: Parameters) -> str:
     def shown(value: Value | FieldPath) -> str:
         if isinstance(value, FieldPath):
             return value.text
-        text = orjson.dumps(value_of(value, parameters)).decode()
+        text = json.dumps(value_of(value, parameters), ensure_ascii=False)  # numbers of any size
         return text if len(text) <= VALUE_CHARACTERS_MAX else f"{text[:VALUE_CHARACTERS_MAX]}..."
 
     match condition:
         case Comparison(operand, operator, value):
             return f"{name_of(operand)} {operator.value} {shown(value)}"
         case In(operand, values, is_all):
-            several = ", ".join(map(shown, values))
+            several = ", ".join(map(shown, values[:VALUES_MAX]))
+            several += ", ..." if len(values) > VALUES_MAX else ""
             return f"{name_of(operand)} {'all in' if is_all else 'in'} ({several})"
         case Between(operand, low, high):
             return f"{name_of(operand)} between {shown(low)} and {shown(high)}"

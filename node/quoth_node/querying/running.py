@@ -14,7 +14,7 @@ from quoth_node.querying import brevity
 from quoth_node.querying.brevity import NotBrief
 from quoth_node.querying.conditions import Conditions
 from quoth_node.querying.errors import InvalidQuery
-from quoth_node.querying.explaining import PARTS_MAX, explained
+from quoth_node.querying.explaining import PARTS_MAX, described, explained
 from quoth_node.querying.fragment import ALWAYS, Fragment
 from quoth_node.querying.index_view import IndexView
 from quoth_node.querying.orderings import ordered, score_of
@@ -133,7 +133,8 @@ class IndexReader:
         sql += f" ORDER BY {', '.join(part.sql for part in parts)} LIMIT ? OFFSET ?"
         values += [value for part in parts for value in part.values]
         values += [ROWS_MAX if take is None else take, skip]
-        names = conditions.score_names
+        scored = conditions.scored if explains else ()
+        names = [described(one, conditions.parameters) for one in scored]
         return [
             Found(
                 document_id,

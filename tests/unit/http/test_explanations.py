@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from quoth_node.querying import running
 from tests.unit.http.conftest import Node
 
 TEXTS = ["the quick brown fox", "a quick, quick fox", "a slow dog"]
@@ -64,3 +65,21 @@ async def test_too_many_conditions_are_refused_by_name(people: Node) -> None:
     body = {"Query": f"from Users where startsWith(kind, 'x') or {where} include explanations()"}
     answer = await people.ask("POST", "/databases/db/queries", body)
     assert answer.status == 400 and "not explained" in answer.error[2]
+
+
+async def test_values_of_any_size_are_shown(people: Node) -> None:
+    await explanations(people, "kind in ('animal', 1000000000000000000000000000000)")
+    told = await explanations(people, f"kind in ('animal', {', '.join(map(str, range(50)))})")
+    assert told["users/0"] == ['1.0 = kind in ("animal", 0, 1, 2, 3, 4, 5, 6, 7, 8, ...)']
+
+
+async def test_what_is_not_to_be_explained_is_not_described(
+    people: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object) -> str:
+        raise AssertionError("it takes time")
+
+    monkeypatch.setattr(running, "described", never)
+    body = {"Query": "from Users where kind = 'animal'", "WaitForNonStaleResults": True}
+    answer = await people.ask("POST", "/databases/db/queries", body)
+    assert answer.status == 200 and "Explanations" not in answer.json
