@@ -140,6 +140,9 @@ def finish(
 ) -> bytes:
     """The body, with all that the results include."""
     documents, values = includes_of(result, budget)
+    for texts in (result.head.explanations or {}).values():
+        for text in texts:
+            budget.take(text.encode())
     has_values = bool(running.asked.included_key_paths)
     keyed = replies.compare_exchange_includes(values) if has_values else None
     return wire.results(finished_head(exchange, running, result), found, documents, keyed)

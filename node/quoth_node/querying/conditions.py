@@ -70,11 +70,6 @@ class Conditions:
         self.found_words: list[Fragment] = []  # tables m0, m1 ... of entries and scores
         self.has_score = False  # whether some entries match better than others
 
-    @property
-    def has_long_steps(self) -> bool:
-        """Whether SQLite does much at once, where no deadline ends it: in words, in functions."""
-        return bool(self.found_words) or self._functions > 0
-
     def compile(
         self, condition: Condition, *, is_exact: bool = False, factor: float = 1.0
     ) -> Fragment:

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Sequence
 
+from quoth_node.querying.errors import InvalidQuery
+from quoth_node.querying.fragment import Fragment
 from quoth_node.querying.needs import name_of
 from quoth_node.querying.parameters import Parameters, value_of
 from quoth_node.rql import FieldPath, Value
@@ -21,6 +23,7 @@ from quoth_node.rql.conditions import (
 VALUE_CHARACTERS_MAX = 100
 VALUES_MAX = 10  # of a list
 PARTS_MAX = 100  # a column each
+BOUND_MAX = 5_000  # values, which stand in four places of the statement
 
 
 def described(condition: Condition, parameters: Parameters) -> str:
@@ -54,9 +57,17 @@ def described(condition: Condition, parameters: Parameters) -> str:
     return type(condition).__name__.lower()
 
 
-def explained(total: float, parts: Sequence[float], names: Sequence[str]) -> str:
+def check_may_be_explained(scores: Sequence[Fragment]) -> None:
+    """Raise InvalidQuery if there are more parts, or values, than SQLite tells at once."""
+    if len(scores) > PARTS_MAX:
+        raise InvalidQuery(f"Scores of more than {PARTS_MAX} conditions are not explained")
+    if sum(len(one.values) for one in scores) > BOUND_MAX:
+        raise InvalidQuery(f"Scores of more than {BOUND_MAX} values are not explained")
+
+
+def explained(parts: Sequence[float], names: Sequence[str]) -> str:
     """The text for one entry: the score, and what it is the sum of."""
     lines = [f"{part} = {name}" for part, name in zip(parts, names, strict=True)]
     if not lines:
-        return f"{total} = every result, alike"
-    return lines[0] if len(lines) == 1 else "\n  ".join([f"{total} = sum of:", *lines])
+        return "1.0 = every result, alike"
+    return lines[0] if len(lines) == 1 else "\n  ".join([f"{sum(parts)} = sum of:", *lines])

@@ -12,9 +12,9 @@ def value_at(document: object, steps: Sequence[PathStep]) -> Any:
     if any(step.is_each for step in steps):
         return list(values_at(document, steps))
     found = document
-    for step in steps:
+    for at, step in enumerate(steps, start=1):
         if not isinstance(found, dict):
-            return _length_of(found, step)
+            return _length_of(found, step) if at == len(steps) else None
         found = found.get(step.name)
     return found
 

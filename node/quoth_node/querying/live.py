@@ -250,6 +250,10 @@ class LiveIndex:
                 explains=question.explains,
             )
         hits = [Hit(found.document_id, found.score, found.result) for found in page.rows]
+        explanations: dict[str, list[str]] = {}
+        for found in page.rows:
+            if found.document_id is not None and found.explanation is not None:
+                explanations.setdefault(found.document_id, []).append(found.explanation)
         etag = min(page.progress.document_etag, page.progress.tombstone_etag)
         return Answer(
             hits=hits,
@@ -257,11 +261,7 @@ class LiveIndex:
             skipped=page.skipped,
             indexed_etag=etag,
             indexed_at_micros=index.indexed_micros,
-            explanations={
-                found.document_id: [found.explanation]
-                for found in page.rows
-                if found.document_id is not None and found.explanation is not None
-            },
+            explanations=explanations,
         )
 
     def is_stale(self, answer: Answer, txn: ReadTxn) -> bool:

@@ -13,8 +13,7 @@ from quoth_node.indexing.store import OUTPUTS_MAX, Progress, StoredField, load_f
 from quoth_node.querying import brevity
 from quoth_node.querying.brevity import NotBrief
 from quoth_node.querying.conditions import Conditions
-from quoth_node.querying.errors import InvalidQuery
-from quoth_node.querying.explaining import PARTS_MAX, described, explained
+from quoth_node.querying.explaining import check_may_be_explained, described, explained
 from quoth_node.querying.fragment import ALWAYS, Fragment
 from quoth_node.querying.index_view import IndexView
 from quoth_node.querying.orderings import ordered, score_of
@@ -83,10 +82,11 @@ class IndexReader:
         """
         with self._limited(is_brief=is_brief), self._connection.snapshot():
             seen = view(self.fields(), self.fans_out())
-            conditions = Conditions(seen, parameters, define=self._define, count=self._one)
+            define = _not_briefly if is_brief else self._define
+            conditions = Conditions(seen, parameters, define=define, count=self._one)
             where = conditions.compile(query.where) if query.where is not None else None
-            if is_brief and conditions.has_long_steps:
-                raise NotBrief
+            if is_brief and conditions.found_words:
+                raise NotBrief  # SQLite finds all of them in one step
             is_single = keeps_duplicates or not seen.fans_out
             page = skip, take, seed
             rows = self._page(conditions, where, query.order_by, *page, is_single, explains)
@@ -119,8 +119,8 @@ class IndexReader:
         parts = ordered(conditions, order_by, seed=seed)
         score = score_of(conditions) if conditions.has_score else Fragment("NULL")
         head = _with(conditions)
-        if explains and len(conditions.scores) > PARTS_MAX:
-            raise InvalidQuery(f"Scores of more than {PARTS_MAX} conditions are not explained")
+        if explains:
+            check_may_be_explained(conditions.scores)
         told = [score, *(conditions.scores if explains else ())]
         columns = ", ".join(part.sql for part in told)
         sql = f"{head.sql} SELECT e.id, e.result, {columns} FROM entries e"
@@ -140,7 +140,7 @@ class IndexReader:
                 document_id,
                 None if result is None else orjson.loads(result),
                 total,
-                explained(total, parts, names) if explains else None,
+                explained(parts, names) if explains else None,
             )
             for document_id, result, total, *parts in self._connection.rows(sql, values)
         ]
@@ -179,6 +179,11 @@ class IndexReader:
 
     def _define(self, name: str, function: Callable[..., Any], arguments: int) -> None:
         self._connection.define(name, function, arguments=arguments)
+
+
+def _not_briefly(name: str, function: Callable[..., Any], arguments: int) -> None:
+    """For SQLite, a call of Python is one step, however long it takes."""
+    raise NotBrief
 
 
 def _with(conditions: Conditions) -> Fragment:

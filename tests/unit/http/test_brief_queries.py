@@ -1,5 +1,6 @@
 """Queries are answered where they arrive if they are brief, and in a worker thread if not."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from quoth_node.http import queries
 from quoth_node.http.streams import beside_the_loop
+from quoth_node.indexing.sqlite import Connection
 from quoth_node.querying import brevity
 from quoth_node.querying.brevity import Brevity
 from tests.unit.http.conftest import Answer, Node
@@ -96,6 +98,27 @@ async def test_what_takes_many_steps_is_done_in_a_thread(
     told = (await ask(people, age=50)).json
     assert len(told["Results"]) == 3
     assert len(threads) == 1
+
+
+async def test_no_function_of_python_is_called_on_the_loop(
+    people: Node, threads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defined: list[threading.Thread] = []
+    define = Connection.define
+
+    def told(self: Connection, name: str, function: Callable[..., Any], *, arguments: int) -> None:
+        defined.append(threading.current_thread())
+        define(self, name, function, arguments=arguments)
+
+    monkeypatch.setattr(Connection, "define", told)
+    for text in (
+        "from Users where regex(age, '5') and age = 50",
+        "from Users where age = 50 order by age as alphanumeric",
+        "from Users where age = 50 order by random()",
+    ):
+        assert len((await ask(people, text)).json["Results"]) == 3
+    assert len(threads) == len(defined) == 3
+    assert threading.main_thread() not in defined
 
 
 @pytest.mark.parametrize("where", ["regex(age, $age)", "search(age, $age)"])

@@ -28,10 +28,9 @@ async def explanations(node: Node, where: str, **parameters: Any) -> dict[str, l
     told: dict[str, list[str]] = answer.json["Explanations"]
     assert told.keys() == {row["@metadata"]["@id"] for row in answer.json["Results"]}
     for row in answer.json["Results"]:
-        score = row["@metadata"].get("@index-score")
-        if score is not None:
-            (text,) = told[row["@metadata"]["@id"]]
-            assert float(text.partition(" = ")[0]) == pytest.approx(score)
+        (text,) = told[row["@metadata"]["@id"]]
+        total = float(text.partition(" = ")[0])
+        assert total == pytest.approx(row["@metadata"].get("@index-score", total))
     return told
 
 
@@ -83,3 +82,33 @@ async def test_what_is_not_to_be_explained_is_not_described(
     body = {"Query": "from Users where kind = 'animal'", "WaitForNonStaleResults": True}
     answer = await people.ask("POST", "/databases/db/queries", body)
     assert answer.status == 200 and "Explanations" not in answer.json
+
+
+async def test_a_sum_is_told_though_none_matches_better(people: Node) -> None:
+    told = await explanations(people, "kind = 'animal' and exists(body)")
+    assert told["users/0"] == ['2.0 = sum of:\n  1.0 = kind = "animal"\n  1.0 = exists(body)']
+    assert (await explanations(people, "not kind = 'x'"))["users/0"] == [
+        "1.0 = every result, alike"
+    ]
+
+
+async def test_more_values_than_can_be_told_are_refused_by_name(people: Node) -> None:
+    body = {
+        "Query": "from Users where kind in ($several) include explanations()",
+        "QueryParameters": {"several": list(range(9_000))},
+    }
+    answer = await people.ask("POST", "/databases/db/queries", body)
+    assert answer.status == 400 and "5000 values are not explained" in answer.error[2]
+
+
+async def test_explanations_count_for_the_limit_of_a_reply(people: Node) -> None:
+    for number in range(3, 7):
+        await people.put(f"users/{number}", kind="animal")
+    others = " or ".join(f"kind = '{'x' * 90}{number}'" for number in range(90))
+    where = f"exists(kind) or {others}"
+    query = {"Query": f"from Users where {where} include explanations()"}
+    answer = await people.ask("POST", "/databases/db/queries", query)
+    assert answer.status != 200 and "smaller page" in answer.error[2]
+    few = {"Query": f"from Users where {where} include explanations() limit 0, 2"}
+    answer = await people.ask("POST", "/databases/db/queries", few)
+    assert answer.status == 200 and len(answer.json["Explanations"]) == 2

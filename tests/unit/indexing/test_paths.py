@@ -52,6 +52,8 @@ def test_a_path_of_an_automatic_index(text: str, expected: object) -> None:
         ("ship.to.city", ["Oslo"], "Oslo"),
         ("count.length", [], None),
         ("ship.count", [], None),
+        ("lines.Count.Count", [], None),
+        ("lines.Count.foo", [], None),
     ],
 )
 def test_a_path_of_a_filter_and_of_a_projection(
