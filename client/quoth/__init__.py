@@ -6,6 +6,7 @@
 sessions, operations and errors serve both.
 """
 
+from quoth.asynchronous.session import AsyncClusterTransaction, AsyncSession
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
@@ -42,10 +43,9 @@ from quoth.operations import (
     Statistics,
 )
 from quoth.options import SessionOptions, TransactionMode
-from quoth.session import AsyncClusterTransaction, AsyncSession
 from quoth.store import AsyncDocumentStore
-from quoth.sync_session import ClusterTransaction, Session
 from quoth.sync_store import DocumentStore
+from quoth.synchronous.session import ClusterTransaction, Session
 from quoth.transport import HttpRequest, HttpResponse, Transport
 
 __all__ = [

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from quoth.asynchronous.session import AsyncSession
 from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
@@ -16,7 +17,6 @@ from quoth.errors import Misuse, QuothError
 from quoth.executor import Executor
 from quoth.hilo import HiLo
 from quoth.options import SessionOptions, TransactionMode
-from quoth.session import AsyncSession
 from quoth.topology import normal_urls
 from quoth.transport import AiohttpTransport, Transport
 

@@ -9,7 +9,7 @@ from quoth.conventions import Conventions
 from quoth.options import SessionOptions, TransactionMode
 from quoth.portal import Portal
 from quoth.store import URL_DEFAULT, StoreCore, session_options
-from quoth.sync_session import Session
+from quoth.synchronous.session import Session
 from quoth.transport import Transport
 
 T = TypeVar("T")

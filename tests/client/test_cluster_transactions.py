@@ -12,7 +12,7 @@ from quoth import (
     TransactionMode,
     Violation,
 )
-from quoth.session import AsyncSession
+from quoth.asynchronous.session import AsyncSession
 from tests.client.entities import Company, Employee
 from tests.client.wire import Wire, document, put_result
 

@@ -1,42 +1,39 @@
-"""Session: the synchronous shell over the core, method by method the twin of AsyncSession.
-
-The core runs in the caller's thread; only commands travel to the store's event loop.
-"""
+"""AsyncSession: the asynchronous shell over the core. It carries commands and decides nothing."""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from quoth.commands import Command
+from quoth.asynchronous.driving import AsyncDriver, AsyncExecute
 from quoth.compare_exchange import CompareExchangeValue
-from quoth.core import SessionCore, Steps
+from quoth.core import SessionCore
 from quoth.options import IndexWait, ReplicationWait
-from quoth.session import Ids
 from quoth.waiting import IndexWaitBuilder, ReplicationWaitBuilder
 
 T = TypeVar("T")
-Execute = Callable[[Command[Any], int | None], Any]
+Ids = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 
 
-class Session:
+class AsyncSession:
     """A unit of work: entities by identity, and their changes saved together.
 
-        with store.open_session() as session:
-            company = session.load("companies/1-A", Company)
+        async with store.open_session() as session:
+            company = await session.load("companies/1-A", Company)
             company.name = "Quoth & Sons"
-            session.save_changes()
+            await session.save_changes()
 
-    Leaving the block saves nothing by itself. A session belongs to one thread at a time.
+    Leaving the block saves nothing by itself. Tasks may load and store side by side in one
+    session; while one saves, the others must leave it alone.
     """
 
-    def __init__(self, core: SessionCore, execute: Execute) -> None:
+    def __init__(self, core: SessionCore, execute: AsyncExecute) -> None:
         self._core = core
-        self._execute = execute
+        self._drive = AsyncDriver(core, execute)
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         return self
 
-    def __exit__(
+    async def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -50,19 +47,21 @@ class Session:
         return self
 
     @overload
-    def load(self, ids: str, *, include: Sequence[str] = ()) -> dict[str, Any] | None: ...
+    async def load(self, ids: str, *, include: Sequence[str] = ()) -> dict[str, Any] | None: ...
     @overload
-    def load(self, ids: str, entity_type: type[T], *, include: Sequence[str] = ()) -> T | None: ...
+    async def load(
+        self, ids: str, entity_type: type[T], *, include: Sequence[str] = ()
+    ) -> T | None: ...
     @overload
-    def load(
+    async def load(
         self, ids: Ids, *, include: Sequence[str] = ()
     ) -> dict[str, dict[str, Any] | None]: ...
     @overload
-    def load(
+    async def load(
         self, ids: Ids, entity_type: type[T], *, include: Sequence[str] = ()
     ) -> dict[str, T | None]: ...
 
-    def load(
+    async def load(
         self, ids: str | Ids, entity_type: type[Any] = dict, *, include: Sequence[str] = ()
     ) -> Any:
         """One entity by its id, None if there is none; or a dictionary of many by their ids.
@@ -72,10 +71,10 @@ class Session:
         Raises WrongType if a document does not fit `entity_type`.
         """
         if isinstance(ids, str):
-            return self._drive(self._core.load_one(ids, entity_type, include))
-        return self._drive(self._core.load_many(tuple(ids), entity_type, include))
+            return await self._drive(self._core.load_one(ids, entity_type, include))
+        return await self._drive(self._core.load_many(tuple(ids), entity_type, include))
 
-    def store(
+    async def store(
         self, entity: object, document_id: str | None = None, *, change_vector: str | None = None
     ) -> str:
         """Take a new entity in, to be written by `save_changes`; returns its id.
@@ -84,19 +83,19 @@ class Session:
         identity and `companies/` a number of the server's, both known after saving.
         `change_vector=""` demands that there is no such document yet.
         """
-        return self._drive(self._core.store(entity, document_id, change_vector))
+        return await self._drive(self._core.store(entity, document_id, change_vector))
 
     def delete(self, entity_or_id: object, *, change_vector: str | None = None) -> None:
         """Delete an entity of this session, or a document by its id, with `save_changes`."""
         self._core.delete(entity_or_id, change_vector)
 
-    def save_changes(self) -> None:
+    async def save_changes(self) -> None:
         """Write all changes, or none of them.
 
         Raises ConcurrencyError if another was first, FateUnknown if nobody can tell whether it
         was done, ReplicationTimeout if it was done but not seen elsewhere in time.
         """
-        self._drive(self._core.save_changes(self))
+        await self._drive(self._core.save_changes(self))
 
     def has_changes(self) -> bool:
         """Whether `save_changes` would send anything."""
@@ -169,45 +168,33 @@ class Session:
         self._core.index_wait = builder.wait
 
     @property
-    def cluster_transaction(self) -> "ClusterTransaction":
+    def cluster_transaction(self) -> "AsyncClusterTransaction":
         """The compare-exchange values of a cluster-wide session."""
         self._core.check_cluster_wide()
-        return ClusterTransaction(self._core, self._drive)
-
-    def _drive(self, steps: Steps[T]) -> T:
-        try:
-            command = next(steps)
-            while True:
-                try:
-                    result = self._execute(command, self._core.known_raft_index)
-                except BaseException as error:
-                    command = steps.throw(error)
-                else:
-                    command = steps.send(result)
-        except StopIteration as done:
-            found: T = done.value
-            return found
+        return AsyncClusterTransaction(self._drive)
 
 
-class ClusterTransaction:
+class AsyncClusterTransaction:
     """Compare-exchange values, read now and written together with the session's documents."""
 
-    def __init__(self, core: SessionCore, drive: Callable[[Steps[Any]], Any]) -> None:
-        self._core = core
+    def __init__(self, drive: AsyncDriver) -> None:
+        self._core = drive.core
         self._drive = drive
 
     @overload
-    def get_compare_exchange_value(self, key: str) -> CompareExchangeValue[Any] | None: ...
+    async def get_compare_exchange_value(self, key: str) -> CompareExchangeValue[Any] | None: ...
     @overload
-    def get_compare_exchange_value(
+    async def get_compare_exchange_value(
         self, key: str, value_type: type[T]
     ) -> CompareExchangeValue[T] | None: ...
 
-    def get_compare_exchange_value(
+    async def get_compare_exchange_value(
         self, key: str, value_type: type[Any] | None = None
     ) -> CompareExchangeValue[Any] | None:
         """The value of a key, None if it has none. Assign to `.value` and save to change it."""
-        found: CompareExchangeValue[Any] | None = self._drive(self._core.get_value(key, value_type))
+        found: CompareExchangeValue[Any] | None = await self._drive(
+            self._core.get_value(key, value_type)
+        )
         return found
 
     def create_compare_exchange_value(self, key: str, value: T) -> CompareExchangeValue[T]:

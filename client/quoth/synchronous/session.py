@@ -1,27 +1,27 @@
-"""AsyncSession: the asynchronous shell over the core. It carries commands and decides nothing."""
+# Made from asynchronous/session.py by `python -m scripts.twins`: change that one.
+"""Session: the synchronous shell over the core. It carries commands and decides nothing."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
-from quoth.commands import Command
 from quoth.compare_exchange import CompareExchangeValue
-from quoth.core import SessionCore, Steps
+from quoth.core import SessionCore
 from quoth.options import IndexWait, ReplicationWait
+from quoth.synchronous.driving import Driver, Execute
 from quoth.waiting import IndexWaitBuilder, ReplicationWaitBuilder
 
 T = TypeVar("T")
 Ids = list[str] | tuple[str, ...] | set[str] | frozenset[str]
-Execute = Callable[[Command[Any], int | None], Awaitable[Any]]
 
 
-class AsyncSession:
+class Session:
     """A unit of work: entities by identity, and their changes saved together.
 
-        async with store.open_session() as session:
-            company = await session.load("companies/1-A", Company)
+        with store.open_session() as session:
+            company = session.load("companies/1-A", Company)
             company.name = "Quoth & Sons"
-            await session.save_changes()
+            session.save_changes()
 
     Leaving the block saves nothing by itself. Tasks may load and store side by side in one
     session; while one saves, the others must leave it alone.
@@ -29,12 +29,12 @@ class AsyncSession:
 
     def __init__(self, core: SessionCore, execute: Execute) -> None:
         self._core = core
-        self._execute = execute
+        self._drive = Driver(core, execute)
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
@@ -48,21 +48,19 @@ class AsyncSession:
         return self
 
     @overload
-    async def load(self, ids: str, *, include: Sequence[str] = ()) -> dict[str, Any] | None: ...
+    def load(self, ids: str, *, include: Sequence[str] = ()) -> dict[str, Any] | None: ...
     @overload
-    async def load(
-        self, ids: str, entity_type: type[T], *, include: Sequence[str] = ()
-    ) -> T | None: ...
+    def load(self, ids: str, entity_type: type[T], *, include: Sequence[str] = ()) -> T | None: ...
     @overload
-    async def load(
+    def load(
         self, ids: Ids, *, include: Sequence[str] = ()
     ) -> dict[str, dict[str, Any] | None]: ...
     @overload
-    async def load(
+    def load(
         self, ids: Ids, entity_type: type[T], *, include: Sequence[str] = ()
     ) -> dict[str, T | None]: ...
 
-    async def load(
+    def load(
         self, ids: str | Ids, entity_type: type[Any] = dict, *, include: Sequence[str] = ()
     ) -> Any:
         """One entity by its id, None if there is none; or a dictionary of many by their ids.
@@ -72,10 +70,10 @@ class AsyncSession:
         Raises WrongType if a document does not fit `entity_type`.
         """
         if isinstance(ids, str):
-            return await self._drive(self._core.load_one(ids, entity_type, include))
-        return await self._drive(self._core.load_many(tuple(ids), entity_type, include))
+            return self._drive(self._core.load_one(ids, entity_type, include))
+        return self._drive(self._core.load_many(tuple(ids), entity_type, include))
 
-    async def store(
+    def store(
         self, entity: object, document_id: str | None = None, *, change_vector: str | None = None
     ) -> str:
         """Take a new entity in, to be written by `save_changes`; returns its id.
@@ -84,19 +82,19 @@ class AsyncSession:
         identity and `companies/` a number of the server's, both known after saving.
         `change_vector=""` demands that there is no such document yet.
         """
-        return await self._drive(self._core.store(entity, document_id, change_vector))
+        return self._drive(self._core.store(entity, document_id, change_vector))
 
     def delete(self, entity_or_id: object, *, change_vector: str | None = None) -> None:
         """Delete an entity of this session, or a document by its id, with `save_changes`."""
         self._core.delete(entity_or_id, change_vector)
 
-    async def save_changes(self) -> None:
+    def save_changes(self) -> None:
         """Write all changes, or none of them.
 
         Raises ConcurrencyError if another was first, FateUnknown if nobody can tell whether it
         was done, ReplicationTimeout if it was done but not seen elsewhere in time.
         """
-        await self._drive(self._core.save_changes(self))
+        self._drive(self._core.save_changes(self))
 
     def has_changes(self) -> bool:
         """Whether `save_changes` would send anything."""
@@ -169,47 +167,31 @@ class AsyncSession:
         self._core.index_wait = builder.wait
 
     @property
-    def cluster_transaction(self) -> "AsyncClusterTransaction":
+    def cluster_transaction(self) -> "ClusterTransaction":
         """The compare-exchange values of a cluster-wide session."""
         self._core.check_cluster_wide()
-        return AsyncClusterTransaction(self._core, self._drive)
-
-    async def _drive(self, steps: Steps[T]) -> T:
-        try:
-            command = next(steps)
-            while True:
-                try:
-                    result = await self._execute(command, self._core.known_raft_index)
-                except BaseException as error:
-                    command = steps.throw(error)
-                else:
-                    command = steps.send(result)
-        except StopIteration as done:
-            found: T = done.value
-            return found
+        return ClusterTransaction(self._drive)
 
 
-class AsyncClusterTransaction:
+class ClusterTransaction:
     """Compare-exchange values, read now and written together with the session's documents."""
 
-    def __init__(self, core: SessionCore, drive: Callable[[Steps[Any]], Awaitable[Any]]) -> None:
-        self._core = core
+    def __init__(self, drive: Driver) -> None:
+        self._core = drive.core
         self._drive = drive
 
     @overload
-    async def get_compare_exchange_value(self, key: str) -> CompareExchangeValue[Any] | None: ...
+    def get_compare_exchange_value(self, key: str) -> CompareExchangeValue[Any] | None: ...
     @overload
-    async def get_compare_exchange_value(
+    def get_compare_exchange_value(
         self, key: str, value_type: type[T]
     ) -> CompareExchangeValue[T] | None: ...
 
-    async def get_compare_exchange_value(
+    def get_compare_exchange_value(
         self, key: str, value_type: type[Any] | None = None
     ) -> CompareExchangeValue[Any] | None:
         """The value of a key, None if it has none. Assign to `.value` and save to change it."""
-        found: CompareExchangeValue[Any] | None = await self._drive(
-            self._core.get_value(key, value_type)
-        )
+        found: CompareExchangeValue[Any] | None = self._drive(self._core.get_value(key, value_type))
         return found
 
     def create_compare_exchange_value(self, key: str, value: T) -> CompareExchangeValue[T]:

@@ -1,0 +1,1 @@
+"""The asynchronous shells, `AsyncDocumentStore` and what it hands out. They decide nothing."""
