@@ -33,16 +33,23 @@ class WireRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A successful answer. `status` 404 is one: nothing is there."""
+    """A successful answer. `status` 404 is one: nothing is there; and 304: nothing has changed.
+
+    `parsed` is the body when it came inside another answer. Header names are lower-case.
+    """
 
     status: int
-    body: bytes
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    parsed: JsonObject | None = None
 
     @property
     def is_missing(self) -> bool:
         return self.status == 404
 
     def json(self) -> JsonObject:
+        if self.parsed is not None:
+            return self.parsed
         try:
             found = orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
