@@ -15,15 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from quoth.commands import (
-    BatchResult,
-    Command,
-    GetDocuments,
-    GetValues,
-    SaveBatch,
-    TakeHiLoRange,
-    fold,
-)
+from quoth.batches import BatchResult, SaveBatch
+from quoth.commands import Command, TakeHiLoRange, fold
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
@@ -31,6 +24,7 @@ from quoth.hilo import HiLo
 from quoth.lazies import Lazies
 from quoth.naming import id_prefix_of
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
+from quoth.reads import GetDocuments, GetValues
 from quoth.serialization import (
     METADATA,
     JsonObject,
