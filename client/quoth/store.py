@@ -94,7 +94,7 @@ class StoreCore:
         return name
 
 
-def session_options(
+def options_of(
     database: str | SessionOptions | None,
     *,
     no_tracking: bool,
@@ -168,6 +168,7 @@ class AsyncDocumentStore:
     def open_session(
         self,
         database: str | SessionOptions | None = None,
+        session_options: SessionOptions | None = None,
         *,
         no_tracking: bool = False,
         transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE,
@@ -175,9 +176,9 @@ class AsyncDocumentStore:
     ) -> AsyncSession:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
-        All choices may be given as one SessionOptions in place of the database.
+        All choices may be given as one SessionOptions, also in place of the database.
         """
-        options = session_options(
+        options = session_options or options_of(
             database,
             no_tracking=no_tracking,
             transaction_mode=transaction_mode,

@@ -8,7 +8,7 @@ from quoth.commands import Command
 from quoth.conventions import Conventions
 from quoth.options import SessionOptions, TransactionMode
 from quoth.portal import Portal
-from quoth.store import URL_DEFAULT, StoreCore, session_options
+from quoth.store import URL_DEFAULT, StoreCore, options_of
 from quoth.synchronous.session import Session
 from quoth.transport import Transport
 
@@ -77,6 +77,7 @@ class DocumentStore:
     def open_session(
         self,
         database: str | SessionOptions | None = None,
+        session_options: SessionOptions | None = None,
         *,
         no_tracking: bool = False,
         transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE,
@@ -84,9 +85,9 @@ class DocumentStore:
     ) -> Session:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
-        All choices may be given as one SessionOptions in place of the database.
+        All choices may be given as one SessionOptions, also in place of the database.
         """
-        options = session_options(
+        options = session_options or options_of(
             database,
             no_tracking=no_tracking,
             transaction_mode=transaction_mode,
