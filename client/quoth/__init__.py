@@ -7,7 +7,10 @@ sessions, operations and errors serve both.
 """
 
 from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
+from quoth.asynchronous.driving import AsyncLazy
 from quoth.asynchronous.session import AsyncSession
+from quoth.batches import DeleteDocument, PatchDocument, PatchRequest, PutDocument
+from quoth.changes import DocumentsChanges
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
@@ -20,6 +23,7 @@ from quoth.errors import (
     Indefinite,
     IndexTimeout,
     Misuse,
+    NoSuchDocument,
     NotSent,
     QuothError,
     ReplicationTimeout,
@@ -27,6 +31,14 @@ from quoth.errors import (
     Violation,
     WrongType,
 )
+from quoth.events import (
+    AfterSaveChangesEventArgs,
+    BeforeDeleteEventArgs,
+    BeforeQueryEventArgs,
+    BeforeStoreEventArgs,
+)
+from quoth.including import IncludeBuilder
+from quoth.loading import ConditionalLoadResult
 from quoth.mock_transport import MockTransport
 from quoth.operations import (
     CompareExchangeResult,
@@ -44,29 +56,39 @@ from quoth.operations import (
     Statistics,
 )
 from quoth.options import SessionOptions, TransactionMode
+from quoth.patching import JavaScriptArray, JavaScriptMap
 from quoth.store import AsyncDocumentStore
 from quoth.sync_store import DocumentStore
 from quoth.synchronous.cluster_transaction import ClusterTransaction
+from quoth.synchronous.driving import Lazy
 from quoth.synchronous.session import Session
 from quoth.transport import HttpRequest, HttpResponse, Transport
 
 __all__ = [
+    "AfterSaveChangesEventArgs",
     "AsyncClusterTransaction",
     "AsyncDocumentStore",
+    "AsyncLazy",
     "AsyncSession",
     "BadRequest",
+    "BeforeDeleteEventArgs",
+    "BeforeQueryEventArgs",
+    "BeforeStoreEventArgs",
     "ClusterTransaction",
     "ClusterTransactionConflict",
     "CompareExchangeResult",
     "CompareExchangeValue",
     "ConcurrencyError",
+    "ConditionalLoadResult",
     "Conventions",
     "CreateDatabase",
     "DatabaseDoesNotExist",
     "Definite",
     "DeleteCompareExchange",
     "DeleteDatabases",
+    "DeleteDocument",
     "DocumentStore",
+    "DocumentsChanges",
     "FateUnknown",
     "GetCompareExchange",
     "GetDatabaseNames",
@@ -74,13 +96,21 @@ __all__ = [
     "GetStatistics",
     "HttpRequest",
     "HttpResponse",
+    "IncludeBuilder",
     "Indefinite",
     "IndexTimeout",
+    "JavaScriptArray",
+    "JavaScriptMap",
+    "Lazy",
     "Misuse",
     "MockTransport",
     "NextIdentityFor",
+    "NoSuchDocument",
     "NotSent",
+    "PatchDocument",
+    "PatchRequest",
     "PutCompareExchange",
+    "PutDocument",
     "QuothError",
     "ReplicationTimeout",
     "SeedIdentityFor",
