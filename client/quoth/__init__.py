@@ -6,7 +6,10 @@
 sessions, operations and errors serve both.
 """
 
+from quoth.asynchronous.lines import AsyncLines
+from quoth.asynchronous.request_executor import AsyncRequestExecutor
 from quoth.asynchronous.session import AsyncClusterTransaction, AsyncSession
+from quoth.asynchronous.store import AsyncDocumentStore
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
@@ -42,16 +45,20 @@ from quoth.operations import (
     SeedIdentityForOperation,
     Statistics,
 )
-from quoth.options import SessionOptions, TransactionMode
-from quoth.store import AsyncDocumentStore
-from quoth.sync_store import DocumentStore
+from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
+from quoth.synchronous.lines import Lines
+from quoth.synchronous.request_executor import RequestExecutor
 from quoth.synchronous.session import ClusterTransaction, Session
-from quoth.transport import HttpRequest, HttpResponse, Transport
+from quoth.synchronous.store import DocumentStore
+from quoth.transport import AsyncTransport, HttpRequest, HttpResponse, Transport
 
 __all__ = [
     "AsyncClusterTransaction",
     "AsyncDocumentStore",
+    "AsyncLines",
+    "AsyncRequestExecutor",
     "AsyncSession",
+    "AsyncTransport",
     "BadRequest",
     "ClusterTransaction",
     "ClusterTransactionConflict",
@@ -74,13 +81,16 @@ __all__ = [
     "HttpResponse",
     "Indefinite",
     "IndexTimeout",
+    "Lines",
     "Misuse",
     "MockTransport",
     "NextIdentityFor",
     "NotSent",
+    "OptimisticConcurrencyMode",
     "PutCompareExchange",
     "QuothError",
     "ReplicationTimeout",
+    "RequestExecutor",
     "SeedIdentityFor",
     "SeedIdentityForOperation",
     "Session",
