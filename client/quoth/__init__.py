@@ -6,9 +6,10 @@
 sessions, operations and errors serve both.
 """
 
+from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
 from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.request_executor import AsyncRequestExecutor
-from quoth.asynchronous.session import AsyncClusterTransaction, AsyncSession
+from quoth.asynchronous.session import AsyncSession
 from quoth.asynchronous.store import AsyncDocumentStore
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
@@ -46,9 +47,10 @@ from quoth.operations import (
     Statistics,
 )
 from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
+from quoth.synchronous.cluster_transaction import ClusterTransaction
 from quoth.synchronous.lines import Lines
 from quoth.synchronous.request_executor import RequestExecutor
-from quoth.synchronous.session import ClusterTransaction, Session
+from quoth.synchronous.session import Session
 from quoth.synchronous.store import DocumentStore
 from quoth.transport import AsyncTransport, HttpRequest, HttpResponse, Transport
 

@@ -108,7 +108,8 @@ class Executor:
         what its cluster transactions wrote.
         """
         taken = yield from self._until_taken(self._call(command, known_raft_index))
-        return read_reply(command, Reply(taken.response.status, taken.response.body))
+        response = taken.response
+        return read_reply(command, Reply(response.status, response.body, response.headers))
 
     def open(self, command: Command[Any], *, known_raft_index: int | None = None) -> WireSteps[Any]:
         """The body of the answer to a read, as the stream that the transport gave."""
@@ -124,7 +125,7 @@ class Executor:
         self, command: Command[Any], known_raft_index: int | None, *, is_opened: bool = False
     ) -> _Call:
         request = command.to_request()
-        headers = {"Raven-Client-Version": CLIENT_VERSION}
+        headers = {"Raven-Client-Version": CLIENT_VERSION, **request.headers}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         if known_raft_index is not None:

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from quoth.clock import Clock, SystemClock
@@ -69,7 +70,9 @@ class StoreCore:
 
     def new_session_core(self, options: SessionOptions, database: str | None) -> SessionCore:
         self.use()
-        hilo = self._hilos.setdefault(self.name_of(database), HiLo())
+        name = self.name_of(database)
+        options = replace(options, database=name, request_executor=None)
+        hilo = self._hilos.setdefault(name, HiLo())
         return SessionCore(options, self.conventions, hilo)
 
     def execute(

@@ -8,12 +8,12 @@ import pytest
 from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.network import AsyncNetwork
 from quoth.clock import SystemClock
-from quoth.commands import GetDocuments
 from quoth.conventions import Conventions
 from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent, QuothError
 from quoth.executor import Executor
 from quoth.mock_transport import Answer, MockTransport, response
 from quoth.operations import NextIdentityFor
+from quoth.reads import GetDocuments
 from quoth.transport import HttpRequest
 from tests.client.wire import asked
 

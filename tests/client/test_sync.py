@@ -18,7 +18,7 @@ from quoth import (
     SessionOptions,
     TransactionMode,
 )
-from quoth.commands import GetDocuments
+from quoth.reads import GetDocuments
 from tests.client.entities import Company
 from tests.client.wire import URL, Wire, document, put_result
 
