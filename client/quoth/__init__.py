@@ -97,6 +97,7 @@ from quoth.patching import (
     JavaScriptArray,
     JavaScriptMap,
 )
+from quoth.synchronous.advanced import Advanced as InMemoryDocumentSessionOperations
 from quoth.synchronous.cluster_transaction import (
     ClusterTransaction,
 )
@@ -110,6 +111,7 @@ from quoth.synchronous.request_executor import (
     RequestExecutor,
 )
 from quoth.synchronous.session import (
+from quoth.synchronous.session import Session as DocumentSession
     Session,
 )
 from quoth.synchronous.store import (
@@ -148,6 +150,7 @@ __all__ = [
     "DeleteCompareExchange",
     "DeleteDatabases",
     "DeleteDocument",
+    "DocumentSession",
     "DocumentStore",
     "DocumentsChanges",
     "FateUnknown",
@@ -157,6 +160,7 @@ __all__ = [
     "GetStatistics",
     "HttpRequest",
     "HttpResponse",
+    "InMemoryDocumentSessionOperations",
     "IncludeBuilder",
     "Indefinite",
     "IndexTimeout",
