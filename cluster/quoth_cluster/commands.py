@@ -7,6 +7,8 @@ ids. Two nodes that apply it to equal states reach equal states. Numbers in `COD
 from dataclasses import dataclass
 
 from quoth_cluster.codec import Codec
+from quoth_cluster.sequence_commands import CLASSES as SEQUENCE_CLASSES
+from quoth_cluster.sequence_commands import SequenceCommand, TakeNumbers
 
 DOCUMENT_ID_BYTES_MAX = 512
 COMPARE_EXCHANGE_KEY_BYTES_MAX = 512
@@ -113,6 +115,20 @@ class ClusterTransaction:
     compare_exchange: tuple[PutCompareExchange | DeleteCompareExchange, ...]
     atomic_guards: bool = True
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveNumbered:
+    """A transaction whose documents get numbers of sequences: all of it, or no number is taken."""
+
+    batch: SaveBatch | SaveCheckedBatch | ClusterTransaction  # without a request id of its own
+    takings: tuple[TakeNumbers, ...]
+    request_id: str | None = None
+
+    @property
+    def database(self) -> str:
+        """The database it goes to."""
+        return self.batch.database
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +327,8 @@ Command = (
     | PutIndex
     | DeleteIndex
     | ChangeIndexes
+    | SaveNumbered
+    | SequenceCommand
 )
 
 CODEC = Codec(
@@ -341,6 +359,8 @@ CODEC = Codec(
         26: PutIndex,
         27: DeleteIndex,
         28: ChangeIndexes,
+        43: SaveNumbered,
+        **SEQUENCE_CLASSES,
     }
 )
 

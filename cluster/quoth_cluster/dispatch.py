@@ -10,6 +10,8 @@ from quoth_cluster import (
     hilo,
     identities,
     indexes,
+    numbered,
+    reservations,
     totals,
     transaction,
 )
@@ -25,10 +27,12 @@ from quoth_cluster.commands import (
     ReturnHiLo,
     SaveBatch,
     SaveCheckedBatch,
+    SaveNumbered,
     SeedIdentity,
 )
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import Outcome, Refused
+from quoth_cluster.sequence_commands import SequenceCommand
 from quoth_cluster.step import Step
 from quoth_cluster.store.environment import WriteTxn
 
@@ -45,6 +49,8 @@ DatabaseCommand: TypeAlias = (
     | PutIndex
     | DeleteIndex
     | ChangeIndexes
+    | SaveNumbered
+    | SequenceCommand
 )
 
 
@@ -73,7 +79,7 @@ def carry_out(
 def _may_stop_midway(command: DatabaseCommand) -> bool:
     if isinstance(command, SaveBatch | SaveCheckedBatch):
         return batch.may_stop_midway(command)
-    return isinstance(command, ClusterTransaction)
+    return isinstance(command, ClusterTransaction | SaveNumbered)
 
 
 def _step(step: Step, command: DatabaseCommand) -> Outcome:
@@ -102,3 +108,7 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
             return indexes.step_delete(step, command)
         case ChangeIndexes():
             return indexes.step_change(step, command)
+        case SaveNumbered():
+            return numbered.save(step, command)
+        case _:
+            return reservations.step_sequence(step, command)
