@@ -4,7 +4,7 @@
 
 A refusal may come after something was written: the caller gives a draft to throw away, so whatever
 is refused has taken no number. A number belongs to the document of its first place. That document
-must come out of the transaction as it went in: no other command of it may touch it, and it must not
+must come out of the transaction as it went in: no later command of it may touch it, and it must not
 lose a number that it had. A document that is named by its number is new.
 """
 
@@ -279,21 +279,25 @@ def _check_untouched(
     results: tuple[DocumentPut | DocumentDeleted, ...],
     commands: tuple[DocumentCommand, ...],
 ) -> Refused | None:
-    """Refuse a transaction that touches a document with a number by another command, too."""
+    """Refuse a transaction that changes a document again after it got its number."""
     if len(results) == 1:
         return None
     ids = [fold_id(result.document_id) for result in results]
-    places = {place.command for taking in takings for place in taking.places}
-    seen: dict[bytes, int] = {}
-    prefixes = [
-        ids[at]
+    first = {folded: at for at, folded in reversed(list(enumerate(ids)))}
+    last = {folded: at for at, folded in enumerate(ids)}
+    cleared = [
+        (at, ids[at])
         for at, command in enumerate(commands)
         if isinstance(command, DeleteDocument) and command.prefixed
     ]
-    for folded in ids:
-        seen[folded] = seen.get(folded, 0) + 1
-    for at in sorted(places):
-        if seen[ids[at]] > 1 or any(map(ids[at].startswith, prefixes)):
+    for place in (place for taking in takings for place in taking.places):
+        at, folded = place.command, ids[place.command]
+        is_named = place.path is None  # then it is new, and nobody has put it before
+        if (
+            last[folded] > at
+            or (is_named and first[folded] < at)
+            or any(later > at and folded.startswith(prefix) for later, prefix in cleared)
+        ):
             document_id = results[at].document_id
             return _no_place(
                 f"The document '{document_id}' gets a number, and another command of the same "

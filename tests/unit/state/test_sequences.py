@@ -252,16 +252,26 @@ def test_how_much_one_batch_takes_is_limited(story: Story) -> None:
         put("i/a", body=b'{"Number":7}'),
     ],
 )
-def test_nothing_else_in_the_batch_touches_a_document_with_a_number(
+def test_nothing_later_in_the_batch_touches_a_document_with_a_number(
     story: Story, other: object
 ) -> None:
-    for commands, place in (
-        ((put("i/a", body=BODY), other), HERE),
-        ((other, put("i/a", body=BODY)), NumberPlace(1, "/Number")),
-    ):
-        command = SaveNumbered(batch(*commands), (taking("invoices", place),))
-        assert refusal(story.run(command)) in (Refusal.NUMBER_PLACE, Refusal.COLLECTION)
+    command = SaveNumbered(batch(put("i/a", body=BODY), other), (taking("invoices", HERE),))
+    assert refusal(story.run(command)) in (Refusal.NUMBER_PLACE, Refusal.COLLECTION)
     assert story.load("i/a") is None and numbering.sequence(story, "invoices") is None
+    # What came before is of no matter: the number is in what stands at the end.
+    before = SaveNumbered(
+        batch(other, put("i/a", body=BODY)), (taking("invoices", NumberPlace(1, "/Number")),)
+    )
+    assert values(story.run(before)) == [1]
+    assert number_in(story, "i/a") == 1
+
+
+def test_a_document_that_is_named_by_its_number_is_not_put_before(story: Story) -> None:
+    commands = (put("i/1"), put("i/{number}"))
+    for inner in (batch(*commands), ClusterTransaction("db", AT, "A", commands, ())):
+        command = SaveNumbered(inner, (taking("invoices", NumberPlace(1)),))
+        assert refusal(story.run(command)) in (Refusal.NUMBER_PLACE, Refusal.CHANGE_VECTOR)
+    assert story.load("i/1") is None
 
 
 def test_a_document_does_not_lose_a_number_to_another(story: Story) -> None:
