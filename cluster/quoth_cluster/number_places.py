@@ -55,7 +55,7 @@ def filled(body: bytes, fillings: Iterable[Filling]) -> bytes:
         _write(document, parts, filling)
     # One place within another, or the same one twice, would have lost a number.
     for filling, parts in written:
-        if _find(document, parts) is not filling.value and _find(document, parts) != filling.value:
+        if find(document, parts) is not filling.value and find(document, parts) != filling.value:
             raise NoPlace(f"something else is to stand at '{filling.path}', too")
     try:
         return orjson.dumps(document)
@@ -72,12 +72,24 @@ def values_in(body: bytes, fillings: Iterable[Filling]) -> list[object]:
         document = _parsed(body)
     except NoPlace:
         return []
-    return [_find(document, parts_of(filling.path)) for filling in fillings]
+    return [find(document, parts_of(filling.path)) for filling in fillings]
 
 
 def value_in(body: bytes, path: str) -> object:
     """What stands at a path in a body, None where nothing does. Raises NoPlace."""
-    return _find(_parsed(body), parts_of(path))
+    return find(_parsed(body), parts_of(path))
+
+
+def find(found: Any, parts: list[str]) -> Any:
+    """What stands in a JSON value where the parts of a pointer lead, None where nothing does."""
+    for part in parts:
+        if isinstance(found, dict):
+            found = found.get(part)
+        elif isinstance(found, list) and ARRAY_INDEX.fullmatch(part) and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found
 
 
 def has_place(document_id: str) -> bool:
@@ -107,7 +119,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 
 def _write(document: dict[str, Any], parts: list[str], filling: Filling) -> None:
-    parent = _find(document, parts[:-1])
+    parent = find(document, parts[:-1])
     name = parts[-1]
     if isinstance(parent, dict):
         parent[name] = filling.value
@@ -115,14 +127,3 @@ def _write(document: dict[str, Any], parts: list[str], filling: Filling) -> None
         parent[int(name)] = filling.value
     else:
         raise NoPlace(f"there is nothing to hold a number at '{filling.path}'")
-
-
-def _find(found: Any, parts: list[str]) -> Any:
-    for part in parts:
-        if isinstance(found, dict):
-            found = found.get(part)
-        elif isinstance(found, list) and ARRAY_INDEX.fullmatch(part) and int(part) < len(found):
-            found = found[int(part)]
-        else:
-            return None
-    return found

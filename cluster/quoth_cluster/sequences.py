@@ -217,17 +217,18 @@ def numbers(txn: ReadTxn, sequence: Sequence, *, ordinal: int = 1) -> Iterator[N
 
 
 def numbers_at(txn: ReadTxn, sequence: Sequence, ordinal: int) -> Numbers | None:
-    """The row that holds the `ordinal`th number; None if it is not taken."""
+    """The row that holds the `ordinal`th number; None if it is not taken.
+
+    Nor is there one in a gap, which whoever proves that there is none must be able to see.
+    """
     if not 1 <= ordinal <= sequence.taken:
         return None
     prefix = keys.of_numbers(keys.NUMBERS, sequence.number)
     start = keys.of_numbers(keys.NUMBERS, sequence.number, ordinal)
     for key, value in txn.scan(prefix, start=start, reverse=True):
         found = decode_numbers(key, value)
-        if ordinal < found.end:
-            return found
-        break
-    raise CorruptFile(f"nobody holds the number {ordinal} of the sequence '{sequence.name}'")
+        return found if ordinal < found.end else None
+    return None
 
 
 # Writing

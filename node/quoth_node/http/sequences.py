@@ -162,7 +162,7 @@ async def get_holders(exchange: Exchange) -> web.Response:
             page = []
             if start <= found.taken:
                 page = list(islice(sequences.numbers(txn, found, ordinal=start), size))
-        end = page[-1].end if page else start
+        end = page[-1].end if page else found.taken + 1
         return wire.holders(found, page, end if end <= found.taken else None)
 
     return reply(await asyncio.to_thread(read))
