@@ -79,7 +79,9 @@ def carry_out(
 def _may_stop_midway(command: DatabaseCommand) -> bool:
     if isinstance(command, SaveBatch | SaveCheckedBatch):
         return batch.may_stop_midway(command)
-    return isinstance(command, ClusterTransaction | SaveNumbered)
+    if isinstance(command, SaveNumbered):
+        return _may_stop_midway(command.batch)  # what comes behind it is not refused if it is one
+    return isinstance(command, ClusterTransaction)
 
 
 def _step(step: Step, command: DatabaseCommand) -> Outcome:

@@ -2,10 +2,10 @@
 
     which numbers -> into bodies and ids -> the transaction as any other -> who holds which
 
-A refusal may come after something was written: the caller gives a draft to throw away, so whatever
-is refused has taken no number. A number belongs to the document of its first place. That document
-must come out of the transaction as it went in: no later command of it may touch it, and it must not
-lose a number that it had. A document that is named by its number is new.
+Where the batch may be refused after something was written the caller gives a draft to throw away,
+so whatever is refused has taken no number. A number belongs to the document of its first place.
+That document must come out of the transaction as it went in: no later command of it may touch it,
+and it must not lose a number that it had. A document that is named by its number is new.
 """
 
 from collections.abc import Iterable
@@ -66,12 +66,11 @@ def save(step: Step, command: SaveNumbered) -> NumberedSaved | Refused:
     numbered = _with_numbers(step, gets, commands)
     if isinstance(numbered, Refused):
         return numbered
-    lost = _lost_number(step, gets, commands)
+    if (lost := _lost_number(step, gets, commands)) is not None:
+        return _save_in_vain(step, command, numbered) or lost
     saved = _save(step, command, numbered)
     if isinstance(saved, Refused):
         return saved
-    if lost is not None:  # told last: that somebody was faster is the better reason
-        return lost
     results = saved.results if isinstance(saved, BatchSaved) else saved.documents
     if (refused := _check_untouched(command.takings, results, commands)) is not None:
         return refused
@@ -99,6 +98,17 @@ def _save(
             return batch.save_checked_batch(step, replace(checked, commands=numbered))
         case ClusterTransaction() as agreed:
             return transaction.save_transaction(step, replace(agreed, documents=numbered))
+
+
+def _save_in_vain(
+    step: Step, command: SaveNumbered, numbered: tuple[DocumentCommand, ...]
+) -> Refused | None:
+    """Why it would be refused anyway: that somebody was faster is the better reason to tell."""
+    draft = step.txn.draft()
+    trial = Step(draft, step.record, replace(step.totals), step.command_index, step.separator)
+    saved = _save(trial, command, numbered)
+    draft.abort()
+    return saved if isinstance(saved, Refused) else None
 
 
 # What is asked for
