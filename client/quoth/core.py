@@ -25,16 +25,16 @@ from quoth.commands import (
     fold,
 )
 from quoth.compare_exchange import CompareExchangeValue
-from quoth.conventions import Conventions
+from quoth.conventions import PYTHON_TYPE, Conventions
 from quoth.errors import Misuse
 from quoth.hilo import HiLo
-from quoth.naming import id_prefix_of
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.serialization import (
     METADATA,
     JsonObject,
     from_document,
     get_identity,
+    is_instance,
     set_identity,
 )
 from quoth.tracking import OPEN_ENDINGS, Tracked, Tracking
@@ -57,7 +57,7 @@ class SessionCore:
     def __init__(self, options: SessionOptions, conventions: Conventions, hilo: HiLo) -> None:
         self.options = options
         self.known_raft_index: int | None = None
-        self.tracking = Tracking(options, conventions.identity_property)
+        self.tracking = Tracking(options, conventions.get_identity_property_name)
         self.replication_wait: ReplicationWait | None = None
         self.index_wait: IndexWait | None = None
         self._conventions = conventions
@@ -127,20 +127,24 @@ class SessionCore:
         if tracked is None:
             return None
         tracking.included.pop(folded, None)
-        if not isinstance(tracked.entity, entity_type):
+        if not is_instance(tracked.entity, entity_type):
             raise Misuse(
                 f"{document_id!r} is already a {type(tracked.entity).__name__} in this session,"
                 f" not a {entity_type.__name__}"
             )
-        return tracked.entity
+        entity: T = tracked.entity
+        return entity
 
     def _entity(self, document: JsonObject, entity_type: type[T]) -> T:
-        return from_document(
+        document_id = document[METADATA]["@id"]
+        found = self._conventions.type_of(document_id, document, entity_type)
+        entity: T = from_document(
             document,
-            entity_type,
-            document_id=document[METADATA]["@id"],
-            identity_property=self._conventions.identity_property,
+            found,
+            document_id=document_id,
+            identity_property=self._conventions.get_identity_property_name(found),
         )
+        return entity
 
     # Writing.
 
@@ -155,9 +159,13 @@ class SessionCore:
                 raise Misuse(f"this entity is already stored as {known.document_id!r}")
             known.expected_change_vector = change_vector or known.expected_change_vector
             return known.document_id
-        identity_property = self._conventions.identity_property
+        identity_property = self._conventions.get_identity_property_name(type(entity))
         if document_id is None:
             document_id = get_identity(entity, identity_property=identity_property)
+        if document_id is None:
+            document_id = self._conventions.generate_document_id(
+                self.options.database or "", entity
+            )
         if document_id is None:
             document_id = yield from self._next_id(entity)
         _check_id(document_id)
@@ -254,7 +262,7 @@ class SessionCore:
         if isinstance(entity, dict):
             raise Misuse("a dictionary has no class to make an id from: give one,"
                          " as in store(entity, 'companies|')")  # fmt: skip
-        tag = id_prefix_of(self._conventions.collection_of(type(entity)))
+        tag = self._conventions.id_prefix_of(type(entity))
         while (found := self._hilo.take(tag)) is None:
             lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
             self._hilo.lend(tag, lent)
@@ -270,7 +278,7 @@ class SessionCore:
         kind = type(entity)
         metadata.setdefault("@collection", collection)
         # The official Python client finds the class by this name.
-        metadata.setdefault("Raven-Python-Type", f"{kind.__module__}.{kind.__name__}")
+        metadata.setdefault(PYTHON_TYPE, self._conventions.get_python_class_name(kind))
         return metadata
 
     @contextmanager

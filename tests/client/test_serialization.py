@@ -47,9 +47,8 @@ class Everything:
     free: Any = None
 
 
-def stored(entity: object, kept: dict[str, Any] | None = None) -> dict[str, Any]:
-    found: dict[str, Any] = to_document(entity, identity_property="Id", kept=kept)
-    return found
+def stored(entity: object) -> dict[str, Any]:
+    return to_document(entity, identity_property="Id")
 
 
 def read(document: dict[str, Any], kind: type[Any]) -> Any:
@@ -110,15 +109,6 @@ def test_plain_classes_are_made_by_their_init_and_get_every_other_attribute() ->
     assert vars(found) == {"first_name": "Bob", "salary": 6, "Id": "companies/1"}
 
 
-def test_what_a_dataclass_does_not_know_is_kept() -> None:
-    document = {"name": "Quoth", "vat": 7, "address": {"city": "Rome", "zip": "1"}}
-    company = read(document, Company)
-    company.name = "Quoth & Sons"
-    again = stored(company, document)
-    assert again["vat"] == 7
-    assert again["address"] == {"city": "Rome", "street": "", "zip": "1"}
-
-
 @pytest.mark.parametrize(
     ("document", "place"),
     [
@@ -138,7 +128,7 @@ def test_a_document_that_does_not_fit_is_named_with_the_place(
         read(document, Company)
 
 
-@pytest.mark.parametrize("bad", [object(), {"a": {1: 2}}, b"bytes", {"a": [int]}, 5])
+@pytest.mark.parametrize("bad", [object(), {"a": {(1, 2): 2}}, {"a": [int]}, 5])
 def test_what_cannot_be_json_is_refused(bad: object) -> None:
     with pytest.raises(WrongType):
         stored(bad if isinstance(bad, dict | int) else {"a": bad})
