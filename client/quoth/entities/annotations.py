@@ -8,7 +8,9 @@ from typing import (
     Any,
     ClassVar,
     Final,
+    Generic,
     NotRequired,
+    Protocol,
     Required,
     TypeVar,
     Union,
@@ -76,7 +78,7 @@ def type_arguments(wanted: Any) -> dict[Any, Any]:
     known = dict(zip(getattr(kind, "__parameters__", ()), get_args(wanted), strict=False))
     for base in getattr(kind, "__orig_bases__", ()):
         origin = get_origin(base)
-        if isinstance(origin, type):
+        if isinstance(origin, type) and origin not in (Generic, Protocol):
             filled = substituted(base, known)
             if get_args(filled):
                 known.update(type_arguments(filled))
