@@ -6,7 +6,14 @@
 sessions, operations and errors serve both.
 """
 
-from quoth.asynchronous.session import AsyncClusterTransaction, AsyncSession
+from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
+from quoth.asynchronous.driving import AsyncLazy
+from quoth.asynchronous.lines import AsyncLines
+from quoth.asynchronous.request_executor import AsyncRequestExecutor
+from quoth.asynchronous.session import AsyncSession
+from quoth.asynchronous.store import AsyncDocumentStore
+from quoth.batches import DeleteDocument, PatchDocument, PatchRequest, PutDocument
+from quoth.changes import DocumentsChanges
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
@@ -19,6 +26,7 @@ from quoth.errors import (
     Indefinite,
     IndexTimeout,
     Misuse,
+    NoSuchDocument,
     NotSent,
     QuothError,
     ReplicationTimeout,
@@ -26,6 +34,14 @@ from quoth.errors import (
     Violation,
     WrongType,
 )
+from quoth.events import (
+    AfterSaveChangesEventArgs,
+    BeforeDeleteEventArgs,
+    BeforeQueryEventArgs,
+    BeforeStoreEventArgs,
+)
+from quoth.including import IncludeBuilder
+from quoth.loading import ConditionalLoadResult
 from quoth.mock_transport import MockTransport
 from quoth.operations import (
     CompareExchangeResult,
@@ -42,29 +58,47 @@ from quoth.operations import (
     SeedIdentityForOperation,
     Statistics,
 )
-from quoth.options import SessionOptions, TransactionMode
-from quoth.store import AsyncDocumentStore
-from quoth.sync_store import DocumentStore
-from quoth.synchronous.session import ClusterTransaction, Session
-from quoth.transport import HttpRequest, HttpResponse, Transport
+from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
+from quoth.patching import JavaScriptArray, JavaScriptMap
+from quoth.synchronous.advanced import Advanced as InMemoryDocumentSessionOperations
+from quoth.synchronous.cluster_transaction import ClusterTransaction
+from quoth.synchronous.driving import Lazy
+from quoth.synchronous.lines import Lines
+from quoth.synchronous.request_executor import RequestExecutor
+from quoth.synchronous.session import Session
+from quoth.synchronous.session import Session as DocumentSession
+from quoth.synchronous.store import DocumentStore
+from quoth.transport import AsyncTransport, HttpRequest, HttpResponse, Transport
 
 __all__ = [
+    "AfterSaveChangesEventArgs",
     "AsyncClusterTransaction",
     "AsyncDocumentStore",
+    "AsyncLazy",
+    "AsyncLines",
+    "AsyncRequestExecutor",
     "AsyncSession",
+    "AsyncTransport",
     "BadRequest",
+    "BeforeDeleteEventArgs",
+    "BeforeQueryEventArgs",
+    "BeforeStoreEventArgs",
     "ClusterTransaction",
     "ClusterTransactionConflict",
     "CompareExchangeResult",
     "CompareExchangeValue",
     "ConcurrencyError",
+    "ConditionalLoadResult",
     "Conventions",
     "CreateDatabase",
     "DatabaseDoesNotExist",
     "Definite",
     "DeleteCompareExchange",
     "DeleteDatabases",
+    "DeleteDocument",
+    "DocumentSession",
     "DocumentStore",
+    "DocumentsChanges",
     "FateUnknown",
     "GetCompareExchange",
     "GetDatabaseNames",
@@ -72,15 +106,27 @@ __all__ = [
     "GetStatistics",
     "HttpRequest",
     "HttpResponse",
+    "InMemoryDocumentSessionOperations",
+    "IncludeBuilder",
     "Indefinite",
     "IndexTimeout",
+    "JavaScriptArray",
+    "JavaScriptMap",
+    "Lazy",
+    "Lines",
     "Misuse",
     "MockTransport",
     "NextIdentityFor",
+    "NoSuchDocument",
     "NotSent",
+    "OptimisticConcurrencyMode",
+    "PatchDocument",
+    "PatchRequest",
     "PutCompareExchange",
+    "PutDocument",
     "QuothError",
     "ReplicationTimeout",
+    "RequestExecutor",
     "SeedIdentityFor",
     "SeedIdentityForOperation",
     "Session",

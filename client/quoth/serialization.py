@@ -18,6 +18,7 @@ save never drops what it does not understand (`entities/origins.py`).
 from collections.abc import Mapping
 from typing import Any, TypeVar, get_origin
 
+from quoth.entities.becoming import become
 from quoth.entities.identity import get_identity, identity_property_of, set_identity
 from quoth.entities.kinds import layout_of
 from quoth.entities.mismatch import Mismatch
@@ -33,6 +34,7 @@ __all__ = [
     "JsonObject",
     "Origins",
     "Trace",
+    "become",
     "canonical",
     "encode",
     "from_document",
