@@ -46,6 +46,7 @@ __all__ = [
     "set_identity",
     "to_document",
     "to_json",
+    "value_origins",
 ]
 
 T = TypeVar("T")
@@ -117,15 +118,30 @@ def from_json(value: Json, wanted: type[T], *, name: str) -> T:
         read: T = reader_of(wanted)(value)
     except Mismatch as mismatch:
         raise WrongType(f"{name}: {mismatch}") from mismatch.__cause__
+    except RecursionError:
+        raise WrongType(f"{name} is nested too deep to be read") from None
     return read
 
 
-def to_json(value: object) -> Json:
-    """The JSON value of any value an entity may hold. Raises WrongType for what has none."""
-    try:
-        return write(value)
-    except Mismatch as mismatch:
-        raise WrongType(str(mismatch)) from mismatch.__cause__
+def to_json(value: object, origins: Origins | None = None) -> Json:
+    """The JSON value of any value an entity may hold. Raises WrongType for what has none.
+
+    `origins` is what `value_origins` answered when it was read.
+    """
+    if origins is None:
+        return _plain(value, None)
+    trace: Trace = {}
+    return origins.restored(_plain(value, trace), trace)
+
+
+def value_origins(value: object, plain: Json, stored: Json) -> Origins | None:
+    """The same as `origins_of`, for a value that need not be an entity."""
+    if canonical(plain) == canonical(stored):
+        return None
+    trace: Trace = {}
+    origins = Origins()
+    origins.remember(_plain(value, trace), stored, trace)
+    return origins
 
 
 def is_instance(entity: object, wanted: Any) -> bool:
@@ -140,10 +156,7 @@ def _is_dictionary(kind: Any) -> bool:
 
 
 def _written(entity: object, identity_property: str | None, trace: Trace | None) -> JsonObject:
-    try:
-        plain = write(entity, trace)
-    except Mismatch as mismatch:
-        raise WrongType(str(mismatch)) from mismatch.__cause__
+    plain = _plain(entity, trace)
     if type(plain) is not dict:
         raise WrongType(f"a {type(entity).__name__} is not an entity: it has no fields to store")
     plain.pop(METADATA, None)
@@ -151,3 +164,10 @@ def _written(entity: object, identity_property: str | None, trace: Trace | None)
         slot = layout_of(type(entity)).slot_of(identity_property)
         plain.pop(identity_property if slot is None else slot.name, None)
     return plain
+
+
+def _plain(value: object, trace: Trace | None) -> Json:
+    try:
+        return write(value, trace)
+    except Mismatch as mismatch:
+        raise WrongType(str(mismatch)) from mismatch.__cause__

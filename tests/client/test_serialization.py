@@ -369,3 +369,16 @@ def test_aliases_of_types_may_refer_to_themselves() -> None:
     exec("type Deep = list[Deep] | date", names)
     read_deep = from_json([["2026-01-02"]], names["Deep"], name="it")
     assert read_deep == [[date(2026, 1, 2)]]
+
+
+def test_a_document_nested_too_deep_is_refused() -> None:
+    deep: Any = {}
+    for _ in range(5000):
+        deep = {"a": deep}
+    with pytest.raises(WrongType, match="nested too deep to be read"):
+        read(deep, dict)
+    tree: Any = {"name": "leaf"}
+    for _ in range(5000):
+        tree = {"name": "a", "children": [tree]}
+    with pytest.raises(WrongType, match="nested too deep to be read"):
+        read(tree, Tree)

@@ -44,9 +44,12 @@ class Origins:
     def __init__(self) -> None:
         self._by_owner: dict[int, _Origin] = {}
         self._by_stored: dict[int, _Origin] = {}
+        self._root: _Pair | None = None
 
     def remember(self, base: Json, stored: Json, trace: Trace) -> None:
         """Walk both forms of a value side by side."""
+        if self._root is None:
+            self._root = _Pair(base, stored)
         if isinstance(base, dict) and isinstance(stored, dict):
             owner = trace.get(id(base))
             if owner is not None:
@@ -62,7 +65,7 @@ class Origins:
 
     def restored(self, written: Json, trace: Trace) -> Json:
         """What is to be stored for an entity that is written like this now."""
-        return _Merge(self._by_owner, self._by_stored, trace).merged(written, None)
+        return _Merge(self._by_owner, self._by_stored, trace).merged(written, self._root)
 
 
 class _Merge:
