@@ -325,16 +325,18 @@ def test_what_does_not_fit_an_annotation_is_named(hint: Any, wire: Any, why: str
         (math.nan, "field 'a': nan is no number of JSON"),
         ([1.0, -math.inf], r"field 'a\[1\]': -inf is no number"),
         (Decimal("Infinity"), "field 'a': Infinity is no number"),
-        ({"b": {"c": 2**64}}, "field 'a.b.c': the integer 18446744073709551616 has more than 64"),
-        (-(2**63) - 1, "more than 64 bits"),
-        ("\ud800", "in a: .*surrogates"),
+        (
+            {"b": {"c": 2**64}},
+            r"field 'a.b.c': .*an integer of 65 bits",
+        ),
+        ([0, 10**5000], r"field 'a\[1\]': .*store it as a string"),
+        ("\ud800", "field 'a': .*surrogates"),
         ({True: 1}, "a key of a JSON object"),
         ({1: "a", "1": "b"}, "two keys are both written as '1'"),
         (datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))), "out of range in UTC"),
         (object, "a type cannot be written"),
         (print, "cannot be written"),
     ],
-    ids=lambda each: str(each)[:30],
 )
 def test_what_json_cannot_say_is_refused_by_name(value: object, why: str) -> None:
     with pytest.raises(WrongType, match=why):

@@ -8,6 +8,7 @@ from quoth.entities.kinds import layout_of
 
 OFFICIAL = "Id"
 LOWER = "id"
+_FOUND: dict[Any, str] = {}
 
 
 def identity_property_of(kind: Any) -> str:
@@ -16,6 +17,13 @@ def identity_property_of(kind: Any) -> str:
     An `id` that is not annotated as a string is a field like any other: programs for the official
     client have such fields in their documents.
     """
+    found = _FOUND.get(kind)
+    if found is None:
+        found = _FOUND[kind] = _looked_up(kind)
+    return found
+
+
+def _looked_up(kind: Any) -> str:
     kind = get_origin(kind) or kind
     if not isinstance(kind, type) or issubclass(kind, Mapping):
         return OFFICIAL

@@ -56,9 +56,11 @@ class Origins:
                 origin = _Origin(base, stored, owner)
                 self._by_owner[id(owner)] = self._by_stored[id(stored)] = origin
             for stored_name, item in stored.items():
-                name = _written_name(owner, stored_name, base)
-                if name in base:
-                    self.remember(base[name], item, trace)
+                kind = type(item)
+                if kind is dict or kind is list:
+                    name = _written_name(owner, stored_name, base)
+                    if name in base:
+                        self.remember(base[name], item, trace)
         elif isinstance(base, list) and isinstance(stored, list):
             for item, old in _paired(base, stored, is_set=id(base) in trace):
                 self.remember(item, old, trace)
@@ -163,13 +165,12 @@ def _paired(base: list[Json], stored: list[Json], *, is_set: bool) -> list[tuple
     if not is_set:
         if len(base) != len(stored):
             return []  # a validator made other items of it
-        pairs = list(zip(base, stored, strict=True))
         places = [canonical(each) for each in stored]
+        forms = [canonical(each) for each in base]
         moved = any(
-            canonical(item) in places and canonical(item) != places[place]
-            for place, item in enumerate(base)
+            form != place and form in places for form, place in zip(forms, places, strict=True)
         )
-        return [] if moved else pairs
+        return [] if moved else list(zip(base, stored, strict=True))
     left = list(stored)
     pairs = []
     for item in base:

@@ -9,7 +9,6 @@ from quoth.errors import WrongType
 Json = Any  # a JSON value; no type says it better without a cast at every step
 JsonObject = dict[str, Any]
 METADATA = "@metadata"
-INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
 
 
 def canonical(plain: Json) -> bytes:
@@ -36,13 +35,17 @@ def _dumped(plain: Json, option: int | None) -> bytes:
     try:
         return orjson.dumps(plain, option=option)
     except TypeError as error:
-        place = _unwritable(plain)
-        where = f"in {place}: " if place else ""
-        raise WrongType(f"this cannot be written as JSON: {where}{error}") from error
+        place, culprit = _unwritable(plain, "")
+        why = str(error)
+        if type(culprit) is int:
+            bits = culprit.bit_length() + (culprit < 0)
+            why = f"an integer of {bits} bits, 64 at most: store it as a string"
+        where = f"field {place!r}: " if place else ""
+        raise WrongType(f"{where}this cannot be written as JSON: {why}") from error
 
 
-def _unwritable(plain: Json, place: str = "") -> str:
-    """Where the first value stands that has no JSON; empty if it is the value itself."""
+def _unwritable(plain: Json, place: str) -> tuple[str, Json]:
+    """Where the first value stands that has no JSON, and the value."""
     inner: list[tuple[str, Json]] = []
     if isinstance(plain, dict):
         inner = [(f"{place}.{name}" if place else str(name), each) for name, each in plain.items()]
@@ -53,4 +56,4 @@ def _unwritable(plain: Json, place: str = "") -> str:
             orjson.dumps(each)
         except TypeError:
             return _unwritable(each, name)
-    return place
+    return place, plain

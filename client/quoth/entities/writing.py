@@ -22,14 +22,14 @@ from quoth.entities.mismatch import Mismatch
 from quoth.entities.models import is_model, model_writer
 from quoth.entities.moments import write_datetime, write_time, write_timedelta
 from quoth.entities.objects import attributes_of
-from quoth.entities.plain import INTEGER_MAX, INTEGER_MIN, Json, JsonObject, canonical
+from quoth.entities.plain import Json, JsonObject, canonical
 
 Trace = dict[int, Any]
 Writer = Callable[[Any, Trace | None, int], Json]
 
 NESTING_MAX = 100
-# Values that are their own JSON.
-_OWN = frozenset({str, bool, type(None)})
+# Values that are their own JSON. Integers too big for it are refused when they become bytes.
+_OWN = frozenset({str, int, bool, type(None)})
 
 
 def write(value: Any, trace: Trace | None = None, depth: int = 0) -> Json:
@@ -56,12 +56,6 @@ def _found_writer(kind: type) -> Writer:
     return _object_writer(kind)
 
 
-def _write_int(value: int, _trace: Trace | None, _depth: int) -> int:
-    if INTEGER_MIN <= value <= INTEGER_MAX:
-        return int(value)
-    raise Mismatch(f"the integer {value!s:.40} has more than 64 bits: store it as a string")
-
-
 def _write_float(value: float, _trace: Trace | None, _depth: int) -> float:
     if isfinite(value):
         return float(value)
@@ -74,8 +68,8 @@ def _write_decimal(value: Decimal, _trace: Trace | None, _depth: int) -> str:
     raise Mismatch(f"{value} is no number of JSON: store None or a string instead")
 
 
-def _by(text_of: Callable[[Any], str]) -> Writer:
-    return lambda value, trace, depth: text_of(value)
+def _by(plain_of: Callable[[Any], Json]) -> Writer:
+    return lambda value, trace, depth: plain_of(value)
 
 
 def _write_items(value: Any, trace: Trace | None, depth: int) -> list[Json]:
@@ -245,7 +239,7 @@ _WRITERS: dict[type, Writer] = {
     tuple: _write_items,
     deque: _write_items,
     str: _by(str.__str__),
-    int: _write_int,
+    int: _by(int),
     float: _write_float,
     dict: _write_mapping,
 }
