@@ -7,8 +7,10 @@ to be deleted.
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from quoth.commands import DeleteValue, PutValue, StoredValue, fold
+from quoth.batches import DeleteValue, PutValue
+from quoth.commands import fold
 from quoth.errors import Misuse
+from quoth.reads import StoredValue
 from quoth.serialization import canonical, from_json, to_json
 
 T = TypeVar("T")

@@ -35,6 +35,8 @@ class Conventions:
     request_timeout_seconds: how long one request may take; waiting for replication is added to it.
     failover_seconds: how long a request that no node would take is offered again.
     node_retry_seconds: how long a node that failed is tried last.
+    max_number_of_requests_per_session: more is refused, as a loop that loads one by one would make
+        them; each session can be told another limit.
     """
 
     should_ignore_entity_changes: (
@@ -45,6 +47,7 @@ class Conventions:
     request_timeout_seconds: float = 30.0
     failover_seconds: float = 15.0
     node_retry_seconds: float = 5.0
+    max_number_of_requests_per_session: int = 30
     is_frozen: bool = field(default=False, init=False, repr=False)
 
     def __setattr__(self, name: str, value: object) -> None:

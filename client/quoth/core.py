@@ -11,25 +11,20 @@ comes while it is under way is told so, instead of saving or forgetting half of 
 session is for one thread.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from quoth.commands import (
-    BatchResult,
-    Command,
-    GetDocuments,
-    GetValues,
-    SaveBatch,
-    TakeHiLoRange,
-    fold,
-)
+from quoth.batches import BatchResult, SaveBatch
+from quoth.commands import Command, TakeHiLoRange, fold
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
 from quoth.hilo import HiLo
+from quoth.lazies import Lazies
 from quoth.naming import id_prefix_of
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
+from quoth.reads import GetDocuments, GetValues
 from quoth.serialization import (
     METADATA,
     JsonObject,
@@ -37,18 +32,12 @@ from quoth.serialization import (
     get_identity,
     set_identity,
 )
+from quoth.steps import Steps, ask
 from quoth.tracking import OPEN_ENDINGS, Tracked, Tracking
 
 T = TypeVar("T")
-Steps = Generator[Command[Any], Any, T]
 
 DOCUMENT_ID_BYTES_MAX = 512
-
-
-def ask(command: Command[T]) -> Steps[T]:
-    """Yield one command; its result, typed."""
-    result: T = yield command
-    return result
 
 
 class SessionCore:
@@ -60,6 +49,10 @@ class SessionCore:
         self.tracking = Tracking(options, conventions.identity_property)
         self.replication_wait: ReplicationWait | None = None
         self.index_wait: IndexWait | None = None
+        self.number_of_requests = 0
+        self.requests_max = conventions.max_number_of_requests_per_session
+        assert options.database is not None, "the store names the database"
+        self.lazies = Lazies(options.database)
         self._conventions = conventions
         self._hilo = hilo
         self._is_saving = False
@@ -99,7 +92,7 @@ class SessionCore:
         found: dict[str, T | None] = {}
         for each in ids:
             document = loaded.by_id.get(fold(each))
-            found[each] = None if document is None else self._entity(document, entity_type)
+            found[each] = None if document is None else self.entity(document, entity_type)
         return found
 
     def _is_known(self, document_id: str) -> bool:
@@ -122,7 +115,7 @@ class SessionCore:
         if tracked is None and folded in tracking.included:
             # Out of `included` only when it became an entity: it may not fit the type.
             document = tracking.included[folded]
-            tracked = tracking.add_loaded(self._entity(document, entity_type), document)
+            tracked = tracking.add_loaded(self.entity(document, entity_type), document)
             tracking.missing.discard(folded)
         if tracked is None:
             return None
@@ -134,7 +127,23 @@ class SessionCore:
             )
         return tracked.entity
 
-    def _entity(self, document: JsonObject, entity_type: type[T]) -> T:
+    def adopt(self, document: JsonObject, entity_type: type[T]) -> T:
+        """The tracked entity of a document that came; what the session has already wins.
+
+        Raises WrongType if the document does not fit, Misuse if it is tracked as another type.
+        """
+        document_id = document[METADATA]["@id"]
+        folded, tracking = fold(document_id), self.tracking
+        if folded in tracking.deletions:
+            return self.entity(document, entity_type)  # it is to go: nothing to track
+        if folded not in tracking.by_id:
+            tracking.included[folded] = document
+        found = self._known(document_id, entity_type)
+        assert found is not None, "it was just put there"
+        return found
+
+    def entity(self, document: JsonObject, entity_type: type[T]) -> T:
+        """A new entity from a document, which the session does not keep."""
         return from_document(
             document,
             entity_type,
@@ -245,6 +254,21 @@ class SessionCore:
             raise Misuse(f"compare-exchange values need a cluster-wide session: {how}")
 
     # Small things.
+
+    def count_request(self, command: Command[Any]) -> None:
+        """One more request of this session. Raises Misuse over the limit: a loop may have got out.
+
+        Ids are borrowed for the store, and do not count.
+        """
+        if isinstance(command, TakeHiLoRange):
+            return
+        if self.number_of_requests >= self.requests_max:
+            raise Misuse(
+                f"this session has made {self.requests_max} requests, which is its limit: load many"
+                " ids at once, include or load lazily; or raise"
+                " session.advanced.max_number_of_requests_per_session or the convention"
+            )
+        self.number_of_requests += 1
 
     def _check_can_write(self, verb: str) -> None:
         if self.options.no_tracking:

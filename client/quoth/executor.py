@@ -76,7 +76,7 @@ class Executor:
             query += (("raft-request-id", self._clock.new_request_id()),)
         target = self._target(command, request.path, query)
         response = await self._until_taken(command, request, target, headers)
-        return read_reply(command, Reply(response.status, response.body))
+        return read_reply(command, Reply(response.status, response.body, response.headers))
 
     async def _until_taken(
         self, command: Command[T], request: WireRequest, target: str, headers: dict[str, str]

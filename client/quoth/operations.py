@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
-from quoth.commands import Reply, WireRequest, stored_value
+from quoth.commands import Reply, WireRequest
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.errors import Misuse
+from quoth.reads import stored_value
 from quoth.serialization import JsonObject, encode, to_json
 
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """What a response means: an answer, a refusal, or a reason to ask another node. Pure.
 
-    2xx, 404 without a body          an answer
+    2xx, 304, 404 without a body     an answer
     503, 425                         this node certainly did not carry it out: another may
     408, 502, 504                    written by something in between: nobody knows
     409                              someone else was first
@@ -53,7 +53,7 @@ _REFUSALS = frozenset(
 def error_of(response: HttpResponse) -> QuothError | None:
     """The error a response stands for; None if it is an answer."""
     status = response.status
-    if status < 300 or (status == 404 and not response.body):
+    if status < 300 or status == 304 or (status == 404 and not response.body):
         return None
     found = _body_of(response)
     kind = str(found.get("Type", "")).rpartition(".")[2]

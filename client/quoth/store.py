@@ -5,6 +5,7 @@ It owns what sessions share: the connections, what is known of the nodes, and th
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -49,7 +50,9 @@ class StoreCore:
 
     def new_session_core(self, options: SessionOptions) -> SessionCore:
         self.conventions.freeze()
-        hilo = self._hilos.setdefault(self.name_of(options.database), HiLo())
+        options = replace(options, database=self.name_of(options.database))
+        assert options.database is not None
+        hilo = self._hilos.setdefault(options.database, HiLo())
         return SessionCore(options, self.conventions, hilo)
 
     async def execute(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from quoth.commands import BatchCommand, DeleteDocument, DeleteValue, PutDocument, PutValue, fold
+from quoth.batches import BatchCommand, DeleteDocument, DeleteValue, PutDocument, PutValue
+from quoth.commands import fold
 from quoth.compare_exchange import TrackedValues
 from quoth.errors import Misuse
 from quoth.options import SessionOptions

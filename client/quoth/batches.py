@@ -1,0 +1,134 @@
+"""What a session saves: commands that happen together, or not at all."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from quoth.commands import Reply, WireRequest
+from quoth.errors import FateUnknown
+from quoth.options import IndexWait, ReplicationWait, TransactionMode
+from quoth.serialization import JsonObject, encode
+
+
+@dataclass(frozen=True, slots=True)
+class PutDocument:
+    """Store a document. `change_vector` None: no check; "": it must be new; else: still this one.
+
+    `original_change_vector` is what the session saw: a cluster transaction is checked by it.
+    """
+
+    document_id: str
+    body: JsonObject
+    metadata: JsonObject
+    change_vector: str | None = None
+    original_change_vector: str | None = None
+
+    def to_wire(self) -> JsonObject:
+        wire: JsonObject = {
+            "Id": self.document_id,
+            "ChangeVector": self.change_vector,
+            "Document": {**self.body, "@metadata": self.metadata},
+            "Type": "PUT",
+        }
+        if self.original_change_vector is not None:
+            wire["OriginalChangeVector"] = self.original_change_vector
+        return wire
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteDocument:
+    """Delete a document; it is no error if there is none. Change vectors as in PutDocument."""
+
+    document_id: str
+    change_vector: str | None = None
+    original_change_vector: str | None = None
+
+    def to_wire(self) -> JsonObject:
+        wire: JsonObject = {
+            "Id": self.document_id,
+            "ChangeVector": self.change_vector,
+            "Type": "DELETE",
+        }
+        if self.original_change_vector is not None:
+            wire["OriginalChangeVector"] = self.original_change_vector
+        return wire
+
+
+@dataclass(frozen=True, slots=True)
+class PutValue:
+    """Write a compare-exchange value inside a cluster transaction; index 0: it must be new."""
+
+    key: str
+    value: Any
+    index: int
+
+    def to_wire(self) -> JsonObject:
+        document = {"Object": self.value}
+        return {
+            "Id": self.key,
+            "Document": document,
+            "Index": self.index,
+            "Type": "CompareExchangePUT",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteValue:
+    """Remove a compare-exchange value inside a cluster transaction."""
+
+    key: str
+    index: int
+
+    def to_wire(self) -> JsonObject:
+        return {"Id": self.key, "Index": self.index, "Type": "CompareExchangeDELETE"}
+
+
+BatchCommand = PutDocument | DeleteDocument | PutValue | DeleteValue
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What the server made of a batch, one result per command in order.
+
+    `transaction_index` is the index of a cluster transaction, None for a single-node batch.
+    """
+
+    results: tuple[JsonObject, ...]
+    transaction_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveBatch:
+    """All or nothing: the changes of a session.
+
+    Document commands come before compare-exchange commands: the server answers in that order.
+    """
+
+    commands: tuple[BatchCommand, ...]
+    mode: TransactionMode = TransactionMode.SINGLE_NODE
+    replication: ReplicationWait | None = None
+    indexes: IndexWait | None = None
+    is_read: ClassVar[bool] = False
+    is_for_database: ClassVar[bool] = True
+
+    def to_request(self) -> WireRequest:
+        wire: JsonObject = {"Commands": [each.to_wire() for each in self.commands]}
+        if self.mode is TransactionMode.CLUSTER_WIDE:
+            wire["TransactionMode"] = self.mode.value
+        query: list[tuple[str, str]] = []
+        wait_seconds = 0.0
+        if self.replication is not None:
+            query += self.replication.query().items()
+            wait_seconds += self.replication.timeout_seconds
+        if self.indexes is not None:
+            query += self.indexes.query().items()
+            query += (("waitForSpecificIndex", name) for name in self.indexes.names)
+            wait_seconds += self.indexes.timeout_seconds
+        body = encode(wire)
+        return WireRequest("POST", "/bulk_docs", tuple(query), body, wait_seconds)
+
+    def read(self, reply: Reply) -> BatchResult:
+        found = reply.json()
+        results = tuple(found["Results"])
+        if len(results) != len(self.commands):
+            raise FateUnknown(f"{len(self.commands)} commands were sent, {len(results)} answered")
+        return BatchResult(results, found.get("TransactionIndex"))
