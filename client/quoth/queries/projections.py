@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from quoth.errors import Misuse
 from quoth.queries.choices import ProjectionBehavior
 from quoth.queries.fields import DOCUMENT_ID, alias_of, field_of, written
+from quoth.readers import known_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,13 @@ class FieldsToFetch:
 
     def __str__(self) -> str:
         return self.text
+
+
+def fields_of(projection_class: type[Any]) -> Sequence[str]:
+    """The fields that a class has a place for."""
+    found = sorted(known_names(projection_class))
+    if not found:
+        raise Misuse(
+            f"{projection_class.__name__} does not say what its fields are: name those to select"
+        )
+    return found
