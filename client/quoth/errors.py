@@ -9,6 +9,7 @@
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
     │   ├── DatabaseDoesNotExist
     │   ├── IndexDoesNotExist
+    │   ├── NoSuchDocument
     │   └── BadRequest               the server refused it; doing it again will not help
     ├── Indefinite                   a write may have happened
     │   └── FateUnknown              read what is there before doing it again
@@ -96,6 +97,10 @@ class DatabaseDoesNotExist(Definite):
 
 class IndexDoesNotExist(Definite):
     """The database has no index of that name."""
+
+
+class NoSuchDocument(Definite):
+    """The document is gone."""
 
 
 class BadRequest(Definite):

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from quoth.clock import SystemClock
-from quoth.commands import GetDocuments
 from quoth.conventions import Conventions
 from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent, QuothError
 from quoth.executor import Executor
 from quoth.mock_transport import Answer, MockTransport, response
 from quoth.operations import NextIdentityFor
+from quoth.reads import GetDocuments
 from quoth.transport import HttpRequest
 from tests.client.wire import asked
 

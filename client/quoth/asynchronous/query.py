@@ -1,5 +1,6 @@
 """Queries of an asynchronous session: what was asked for, and the methods that ask for it."""
 
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Generic, Self, TypeVar
 
@@ -37,8 +38,9 @@ class AsyncRunning(Carrying, Generic[T]):
         return self._object_type
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        for each in await self.to_list():
-            yield each
+        found = deque(await self.to_list())
+        while found:  # lets go of each as soon as it is handed over
+            yield found.popleft()
 
     async def to_list(self) -> list[T]:
         """All results, or one page of them after `take`.
@@ -66,15 +68,15 @@ class AsyncRunning(Carrying, Generic[T]):
 
     async def count(self) -> int:
         """How many results there are on all pages."""
-        return await self._drive(running.count(self._draft))
+        return await self._drive(running.count(self._core, self._draft))
 
     async def any(self) -> bool:
         """Whether there is a result."""
-        return await self._drive(running.is_there_any(self._draft))
+        return await self._drive(running.is_there_any(self._core, self._draft))
 
     async def get_query_result(self) -> QueryResult:
         """The whole answer of the server; no entity is made of it."""
-        return await self._drive(running.answer(self._draft))
+        return await self._drive(running.answer(self._core, self._draft))
 
     def lazily(self, on_eval: Callable[[list[T]], object] | None = None) -> AsyncLazy[list[T]]:
         """All results, later: they travel together with whatever else the session reads lazily."""
@@ -83,7 +85,7 @@ class AsyncRunning(Carrying, Generic[T]):
 
     def count_lazily(self) -> AsyncLazy[int]:
         """How many results there are, later."""
-        return self._drive.lazily(running.count(self._draft.copy()))
+        return self._drive.lazily(running.count(self._core, self._draft.copy()))
 
     @property
     def _core(self) -> SessionCore:
@@ -249,10 +251,12 @@ class AsyncSuggestionDocumentQuery:
 
     async def execute(self) -> dict[str, SuggestionResult]:
         """The words, by the names of the fields."""
-        return await self._drive(running.suggestions(self._draft))
+        return await self._drive(running.suggestions(self._drive.core, self._draft))
 
     def execute_lazy(
         self, on_eval: Callable[[dict[str, SuggestionResult]], object] | None = None
     ) -> AsyncLazy[dict[str, SuggestionResult]]:
         """The words, later."""
-        return self._drive.lazily(running.suggestions(self._draft.copy()), on_eval)
+        return self._drive.lazily(
+            running.suggestions(self._drive.core, self._draft.copy()), on_eval
+        )

@@ -34,8 +34,8 @@ class AsyncQuerying:
     ) -> AsyncDocumentQuery[Any]:
         """A query of the collection of a class, or of a source.
 
-            async for company in session.query(object_type=Company).where_equals("city", "Rome"):
-                print(company.name)
+        async for company in session.query(object_type=Company).where_equals("city", "Rome"):
+            print(company.name)
         """
         if source is None:
             return self._query(object_type)
@@ -136,7 +136,8 @@ class AsyncQuerying:
         self, query: str, object_type: type[Any] | None = None
     ) -> AsyncRawDocumentQuery[Any]:
         """A query in RQL. Give values by `add_parameter`, never by writing them into the text."""
-        draft = QueryDraft(identity_property=self._core.conventions.identity_property, raw=query)
+        identity = self._core.conventions.identity_property
+        draft = QueryDraft(session=self, identity_property=identity, raw=query)
         return AsyncRawDocumentQuery(self._drive, draft, object_type or dict)
 
     def _query(
@@ -155,6 +156,7 @@ class AsyncQuerying:
             collection_name=collection_name,
             is_map_reduce=is_map_reduce,
         )
+        draft.session = self
         return AsyncDocumentQuery(self._drive, draft, made_of)
 
     def _query_of_task(

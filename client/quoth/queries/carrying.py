@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Self
 
 from quoth.errors import Misuse
+from quoth.queries.choices import ProjectionBehavior
 from quoth.queries.draft import NON_STALE_TIMEOUT, QueryDraft
 from quoth.queries.index_query import IndexQuery, QueryResult, QueryStatistics, QueryTimings
 from quoth.serialization import JsonObject
@@ -117,3 +118,20 @@ def _not_negative(count: int, what: str) -> int:
     if count < 0:
         raise Misuse(f"{what}() takes a number from 0, not {count}")
     return count
+
+
+class QueryCustomization(Carrying):
+    """What a handler of `before_query` may still change of a query."""
+
+    def __init__(self, draft: QueryDraft) -> None:
+        self._draft = draft
+
+    def random_ordering(self, seed: str | None = None) -> Self:
+        """Any order; the same one for the same seed."""
+        self._draft.order_randomly(seed)
+        return self
+
+    def projection(self, projection_behavior: ProjectionBehavior) -> Self:
+        """Where selected fields are taken from."""
+        self._draft.projection_behavior = projection_behavior
+        return self

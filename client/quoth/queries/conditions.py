@@ -102,7 +102,7 @@ class Conditions:
         if self.is_negated:
             raise Misuse("not_() must be followed by a condition")
         if self._parts and self._parts[-1] in (*_OPERATORS, Mark.COMMA):
-            raise Misuse(f"a condition must follow after {self._parts[-1].value!r}")  # type: ignore[union-attr]
+            raise Misuse(f"a condition must follow after {self._parts[-1].value!r}")
 
     # Adding.
 
@@ -119,9 +119,10 @@ class Conditions:
         text = f"{field} {'=' if is_equal else '!='} {value}"
         self._parts.append(Condition(text, is_equality=is_equal, exact=exact))
 
-    def add_true(self) -> None:
+    def add_true(self, field: str) -> None:
+        """A condition on `field` that always holds."""
         self._join()
-        self._negate(None)
+        self._negate(field)
         self._parts.append(Mark.TRUE)
 
     def open(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from quoth.errors import Misuse
 from quoth.queries.choices import ProjectionBehavior
@@ -65,8 +66,10 @@ class QueryDraft:
 
     identity_property: the field that stands for the id of a document.
     is_grouped: results are groups, which have no id.
+    session: what handlers of events are told.
     """
 
+    session: Any = None
     identity_property: str
     index_name: str | None = None
     collection_name: str | None = None
@@ -122,6 +125,12 @@ class QueryDraft:
                 f" {type(field).__name__}"
             )
         return field.to_field(self.field)
+
+    def order_randomly(self, seed: str | None) -> None:
+        if self.raw is not None:
+            raise Misuse("a raw query says in its text how its results are ordered")
+        self.disable_caching = True
+        self.order_by.append(f"random({quote(seed)})" if seed else "random()")
 
     def index_query(self) -> IndexQuery:
         """The finished query. Raises Misuse if something was begun and not ended."""

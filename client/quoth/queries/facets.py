@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any, Self
 
 from quoth.errors import Misuse
-from quoth.queries.fields import field_of, quote, written
+from quoth.queries.fields import alias_of, field_of, quote, written
 from quoth.queries.index_query import PAGE_SIZE_MAX
 from quoth.serialization import JsonObject
 
@@ -99,7 +99,7 @@ class FacetBase:
                 method = _METHODS.get(kind)
                 if method is None:
                     raise Misuse(f"a facet has no aggregation {kind}")
-                name = "" if not each.display_name else f" as {written(each.display_name)}"
+                name = "" if not each.display_name else f" as {alias_of(each.display_name)}"
                 yield f"{method}({each.name}){name}"
 
 

@@ -61,9 +61,7 @@ class Filtering:
         """A field has a value other than null."""
         return self.where_not_equals(field_name, None)
 
-    def where_in(
-        self, field_name: str, values: Collection[Any], exact: bool | None = None
-    ) -> Self:
+    def where_in(self, field_name: str, values: Collection[Any], exact: bool | None = None) -> Self:
         """A field has one of these values."""
         field = self._draft.field(field_name)
         text = f"{written(field)} in ({self._parameter(flattened(values))})"
@@ -75,11 +73,10 @@ class Filtering:
 
     def contains_all(self, field_name: str, values: Collection[Any]) -> Self:
         """A list has all of these items."""
-        found = flattened(values)
+        found, field = flattened(values), self._draft.field(field_name)
         if not found:
-            self._draft.where.add_true()
+            self._draft.where.add_true(field)
             return self
-        field = self._draft.field(field_name)
         return self._add(Condition(f"{written(field)} all in ({self._parameter(found)})"), field)
 
     def where_between(
@@ -275,7 +272,8 @@ class Filtering:
 
     def more_like_this(
         self,
-        more_like_this_or_builder: MoreLikeThisBase | Callable[["MoreLikeThisBuilder[Self]"], object],
+        more_like_this_or_builder: MoreLikeThisBase
+        | Callable[["MoreLikeThisBuilder[Self]"], object],
     ) -> Self:
         """Documents whose text is like that of another one."""
         wanted = more_like_this_or_builder

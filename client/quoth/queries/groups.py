@@ -13,7 +13,7 @@ Q = TypeVar("Q")
 
 @dataclass(frozen=True, slots=True)
 class GroupBy:
-    """A key of a group: `GroupBy.field("name")`, or all items of a list: `GroupBy.array("tags")`."""
+    """A key of groups: a field, `GroupBy.field("name")`, or a list, `GroupBy.array("tags")`."""
 
     name: str
     method: GroupByMethod = GroupByMethod.NONE

@@ -19,9 +19,7 @@ class DeclareToken:
     parameters: str = ""
 
     @classmethod
-    def create_function(
-        cls, name: str, body: str, parameters: str | None = None
-    ) -> "DeclareToken":
+    def create_function(cls, name: str, body: str, parameters: str | None = None) -> "DeclareToken":
         """A function by its name; `parameters` are their names, with commas between them."""
         return cls(name, body, parameters or "")
 
@@ -99,7 +97,8 @@ class FieldsToFetch:
 
 def fields_of(projection_class: type[Any]) -> Sequence[str]:
     """The fields that a class has a place for."""
-    found = sorted(known_names(projection_class))
+    is_builtin = projection_class.__module__ == "builtins"
+    found = [] if is_builtin else sorted(known_names(projection_class))
     if not found:
         raise Misuse(
             f"{projection_class.__name__} does not say what its fields are: name those to select"

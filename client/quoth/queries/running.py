@@ -11,6 +11,8 @@ from uuid import UUID
 from quoth.commands import fold
 from quoth.core import SessionCore
 from quoth.errors import ManyResults, Misuse, NoResult, StaleResults, WrongType
+from quoth.events import BeforeQueryEventArgs
+from quoth.queries.carrying import QueryCustomization
 from quoth.queries.draft import QueryDraft
 from quoth.queries.facets import FacetResult
 from quoth.queries.index_query import QueryResult, RunQuery
@@ -24,8 +26,22 @@ T = TypeVar("T")
 _VALUES = (str, int, float, bool, date, timedelta, Decimal, UUID, Enum, list, tuple, set, frozenset)
 
 
-def answer(draft: QueryDraft) -> Steps[QueryResult]:
+def prepared(core: SessionCore, draft: QueryDraft) -> QueryDraft:
+    """The query as handlers of the session leave it."""
+    if not core.events.before_query:
+        return draft
+    draft = draft.copy()
+    for handler in core.events.before_query:
+        handler(BeforeQueryEventArgs(draft.session, QueryCustomization(draft)))
+    return draft
+
+
+def answer(core: SessionCore, draft: QueryDraft) -> Steps[QueryResult]:
     """The whole answer. Raises StaleResults if it was to wait for an index, and that took long."""
+    return (yield from _asked(prepared(core, draft)))
+
+
+def _asked(draft: QueryDraft) -> Steps[QueryResult]:
     query = draft.index_query()
     for before in draft.told.before:
         before(query)
@@ -42,10 +58,11 @@ def answer(draft: QueryDraft) -> Steps[QueryResult]:
 
 def results(core: SessionCore, draft: QueryDraft, object_type: type[T]) -> Steps[list[T]]:
     """The results as entities; the session keeps those that are documents."""
+    draft = prepared(core, draft)
     is_tracked = not (draft.is_untracked or core.options.no_tracking)
     if not is_tracked and (draft.includes or draft.included_values):
         raise Misuse("without tracking the session keeps nothing, so it cannot include")
-    found = yield from answer(draft)
+    found = yield from _asked(draft)
     if is_tracked:
         _keep_included(core, found)
     return [entity_of(core, each, object_type, is_tracked=is_tracked) for each in found.results]
@@ -78,27 +95,27 @@ def single_or_none(core: SessionCore, draft: QueryDraft, object_type: type[T]) -
     return found[0] if found else None
 
 
-def count(draft: QueryDraft) -> Steps[int]:
+def count(core: SessionCore, draft: QueryDraft) -> Steps[int]:
     """How many results there are on all pages."""
-    found = yield from answer(draft.page(page_size=0))
+    found = yield from answer(core, draft.page(page_size=0))
     return found.total_results if found.long_total_results is None else found.long_total_results
 
 
-def is_there_any(draft: QueryDraft) -> Steps[bool]:
-    found = yield from answer(draft.page(page_size=1))
+def is_there_any(core: SessionCore, draft: QueryDraft) -> Steps[bool]:
+    found = yield from answer(core, draft.page(page_size=1))
     return bool(found.results)
 
 
 def facets(core: SessionCore, draft: QueryDraft) -> Steps[dict[str, FacetResult]]:
-    found = yield from answer(draft)
+    found = yield from answer(core, draft)
     if not (draft.is_untracked or core.options.no_tracking):
         _keep_included(core, found)
     made = map(FacetResult.from_json, found.results)
     return {each.name: each for each in made}
 
 
-def suggestions(draft: QueryDraft) -> Steps[dict[str, SuggestionResult]]:
-    found = yield from answer(draft)
+def suggestions(core: SessionCore, draft: QueryDraft) -> Steps[dict[str, SuggestionResult]]:
+    found = yield from answer(core, draft)
     made = map(SuggestionResult.from_json, found.results)
     return {each.name: each for each in made}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Self
 
 from quoth.errors import Misuse
+from quoth.including import IncludeBuilder, includes_of
 from quoth.queries.choices import NullsOrdering, OrderingType
 from quoth.queries.draft import QueryDraft
 from quoth.queries.fields import quote, written
@@ -13,7 +14,6 @@ from quoth.queries.highlighting import (
     HighlightingOptions,
     Highlightings,
 )
-from quoth.queries.includes import QueryIncludeBuilder
 from quoth.queries.spatial import DynamicSpatialField
 
 
@@ -64,8 +64,7 @@ class Shaping:
 
     def random_ordering(self, seed: str | None = None) -> Self:
         """Any order; the same one for the same seed."""
-        self._draft.disable_caching = True
-        self._draft.order_by.append(f"random({quote(seed)})" if seed else "random()")
+        self._draft.order_randomly(seed)
         return self
 
     def order_by_distance(
@@ -122,16 +121,16 @@ class Shaping:
         return self
 
     def include(
-        self, path_or_include_builder_callback: str | Callable[[QueryIncludeBuilder], object]
+        self, path_or_include_builder_callback: str | Callable[[IncludeBuilder], object]
     ) -> Self:
-        """Documents that the results name come along, and need no request later."""
-        if isinstance(path_or_include_builder_callback, str):
-            self._draft.includes[path_or_include_builder_callback] = None
-            return self
-        builder = QueryIncludeBuilder()
-        path_or_include_builder_callback(builder)
-        self._draft.includes |= dict.fromkeys(builder.documents)
-        self._draft.included_values |= dict.fromkeys(builder.compare_exchange_values)
+        """Documents that the results name come along, and need no request later.
+
+        query.include("boss")
+        query.include(lambda also: also.include_compare_exchange_value("licence"))
+        """
+        also = includes_of(path_or_include_builder_callback)
+        self._draft.includes |= dict.fromkeys(also.documents)
+        self._draft.included_values |= dict.fromkeys(also.values)
         return self
 
     def highlight(
