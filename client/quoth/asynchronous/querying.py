@@ -4,6 +4,7 @@ from typing import Any, TypeVar, overload
 
 from quoth.asynchronous.driving import AsyncDriver
 from quoth.asynchronous.query import AsyncDocumentQuery, AsyncRawDocumentQuery
+from quoth.asynchronous.streaming import AsyncStreaming
 from quoth.core import SessionCore
 from quoth.queries.draft import QueryDraft
 from quoth.queries.sources import IndexTask, Query, draft_of
@@ -11,7 +12,7 @@ from quoth.queries.sources import IndexTask, Query, draft_of
 T = TypeVar("T")
 
 
-class AsyncQuerying:
+class AsyncQuerying(AsyncStreaming):
     """Queries of a session. Results are entities of it, like those that it loads.
 
     Without an `object_type` results are dictionaries, of any collection.

@@ -8,11 +8,12 @@ from quoth.queries.draft import QueryDraft
 from quoth.queries.sources import IndexTask, Query, draft_of
 from quoth.synchronous.driving import Driver
 from quoth.synchronous.query import DocumentQuery, RawDocumentQuery
+from quoth.synchronous.streaming import Streaming
 
 T = TypeVar("T")
 
 
-class Querying:
+class Querying(Streaming):
     """Queries of a session. Results are entities of it, like those that it loads.
 
     Without an `object_type` results are dictionaries, of any collection.
