@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from quoth import (
     AsyncDocumentStore,
     DocumentStore,
     Explanations,
+    FateUnknown,
     Highlightings,
     IndexDoesNotExist,
     IndexQuery,
@@ -22,6 +24,7 @@ from quoth import (
     QueryTimings,
     SessionOptions,
     StaleResults,
+    StreamQueryStatistics,
     TransactionMode,
     WrongType,
 )
@@ -371,3 +374,109 @@ async def test_facets_and_suggestions(store: AsyncDocumentStore, wire: Wire) -> 
         answered(wire, {"Name": "city", "Values": None})
         raw = session.advanced.raw_query("from Companies select facet(city)")
         assert (await raw.execute_aggregation())["city"].values == []
+
+
+STATS = {
+    "IndexName": "collection/Companies",
+    "IsStale": False,
+    "TotalResults": 2,
+    "ResultEtag": 5,
+    "IndexTimestamp": "2026-01-02T03:04:05.0000000Z",
+}
+
+
+def lines(*each: dict[str, Any]) -> bytes:
+    return b"".join(orjson.dumps(one) + b"\n" for one in each)
+
+
+async def test_a_stream_gives_results_one_by_one_and_keeps_none(
+    store: AsyncDocumentStore, wire: Wire
+) -> None:
+    told: list[StreamQueryStatistics] = []
+    seen: list[dict[str, Any]] = []
+    body = lines({"Stats": STATS}, {"Item": QUOTH}, {"Item": NEVERMORE})
+    async with store.open_session() as session:
+        query = session.query(object_type=Company).where_equals("employees", 3)
+        query.add_after_stream_executed_listener(seen.append)
+        wire.on("POST", "/streams/queries", body)
+        stream = session.advanced.stream_with_statistics(query, told.append)
+        found = [each async for each in stream]
+        assert [(each.key, each.document.name) for each in found] == [
+            ("companies/1", "Quoth"),
+            ("companies/2", "Nevermore"),
+        ]
+        assert found[0].change_vector == "A:1-x"
+        assert found[0].metadata["@collection"] == "Companies"
+        assert (told[0].total_results, told[0].index_name) == (2, "collection/Companies")
+        assert seen == [QUOTH, NEVERMORE]
+        assert wire.asked[-1].query == {"format": "jsonl"}
+        assert wire.asked[-1].json["QueryParameters"] == {"p0": 3}
+        assert not session.advanced.is_loaded("companies/1")
+        assert session.advanced.number_of_requests == 1
+
+
+def test_who_stops_reading_a_stream_lets_go_of_it(plain_store: DocumentStore, wire: Wire) -> None:
+    body = lines({"Stats": STATS}, {"Item": QUOTH}, {"Item": NEVERMORE})
+    with plain_store.open_session() as session:
+        wire.on("POST", "/streams/queries", body)
+        for result in session.advanced.stream(session.query(object_type=Company)):
+            assert result.document.name == "Quoth"
+            assert wire.transport.streams_open == 1
+            break
+        assert wire.transport.streams_open == 0
+
+
+async def test_documents_stream_by_the_beginning_of_their_ids(
+    store: AsyncDocumentStore, wire: Wire
+) -> None:
+    async with store.open_session() as session:
+        wire.on("GET", "/streams/docs", lines(QUOTH, NEVERMORE))
+        stream = session.advanced.stream_starting_with(
+            "companies/", "*", 1, 7, "companies/0", object_type=Company
+        )
+        assert [each.document.employees async for each in stream] == [3, 5]
+        assert wire.asked[-1].pairs == [
+            ("startsWith", "companies/"),
+            ("matches", "*"),
+            ("startAfter", "companies/0"),
+            ("start", "1"),
+            ("pageSize", "7"),
+            ("format", "jsonl"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (lines({"Stats": STATS}, {"Error": "x", "Message": "too slow"}), "ends early: too slow"),
+        (lines({"Item": QUOTH}), "begins with its statistics"),
+        (lines({"Stats": {}}), "begins with its statistics"),
+        (lines({"Stats": STATS}, {"Item": {"name": "x"}}), "is no document"),
+        (lines({"Stats": STATS}) + b'{"Item":{"na', "is no JSON"),
+        (b"[]\n", "is no JSON object"),
+    ],
+)
+async def test_a_stream_that_breaks_off_says_so(
+    store: AsyncDocumentStore, wire: Wire, body: bytes, why: str
+) -> None:
+    async with store.open_session() as session:
+        wire.on("POST", "/streams/queries", body)
+        with pytest.raises(FateUnknown, match=why):
+            async for _ in session.advanced.stream(session.query(object_type=Company)):
+                pass
+        assert wire.transport.streams_open == 0
+
+
+async def test_what_a_stream_cannot_do_is_refused(store: AsyncDocumentStore, wire: Wire) -> None:
+    async with store.open_session() as session:
+        waiting = session.query(object_type=Company).wait_for_non_stale_results()
+        with pytest.raises(Misuse, match="does not wait"):
+            await anext(aiter(session.advanced.stream(waiting)))
+        including = session.query(object_type=Company).include("boss")
+        with pytest.raises(Misuse, match="nothing but results"):
+            await anext(aiter(session.advanced.stream(including)))
+        with pytest.raises(Misuse, match="0 or more"):
+            await anext(aiter(session.advanced.stream_starting_with("a/", start=-1)))
+        wire.on("POST", "/streams/queries", status=404)
+        with pytest.raises(IndexDoesNotExist, match="from index 'A/B'"):
+            await anext(aiter(session.advanced.stream(session.query_index("A/B"))))

@@ -4,14 +4,18 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar, overload
 
 from quoth.asynchronous.driving import AsyncDriver
+from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.query import AsyncRunning
 from quoth.core import SessionCore
+from quoth.errors import BadRequest
 from quoth.queries.index_query import PAGE_SIZE_MAX
 from quoth.queries.streaming import (
     StreamDocuments,
+    StreamQuery,
     StreamQueryStatistics,
     StreamResult,
     item_of,
+    refused,
     result_of,
     statistics_of,
     stream_of,
@@ -46,7 +50,7 @@ class AsyncStreaming:
     ) -> AsyncIterator[StreamResult[T]]:
         """As `stream`; `stats_callback` is called before the first result."""
         draft, kind = query_or_raw_query._draft, query_or_raw_query.query_class
-        async with await self._drive.open(stream_of(draft)) as lines:
+        async with await self._open(stream_of(draft)) as lines:
             is_begun = False
             async for line in lines:
                 if not is_begun:
@@ -108,3 +112,9 @@ class AsyncStreaming:
         async with await self._drive.open(command) as lines:
             async for line in lines:
                 yield result_of(self._core, item_of(line), object_type or dict)
+
+    async def _open(self, command: StreamQuery) -> AsyncLines:
+        try:
+            return await self._drive.open(command)
+        except BadRequest as error:
+            raise refused(command, error) from error

@@ -14,7 +14,7 @@ import orjson
 
 from quoth.commands import Reply, WireRequest
 from quoth.core import SessionCore
-from quoth.errors import FateUnknown, Misuse
+from quoth.errors import BadRequest, FateUnknown, IndexDoesNotExist, Misuse, QuothError
 from quoth.queries.draft import QueryDraft
 from quoth.queries.index_query import PAGE_SIZE_MAX, IndexQuery
 from quoth.queries.running import entity_of
@@ -105,6 +105,13 @@ def stream_of(draft: QueryDraft) -> StreamQuery:
     return StreamQuery(query)
 
 
+def refused(command: StreamQuery, error: BadRequest) -> QuothError:
+    """Why a stream was not begun: an index that is not there has no answer to be read."""
+    if error.status == 404 and not error.kind:
+        return IndexDoesNotExist(f"there is no such index: {command.query}")
+    return error
+
+
 def item_of(line: bytes) -> JsonObject:
     """The document of a line. Raises FateUnknown if the stream ends before its end."""
     wire = _parsed(line)
@@ -124,8 +131,8 @@ def result_of(core: SessionCore, document: JsonObject, object_type: type[T]) -> 
 def statistics_of(line: bytes) -> StreamQueryStatistics:
     """The first line of a query's stream."""
     wire = _parsed(line)
-    stats = wire.get("Stats")
     try:
+        stats: JsonObject = wire["Stats"]
         return StreamQueryStatistics(
             stats["IndexName"],
             stats["IsStale"],

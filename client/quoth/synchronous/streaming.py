@@ -5,17 +5,21 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
 from quoth.core import SessionCore
+from quoth.errors import BadRequest
 from quoth.queries.index_query import PAGE_SIZE_MAX
 from quoth.queries.streaming import (
     StreamDocuments,
+    StreamQuery,
     StreamQueryStatistics,
     StreamResult,
     item_of,
+    refused,
     result_of,
     statistics_of,
     stream_of,
 )
 from quoth.synchronous.driving import Driver
+from quoth.synchronous.lines import Lines
 from quoth.synchronous.query import Running
 
 T = TypeVar("T")
@@ -38,9 +42,7 @@ class Streaming:
 
         Raises FateUnknown if the stream ends early, WrongType if a result does not fit.
         """
-        results = self.stream_with_statistics(query_or_raw_query, lambda statistics: None)
-        for each in results:
-            yield each
+        return self.stream_with_statistics(query_or_raw_query, lambda statistics: None)
 
     def stream_with_statistics(
         self,
@@ -49,7 +51,7 @@ class Streaming:
     ) -> Iterator[StreamResult[T]]:
         """As `stream`; `stats_callback` is called before the first result."""
         draft, kind = query_or_raw_query._draft, query_or_raw_query.query_class
-        with self._drive.open(stream_of(draft)) as lines:
+        with self._open(stream_of(draft)) as lines:
             is_begun = False
             for line in lines:
                 if not is_begun:
@@ -111,3 +113,9 @@ class Streaming:
         with self._drive.open(command) as lines:
             for line in lines:
                 yield result_of(self._core, item_of(line), object_type or dict)
+
+    def _open(self, command: StreamQuery) -> Lines:
+        try:
+            return self._drive.open(command)
+        except BadRequest as error:
+            raise refused(command, error) from error
