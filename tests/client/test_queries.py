@@ -2,19 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, assert_type
 
 import orjson
 import pytest
 
 from quoth import (
     AsyncDocumentStore,
+    DocumentQuery,
     DocumentStore,
     Explanations,
     FateUnknown,
     Highlightings,
     IndexDoesNotExist,
     IndexQuery,
+    Lazy,
     ManyResults,
     Misuse,
     NoResult,
@@ -22,6 +24,7 @@ from quoth import (
     QueryResult,
     QueryStatistics,
     QueryTimings,
+    RawDocumentQuery,
     SessionOptions,
     StaleResults,
     StreamQueryStatistics,
@@ -258,6 +261,10 @@ async def test_values_come_along_in_a_cluster_wide_session(
         found = await session.cluster_transaction.get_compare_exchange_value("k/1", int)
         assert found is not None and (found.value, found.index) == (3, 7)
         assert await session.cluster_transaction.get_compare_exchange_value("k/2", int) is None
+    async with store.open_session() as session:
+        query = session.query(object_type=Company)
+        with pytest.raises(Misuse, match="needs a cluster-wide session"):
+            await query.include(lambda also: also.include_compare_exchange_value("key")).to_list()
 
 
 async def test_an_answer_tells_about_itself(store: AsyncDocumentStore, wire: Wire) -> None:
@@ -371,6 +378,16 @@ async def test_facets_and_suggestions(store: AsyncDocumentStore, wire: Wire) -> 
         answered(wire, {"Name": "name", "Suggestions": ["quoth"]})
         words = await query.suggest_using(lambda s: s.by_field("name", "quot")).execute()
         assert words["name"].suggestions == ["quoth"]
+        later = counted.execute_lazy()
+        again = query.suggest_using(lambda s: s.by_field("name", "quot")).execute_lazy()
+        results = [
+            {"Results": [{"Name": "city", "Values": [value]}], "TotalResults": 1},
+            {"Results": [{"Name": "name", "Suggestions": ["quoth"]}], "TotalResults": 1},
+        ]
+        parts = [{"StatusCode": 200, "Result": each, "Headers": {}} for each in results]
+        wire.on("POST", "/multi_get", {"Results": parts})
+        assert (await later.value)["city"].values == facet.values
+        assert await again.value == words
         answered(wire, {"Name": "city", "Values": None})
         raw = session.advanced.raw_query("from Companies select facet(city)")
         assert (await raw.execute_aggregation())["city"].values == []
@@ -480,3 +497,17 @@ async def test_what_a_stream_cannot_do_is_refused(store: AsyncDocumentStore, wir
         wire.on("POST", "/streams/queries", status=404)
         with pytest.raises(IndexDoesNotExist, match="from index 'A/B'"):
             await anext(aiter(session.advanced.stream(session.query_index("A/B"))))
+
+
+def test_types_of_results_are_known_to_checkers(plain_store: DocumentStore) -> None:
+    with plain_store.open_session() as session:
+        query = session.query(object_type=Company)
+        assert_type(query, DocumentQuery[Company])
+        assert_type(query.where_equals("name", "x").order_by("name"), DocumentQuery[Company])
+        assert_type(query.select_fields(Card), DocumentQuery[Card])
+        assert_type(query.group_by("city").select_count(), DocumentQuery[Company])
+        assert_type(session.query(), DocumentQuery[dict[str, Any]])
+        assert_type(session.query_index("A/B", Company), DocumentQuery[Company])
+        assert_type(session.document_query(object_type=Card), DocumentQuery[Card])
+        assert_type(session.raw_query("from A", Card), RawDocumentQuery[Card])
+        assert_type(query.lazily(), Lazy[list[Company]])

@@ -136,7 +136,6 @@ EQUAL: list[Story] = [
     lambda q, w: q.where_equals("size", Size.SMALL),
     lambda q, w: q.where_equals("rate", 1.5),
     lambda q, w: q.where_equals("left", True),
-    lambda q, w: q.where_greater_than("took", timedelta(hours=1)),
     lambda q, w: q.where_not_equals("name", "Ann"),
     lambda q, w: q.where_not_equals("name", "Ann", True),
     lambda q, w: q.where_not_none("name"),
@@ -426,6 +425,12 @@ BETTER: list[tuple[Story, str, dict[str, Any]]] = [
         "from 'Users' select facet(name, sum(a), sum(b) as 'c d')",
         {},
     ),
+    # It asks for a number of ticks, and stores a string.
+    (
+        lambda q, w: q.where_greater_than("took", timedelta(hours=1)),
+        "from 'Users' where took > $p0",
+        {"p0": "01:00:00"},
+    ),
     # It leaves out the zone of a time.
     (
         lambda q, w: q.where_equals("at", WHEN.replace(tzinfo=UTC)),
@@ -479,6 +484,8 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.include_explanations().include_explanations(), "asked for already"),
     (lambda q: q.with_tag(" "), "must not be empty"),
     (lambda q: q.wait_for_non_stale_results(timedelta(0)), "more than no time"),
+    (lambda q: q.where_equals("", 1), "a field is named by a string"),
+    (lambda q: q.order_by(None), "a field is named by a string"),
     (lambda q: q.select_fields(dict), "name those to select"),
     (lambda q: q.select_fields(str), "name those to select"),
     (
@@ -546,3 +553,12 @@ def test_a_value_is_taken_as_it_is_when_it_is_given() -> None:
         return query
 
     assert ours(change)["QueryParameters"] == {"p0": {"all": ["Ann"]}}
+
+
+def test_parameters_of_the_user_keep_their_names() -> None:
+    def mix(query: Any, words: Any) -> Any:
+        return query.add_parameter("p1", "mine").where_equals("a", 1)
+
+    found = ours(mix)
+    assert found["Query"] == "from 'Users' where a = $p2"
+    assert found["QueryParameters"] == {"p1": "mine", "p2": 1}

@@ -113,6 +113,8 @@ class QueryDraft:
 
     def field(self, name: str) -> str:
         """A field as RQL has it; the identity property is the id of the document."""
+        if not isinstance(name, str) or not name:
+            raise Misuse(f"a field is named by a string like 'address.city', not {name!r:.80}")
         if name == self.identity_property and not self.is_grouped:
             return DOCUMENT_ID
         return field_of(name)

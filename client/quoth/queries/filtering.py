@@ -10,7 +10,7 @@ from quoth.queries.draft import QueryDraft
 from quoth.queries.fields import written
 from quoth.queries.methods import MethodCall
 from quoth.queries.more_like_this import MoreLikeThisBase, MoreLikeThisBuilder
-from quoth.queries.parameters import compared, flattened, is_collection
+from quoth.queries.parameters import flattened, is_collection
 from quoth.queries.spatial import (
     DISTANCE_ERROR_PCT,
     DynamicSpatialField,
@@ -84,8 +84,8 @@ class Filtering:
     ) -> Self:
         """A field has a value from `start` to `end`, both included; None: no limit there."""
         field = self._draft.field(field_name)
-        low = self._parameter("*" if start is None else compared(start))
-        high = self._parameter("NULL" if end is None else compared(end))
+        low = self._parameter("*" if start is None else start)
+        high = self._parameter("NULL" if end is None else end)
         text = f"{written(field)} between {low} and {high}"
         return self._add(Condition(text, exact=bool(exact)), field)
 
@@ -313,7 +313,7 @@ class Filtering:
     def _value(self, value: object) -> str:
         if isinstance(value, MethodCall):
             return value.text(self._parameter)
-        return self._parameter(compared(value))
+        return self._parameter(value)
 
     def _equality(
         self, field_name: str, value: object, exact: bool | None, *, is_equal: bool

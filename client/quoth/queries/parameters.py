@@ -1,13 +1,10 @@
 """The parameters of a query: named values that travel beside its text."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import timedelta
 from typing import Any, Protocol, runtime_checkable
 
 from quoth.errors import Misuse
 from quoth.serialization import JsonObject, to_json
-
-_TICKS_PER_MICROSECOND = 10
 
 
 @runtime_checkable
@@ -25,7 +22,9 @@ class Parameters:
 
     def add(self, value: object) -> str:
         """A value without a name; how the text says it: `$p0`."""
-        name = f"p{len(self._values)}"
+        number = len(self._values)
+        while (name := f"p{number}") in self._values:  # the user has named one like this
+            number += 1
         self._put(name, value)
         return f"${name}"
 
@@ -52,13 +51,6 @@ def _plain(value: object) -> Any:
     return to_json(value)
 
 
-def compared(value: object) -> object:
-    """A value as conditions compare it: an index holds a time span as its ticks of 100 ns."""
-    if isinstance(value, timedelta):
-        return (value // timedelta(microseconds=1)) * _TICKS_PER_MICROSECOND
-    return value
-
-
 def flattened(values: Iterable[object]) -> list[object]:
     """The values of a collection, collections in it taken apart."""
     found: list[object] = []
@@ -67,7 +59,7 @@ def flattened(values: Iterable[object]) -> list[object]:
             assert isinstance(each, Iterable)
             found += flattened(each)
         else:
-            found.append(compared(each))
+            found.append(each)
     return found
 
 

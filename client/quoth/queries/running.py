@@ -62,6 +62,9 @@ def results(core: SessionCore, draft: QueryDraft, object_type: type[T]) -> Steps
     is_tracked = not (draft.is_untracked or core.options.no_tracking)
     if not is_tracked and (draft.includes or draft.included_values):
         raise Misuse("without tracking the session keeps nothing, so it cannot include")
+    if draft.included_values and not core.options.is_cluster_wide:
+        how = "open_session(transaction_mode=TransactionMode.CLUSTER_WIDE)"
+        raise Misuse(f"to include compare-exchange values needs a cluster-wide session: {how}")
     found = yield from _asked(draft)
     if is_tracked:
         _keep_included(core, found)

@@ -53,12 +53,12 @@ class Shaping:
         return self._order(field_name, ordering, nulls, is_descending=descending)
 
     def order_by_score(self) -> Self:
-        """Results that fit least first."""
+        """Results that fit best first."""
         self._draft.order_by.append("score()")
         return self
 
     def order_by_score_descending(self) -> Self:
-        """Results that fit best first."""
+        """Results that fit least first: the other way round than `order_by_score`."""
         self._draft.order_by.append("score() desc")
         return self
 
