@@ -37,6 +37,7 @@ __all__ = [
     "become",
     "canonical",
     "encode",
+    "field_names",
     "from_document",
     "from_json",
     "get_identity",
@@ -142,6 +143,11 @@ def value_origins(value: object, plain: Json, stored: Json) -> Origins | None:
     origins = Origins()
     origins.remember(_plain(value, trace), stored, trace)
     return origins
+
+
+def field_names(kind: Any) -> frozenset[str]:
+    """The names of the fields that documents of a class have, as far as the class says them."""
+    return frozenset(each.name for each in layout_of(kind).slots)
 
 
 def is_instance(entity: object, wanted: Any) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-from quoth.entities.kinds import layout_of
 from quoth.errors import Misuse
 
 
@@ -18,15 +17,16 @@ def become(entity: Any, fresh: Any) -> None:
         entity.clear()
         entity.update(fresh)
         return
-    if layout_of(type(entity)).is_frozen:
-        text = f"a {type(entity).__name__} cannot be changed in place: evict it and load it again"
-        raise Misuse(text)
-    if hasattr(entity, "__dict__"):
-        vars(entity).clear()
-        vars(entity).update(vars(fresh))
-    for name in _slots_of(type(entity)):
-        if hasattr(fresh, name):
+    old, new = getattr(entity, "__dict__", {}), getattr(fresh, "__dict__", {})
+    slots = [name for name in _slots_of(type(entity)) if hasattr(fresh, name)]
+    try:
+        for name in (*new, *slots):
             setattr(entity, name, getattr(fresh, name))
+        for name in old.keys() - new.keys():
+            delattr(entity, name)
+    except (AttributeError, TypeError, ValueError) as error:  # frozen classes say it in many ways
+        text = f"a {type(entity).__name__} cannot be changed in place: evict it and load it again"
+        raise Misuse(f"{text} ({error})") from None
 
 
 def _slots_of(kind: Any) -> Iterator[str]:
