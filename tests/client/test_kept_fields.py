@@ -303,3 +303,17 @@ async def test_sessions_keep_the_unknown_fields_of_items_save_after_save(
     saved = wire.commands[0]["Document"]
     saved.pop("@metadata")
     assert saved == {"lines": [{"product": "c", "vat": 8}, {"product": "a", "vat": 7}]}
+
+
+@kinds
+async def test_entities_of_every_kind_are_refreshed_in_place(
+    kind: Kind, wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.loaded(document("orders/1", name="old", collection="Orders"))
+    wire.loaded(document("orders/1", name="new", lines=[{"vat": 7}], collection="Orders"))
+    async with store.open_session() as session:
+        order = await session.load("orders/1", kind.order)
+        assert await session.refresh(order) is order
+        assert kind.get(order, "name") == "new"
+        assert len(kind.get(order, "lines")) == 1
+        assert not session.has_changes()

@@ -30,6 +30,11 @@ async def with_tasks(store: AsyncDocumentStore) -> None:
     unawaited: Company | None = session.load("companies/1", Company)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     await session.store(company, 7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     number: str = await store.send(NextIdentityFor("orders|"))  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
+    for each in session.query(object_type=Company):  # type: ignore[attr-defined]  # pyright: ignore
+        del each
+    session.query(object_type="Company")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+    first: Order = await session.query(object_type=Company).first()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    print(first)
     with store:  # type: ignore[attr-defined]  # pyright: ignore[reportGeneralTypeIssues]
         print(order, one, unawaited, number)
 

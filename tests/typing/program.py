@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any, Generic, TypedDict, TypeVar, assert_type
 
 from quoth import (
+    AsyncDocumentQuery,
     AsyncDocumentStore,
     CompareExchangeValue,
     ConcurrencyError,
     Conventions,
+    DocumentQuery,
     DocumentStore,
     FateUnknown,
     GetStatistics,
@@ -102,6 +104,17 @@ async def with_tasks() -> None:
             result = await session.advanced.conditional_load("companies/1", "A:1", Company)
             assert_type(result.entity, Company | None)
 
+            query = session.query(object_type=Company).where_equals("name", "Quoth")
+            assert_type(query, AsyncDocumentQuery[Company])
+            assert_type(await query.first_or_none(), Company | None)
+            assert_type(await query.to_list(), list[Company])
+            assert_type(await query.count(), int)
+            assert_type(session.query(), AsyncDocumentQuery[Any])
+            async for each in query.order_by("name").take(10):
+                assert_type(each, Company)
+            raw = session.raw_query("from Companies where name = $name", Company)
+            assert_type(await raw.add_parameter("name", "x").single(), Company)
+
         options = SessionOptions(transaction_mode=TransactionMode.CLUSTER_WIDE)
         async with store.open_session(session_options=options) as session:
             cluster = session.advanced.cluster_transaction
@@ -135,6 +148,10 @@ def with_threads() -> None:
             assert_type(session.load("companies/1"), Any | None)
             with_include = session.include("address").load("companies/1", Company)
             assert_type(with_include, Company | None)
+            cities = session.query(object_type=Company).select_fields(Address)
+            assert_type(cities, DocumentQuery[Address])
+            for city in cities:
+                assert_type(city, Address)
             company = Company("Quoth")
             assert_type(session.store(company), str)
             session.advanced.increment(company, "employees", 1)
