@@ -170,6 +170,17 @@ def test_models_check_themselves() -> None:
         read({"customerName": "a", "money": {"amount": "x"}}, Invoice)
 
 
+@pydantic.dataclasses.dataclass
+class Weighed:
+    weight: int = pydantic.Field(gt=0, default=1)
+
+
+def test_dataclasses_of_pydantic_are_checked_dataclasses() -> None:
+    assert stored(read({"weight": 3}, Weighed)) == {"weight": 3}
+    with pytest.raises(WrongType, match="field 'weight': Weighed refuses it: Input should be gr"):
+        read({"weight": -3}, Weighed)
+
+
 class Prices(pydantic.RootModel[list[Money]]):
     pass
 

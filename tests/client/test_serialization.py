@@ -2,12 +2,13 @@
 
 import math
 import sys
-from collections import OrderedDict, defaultdict, deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum, IntFlag, StrEnum
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NewType, Optional, TypeVar
 from uuid import UUID
@@ -191,6 +192,10 @@ class Span(Enum):
     LONG = timedelta(days=1)
 
 
+class Names(list[str]):
+    """A list with a name."""
+
+
 UserId = NewType("UserId", str)
 Number = TypeVar("Number", int, str)
 
@@ -245,6 +250,9 @@ VALUES: list[tuple[Any, Any, Any]] = [
     (deque[int], deque([1, 2]), [1, 2]),
     (defaultdict[str, list[int]], defaultdict(list, a=[1]), {"a": [1]}),
     (OrderedDict[str, int], OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
+    (Counter[str], Counter("aab"), {"a": 2, "b": 1}),
+    (Names, Names(["a"]), ["a"]),
+    (IPv4Address, IPv4Address("10.0.0.1"), "10.0.0.1"),
     (Mapping[str, date], {"a": date(2026, 1, 2)}, {"a": "2026-01-02"}),
     (dict[int, str], {-1: "a", 20: "b"}, {"-1": "a", "20": "b"}),
     (dict[UUID, int], {ONE: 1}, {str(ONE): 1}),

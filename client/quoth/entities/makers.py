@@ -7,6 +7,7 @@ from quoth.entities.annotations import is_optional
 from quoth.entities.kinds import layout_of
 from quoth.entities.layouts import Layout, Slot
 from quoth.entities.mismatch import Mismatch, expected
+from quoth.entities.models import mismatch_of
 from quoth.entities.objects import place_for
 from quoth.entities.plain import Json, JsonObject, copied
 
@@ -123,8 +124,9 @@ def made_by(kind: Callable[..., Any], arguments: JsonObject) -> Any:
     try:
         return kind(**arguments)
     except (ValueError, TypeError) as error:
-        name = getattr(kind, "__name__", str(kind))
-        raise Mismatch(f"{name} refuses it: {error}") from error
+        found = mismatch_of(error)
+        found.why = f"{getattr(kind, '__name__', kind)} refuses it: {found.why}"
+        raise found from error
 
 
 def check_dispensable(slot: Slot, kind: type) -> None:

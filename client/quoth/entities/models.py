@@ -58,7 +58,7 @@ def model_reader(kind: Any) -> Callable[[Json], Any]:
         try:
             return kind.model_validate_json(encode(value))
         except ValueError as error:
-            raise _mismatch(error) from error
+            raise mismatch_of(error) from error
 
     return read
 
@@ -147,7 +147,8 @@ def _is_its_own(leaf: Any) -> bool:
     return isinstance(leaf, type) and module in _ITS_MODULES and not is_model(leaf)
 
 
-def _mismatch(error: ValueError) -> Mismatch:
+def mismatch_of(error: Exception) -> Mismatch:
+    """What a class has against its values; of several complaints of pydantic the first."""
     if "pydantic_core" in sys.modules and hasattr(error, "errors"):
         first = error.errors(include_url=False)[0]
         found = Mismatch(f"{first['msg']}, found {first['input']!r:.60}")

@@ -4,7 +4,7 @@ A reader is made once per annotation and kept.
 """
 
 import types
-from collections import OrderedDict, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import (
     Callable,
     Collection,
@@ -17,6 +17,7 @@ from collections.abc import (
     Set,
 )
 from enum import Enum
+from functools import partial
 from typing import (
     Any,
     Literal,
@@ -44,7 +45,7 @@ _ARRAYS: Mapping[Any, Callable[[list[Any]], Any]] = {
     frozenset: frozenset,
     deque: deque,
 }
-_MAPPINGS = (dict, Mapping, MutableMapping, OrderedDict, defaultdict)
+_MAPPINGS = (Mapping, MutableMapping)
 # Equal annotations may differ in the order of a union's members, so their text is in the key.
 _READERS: dict[tuple[Any, str], Reader] = {}
 _OF_CLASSES: dict[Any, Reader] = {}
@@ -89,10 +90,12 @@ def _made(wanted: Any) -> Reader:
         return _fixed_tuple_reader([], 0, tuple)
     if shape in _ARRAYS:
         return _array_reader(_ARRAYS[shape], arguments[0] if arguments else Any)
-    if shape in _MAPPINGS:
-        return _mapping_reader(shape, arguments or (Any, Any))
     if not isinstance(shape, type):
         return copied  # a form of annotation that says nothing about JSON
+    if shape in _MAPPINGS or issubclass(shape, dict):
+        return _mapping_reader(shape, arguments or (Any, Any))
+    if issubclass(shape, list | set | frozenset | deque):
+        return _array_reader(shape, arguments[0] if arguments else Any)
     return _class_reader(wanted, shape)
 
 
@@ -184,7 +187,10 @@ def _named_tuple_reader(wanted: Any, shape: Any) -> Reader:
 
 
 def _mapping_reader(shape: Any, arguments: tuple[Any, ...]) -> Reader:
-    key, item = arguments if len(arguments) == 2 else (Any, Any)
+    key, item = arguments if len(arguments) == 2 else (*arguments, Any)
+    make: Callable[[], Any] = shape if issubclass(shape, dict) else dict
+    if shape is defaultdict:
+        make = partial(defaultdict, _default_of(item))
     read_item = reader_of(item)
     key = bare(key)
     read_key = None if key in (str, Any) or isinstance(key, TypeVar) else _key_reader(key)
@@ -192,11 +198,7 @@ def _mapping_reader(shape: Any, arguments: tuple[Any, ...]) -> Reader:
     def read(value: Json) -> Any:
         if type(value) is not dict:
             raise expected("an object", value)
-        found: Any = {}
-        if shape is OrderedDict:
-            found = OrderedDict()
-        elif shape is defaultdict:
-            found = defaultdict(_default_of(item))
+        found = make()
         name = ""
         try:
             for name, each in value.items():

@@ -12,7 +12,7 @@ from uuid import UUID
 from quoth.entities.mismatch import expected
 from quoth.entities.moments import read_date, read_datetime, read_time, read_timedelta
 from quoth.entities.plain import Json, canonical, copied
-from quoth.entities.writing import write
+from quoth.entities.writing import ADDRESSES, write
 
 Reader = Callable[[Json], Any]
 
@@ -70,13 +70,16 @@ def _read_bytes(value: Json) -> bytes:
     raise expected("bytes in base64", value)
 
 
-def _read_uuid(value: Json) -> UUID:
-    if type(value) is str:
-        try:
-            return UUID(value)
-        except ValueError:
-            pass
-    raise expected("a UUID", value)
+def _parsed_by(parse: Callable[[str], Any], what: str) -> Reader:
+    def read(value: Json) -> Any:
+        if type(value) is str:
+            try:
+                return parse(value)
+            except ValueError:
+                pass
+        raise expected(what, value)
+
+    return read
 
 
 def text_reader(make: Callable[[str], Any], what: str) -> Reader:
@@ -103,7 +106,8 @@ SCALARS: Mapping[Any, Reader] = {
     date: read_date,
     time: read_time,
     timedelta: read_timedelta,
-    UUID: _read_uuid,
+    UUID: _parsed_by(UUID, "a UUID"),
+    **{kind: _parsed_by(kind, "an IP address") for kind in ADDRESSES},
     Decimal: _read_decimal,
     bytes: _read_bytes,
     bytearray: lambda value: bytearray(_read_bytes(value)),

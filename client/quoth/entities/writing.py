@@ -10,6 +10,14 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 from math import isfinite
 from operator import attrgetter
 from pathlib import PurePath
@@ -28,6 +36,7 @@ Trace = dict[int, Any]
 Writer = Callable[[Any, Trace | None, int], Json]
 
 NESTING_MAX = 100
+ADDRESSES = (IPv4Address, IPv6Address, IPv4Network, IPv6Network, IPv4Interface, IPv6Interface)
 # Values that are their own JSON. Integers too big for it are refused when they become bytes.
 _OWN = frozenset({str, int, bool, type(None)})
 
@@ -233,6 +242,7 @@ _WRITERS: dict[type, Writer] = {
     bytes: _by(lambda value: b64encode(value).decode("ascii")),
     bytearray: _by(lambda value: b64encode(value).decode("ascii")),
     PurePath: _by(str),
+    **dict.fromkeys(ADDRESSES, _by(str)),
     set: _write_set,
     frozenset: _write_set,
     list: _write_items,
