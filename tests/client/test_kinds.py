@@ -296,6 +296,26 @@ def test_data_never_covers_what_a_class_can_do() -> None:
     assert set(vars(person)) == {"name", "nick", "_age"}
 
 
+class Temperature:
+    def __init__(self, degrees: float) -> None:
+        self.degrees = degrees
+
+    @classmethod
+    def from_json(cls, wire: dict[str, Any]) -> "Temperature":
+        return cls(float(wire["text"].removesuffix(" C")))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"text": f"{self.degrees} C"}
+
+
+def test_a_class_may_convert_itself() -> None:
+    assert stored(Temperature(7.5)) == {"text": "7.5 C"}
+    assert read({"text": "7.5 C"}, Temperature).degrees == 7.5
+    assert stored(Page([Temperature(1)])) == {"items": [{"text": "1 C"}], "first": None}
+    with pytest.raises(WrongType, match="from_json refuses it: could not convert string"):
+        read({"text": "warm"}, Temperature)
+
+
 # Typed dictionaries and named tuples.
 
 

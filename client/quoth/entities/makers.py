@@ -1,6 +1,6 @@
 """Readers of JSON objects as instances of classes that declare their fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from quoth.entities.annotations import is_optional
@@ -42,7 +42,7 @@ def record_reader(wanted: Any, find: Find) -> Reader:
                 if each.parameter not in arguments:
                     check_dispensable(each, layout.kind)
                     arguments[each.parameter] = None
-        made = made_by(layout.kind, arguments)
+        made = made_by(layout.kind, (), arguments)
         for name, attribute, take in later:
             if name in value:
                 object.__setattr__(made, attribute, _taken(name, take, value))
@@ -80,7 +80,7 @@ def object_reader(wanted: Any, find: Find) -> Reader:
                 arguments[name] = _taken(found, take, value)
             elif slot.is_required:
                 arguments[name] = None
-        made = made_by(layout.kind, arguments)
+        made = made_by(layout.kind, (), arguments)
         for name in value:
             if name not in arguments:
                 take = plan[name][1] if name in plan else copied
@@ -119,10 +119,10 @@ def slot_reader(slot: Slot, find: Find) -> Reader:
     return read_leniently
 
 
-def made_by(kind: Callable[..., Any], arguments: JsonObject) -> Any:
+def made_by(kind: Callable[..., Any], items: Sequence[Any], arguments: JsonObject) -> Any:
     """An instance; what its class has against it is a Mismatch."""
     try:
-        return kind(**arguments)
+        return kind(*items, **arguments)
     except (ValueError, TypeError) as error:
         found = mismatch_of(error)
         found.why = f"{getattr(kind, '__name__', kind)} refuses it: {found.why}"

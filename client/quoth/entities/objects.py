@@ -1,7 +1,11 @@
-"""Plain classes: made by their `__init__`, stored as what is in their attributes."""
+"""Plain classes: made by their `__init__`, stored as what is in their attributes.
+
+A class that converts itself, as programs for the official client may have it, is asked: the class
+method `from_json` with the document, `to_json` for it.
+"""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_origin
 
 from quoth.entities.annotations import hints_of, is_class_variable
@@ -58,6 +62,19 @@ def attributes_of(entity: Any) -> dict[str, Any]:
                 found[name] = getattr(entity, name)
     found.update(getattr(entity, "__dict__", {}))
     return found
+
+
+def own_reader(kind: Any) -> Callable[[Any], Any] | None:
+    """The class method `from_json`, if the class has one."""
+    found = getattr(kind, "from_json", None)
+    return found if inspect.ismethod(found) and found.__self__ is kind else None
+
+
+def own_form(entity: Any) -> Mapping[str, Any] | None:
+    """What `to_json` makes of an entity, if that is an object of JSON."""
+    convert = getattr(entity, "to_json", None)
+    found = convert() if inspect.ismethod(convert) else None
+    return found if isinstance(found, Mapping) else None
 
 
 def place_for(kind: type, name: str) -> str:

@@ -30,9 +30,10 @@ from typing import (
 
 from quoth.entities.annotations import bare, hints_of, substituted
 from quoth.entities.kinds import is_plain
-from quoth.entities.makers import object_reader, record_reader
+from quoth.entities.makers import made_by, object_reader, record_reader
 from quoth.entities.mismatch import Mismatch, expected
 from quoth.entities.models import is_model, model_reader
+from quoth.entities.objects import own_reader
 from quoth.entities.plain import Json, copied
 from quoth.entities.scalars import SCALARS, Reader, enum_reader, literal_reader
 from quoth.entities.unions import union_reader
@@ -110,6 +111,9 @@ def _class_reader(wanted: Any, shape: Any) -> Reader:
     if is_model(shape):
         return model_reader(shape)
     if is_plain(shape):
+        own = own_reader(shape)
+        if own is not None:
+            return lambda value: made_by(own, (copied(value),), {})
         return object_reader(wanted, reader_of)
     return record_reader(wanted, reader_of)
 

@@ -29,7 +29,7 @@ from quoth.entities.layouts import NEVER, Layout
 from quoth.entities.mismatch import Mismatch
 from quoth.entities.models import is_model, model_writer
 from quoth.entities.moments import write_datetime, write_time, write_timedelta
-from quoth.entities.objects import attributes_of
+from quoth.entities.objects import attributes_of, own_form
 from quoth.entities.plain import Json, JsonObject, canonical
 
 Trace = dict[int, Any]
@@ -148,7 +148,11 @@ def _refuse(value: Any, _trace: Trace | None, _depth: int) -> Json:
 
 def _write_attributes(value: Any, trace: Trace | None, depth: int) -> JsonObject:
     _check_depth(depth)
-    plain = _fill(attributes_of(value), trace, depth + 1)
+    own = own_form(value)
+    if own is None:
+        plain = _fill(attributes_of(value), trace, depth + 1)
+    else:
+        plain = _write_mapping(own, trace, depth)
     if trace is not None:
         trace[id(plain)] = value
     return plain
