@@ -16,11 +16,12 @@ def write_datetime(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         return moment.isoformat(timespec="microseconds") + "0"
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        raise Mismatch(f"{moment.isoformat()} is out of range in UTC") from None
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "0Z"
+    if moment.tzinfo is not UTC:
+        try:
+            moment = moment.astimezone(UTC)
+        except OverflowError:
+            raise Mismatch(f"{moment.isoformat()} is out of range in UTC") from None
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "0Z"
 
 
 def write_time(moment: time) -> str:

@@ -42,7 +42,11 @@ _OWN = frozenset({str, int, bool, type(None)})
 
 
 def write(value: Any, trace: Trace | None = None, depth: int = 0) -> Json:
-    """The JSON value of anything an entity may hold. Raises Mismatch."""
+    """The JSON value of anything an entity may hold. Raises Mismatch.
+
+    A number that JSON does not have is refused here if it is a float, and by `canonical` and
+    `encode` if it is an integer over 64 bits.
+    """
     kind = type(value)
     if kind in _OWN:
         return value
@@ -88,7 +92,7 @@ def _write_items(value: Any, trace: Trace | None, depth: int) -> list[Json]:
     try:
         for item in value:
             kind = type(item)
-            if kind in _OWN:
+            if kind in _OWN or (kind is float and isfinite(item)):
                 plain.append(item)
             else:
                 plain.append((_WRITERS.get(kind) or _writer_for(kind))(item, trace, depth))
@@ -147,10 +151,9 @@ def _refuse(value: Any, _trace: Trace | None, _depth: int) -> Json:
 
 
 def _write_attributes(value: Any, trace: Trace | None, depth: int) -> JsonObject:
-    _check_depth(depth)
     own = own_form(value)
     if own is None:
-        plain = _fill(attributes_of(value), trace, depth + 1)
+        plain = _fill(attributes_of(value), trace, depth)
     else:
         plain = _write_mapping(own, trace, depth)
     if trace is not None:
@@ -162,17 +165,14 @@ def _field_writer(layout: Layout) -> Writer:
     slots = [each for each in layout.slots if each.is_written]
     names = [each.name for each in slots]
     attributes = [each.attribute for each in slots]
-    # attrgetter answers a tuple only if it is asked for at least two.
-    get = attrgetter(*attributes) if len(attributes) > 1 else None
+    get = _getter_of(attributes)
     has_omitted = any(each.omitted is not NEVER for each in slots)
     tag = layout.tag
 
     def write_fields(value: Any, trace: Trace | None, depth: int) -> JsonObject:
-        _check_depth(depth)
         try:
-            assert get is not None
             plain = dict(zip(names, get(value), strict=True))
-        except (AttributeError, AssertionError):
+        except AttributeError:
             # A field that `__init__` does not take, and nobody has set yet.
             plain = {
                 each.name: getattr(value, each.attribute)
@@ -183,7 +183,7 @@ def _field_writer(layout: Layout) -> Writer:
             for each in slots:
                 if _is_omitted(each.omitted, plain[each.name]):
                     del plain[each.name]
-        _fill(plain, trace, depth + 1)
+        _fill(plain, trace, depth)
         if tag is not None:
             plain = {tag[0]: tag[1], **plain}
         if trace is not None:
@@ -193,17 +193,26 @@ def _field_writer(layout: Layout) -> Writer:
     return write_fields
 
 
+def _getter_of(attributes: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """What reads these attributes. attrgetter answers a tuple only if asked for at least two."""
+    if len(attributes) > 1:
+        return attrgetter(*attributes)
+    return lambda value: tuple(getattr(value, each) for each in attributes)
+
+
 def _is_omitted(omitted: Any, value: Any) -> bool:
     return value is omitted or (type(value) is type(omitted) and bool(value == omitted))
 
 
 def _fill(plain: JsonObject, trace: Trace | None, depth: int) -> JsonObject:
     """Write the values of a dictionary in their places."""
+    _check_depth(depth)
+    depth += 1
     name = ""
     try:
         for name, item in plain.items():
             kind = type(item)
-            if kind not in _OWN:
+            if kind not in _OWN and not (kind is float and isfinite(item)):
                 plain[name] = (_WRITERS.get(kind) or _writer_for(kind))(item, trace, depth)
     except Mismatch as mismatch:
         raise mismatch.at(name) from None
