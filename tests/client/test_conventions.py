@@ -136,3 +136,25 @@ def test_two_classes_of_one_name_are_not_registered() -> None:
     other = type("Dog", (), {"__module__": Dog.__module__})
     with pytest.raises(Misuse, match="another class is registered"):
         conventions.register(other)
+
+
+async def test_queries_know_the_identity_of_a_class(wire: Wire, store: AsyncDocumentStore) -> None:
+    async with store.open_session() as session:
+        lower = session.query(object_type=Animal).where_equals("id", "animals/1")
+        upper = session.query(object_type=Company).where_equals("Id", "companies/1")
+        field = session.query(object_type=Company).where_equals("id", 7)
+        assert str(lower) == "from 'Animals' where id() = $p0"
+        assert str(upper) == "from 'Companies' where id() = $p0"
+        assert str(field) == "from 'Companies' where id = $p0"
+
+
+async def test_a_query_without_a_type_gives_registered_classes(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    store.conventions.register(Dog)
+    cat = document("cats/1", collection="Cats", name="Tom")
+    wire.on("POST", "/queries", {"Results": [kept(name="Rex"), cat], "TotalResults": 2})
+    async with store.open_session() as session:
+        dog, other = await session.query_collection("Pets").to_list()
+        assert dog == Dog("Rex", "dogs/1")
+        assert other == {"name": "Tom"}

@@ -219,13 +219,13 @@ def _key_reader(key: Any) -> Callable[[str], Any]:
     read = reader_of(key)
 
     def read_key(name: str) -> Any:
-        for each in (name, int(name)) if name.lstrip("-").isdecimal() else (name,):
+        for form in (str, int):
             try:
-                found = read(each)
+                found = read(form(name))
                 if write_key(found) == name:
                     return found
-            except Mismatch:
-                continue
+            except (Mismatch, ValueError):
+                continue  # it is no number, or not what the key is made of
         raise expected(f"a key that is a {getattr(key, '__name__', key)}", name)
 
     return read_key
