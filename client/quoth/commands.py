@@ -26,6 +26,7 @@ class WireRequest:
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     wait_seconds: float = 0.0  # how much longer the server may take, because it was asked to wait
+    headers: tuple[tuple[str, str], ...] = ()  # besides those of every request
 
 
 @dataclass(frozen=True, slots=True)

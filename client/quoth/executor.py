@@ -71,6 +71,7 @@ class Executor:
             headers["Content-Type"] = "application/json"
         if known_raft_index is not None:
             headers["Known-Raft-Index"] = str(known_raft_index)
+        headers.update(request.headers)
         query = request.query
         if not command.is_read:
             query += (("raft-request-id", self._clock.new_request_id()),)
