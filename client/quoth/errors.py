@@ -8,6 +8,7 @@
     │   ├── ConcurrencyError         someone else was first: load again and decide again
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
     │   ├── DatabaseDoesNotExist
+    │   ├── NoSuchDocument
     │   └── BadRequest               the server refused it; doing it again will not help
     ├── Indefinite                   a write may have happened
     │   ├── FateUnknown              read what is there before doing it again
@@ -91,6 +92,10 @@ class ClusterTransactionConflict(ConcurrencyError):
 
 class DatabaseDoesNotExist(Definite):
     """The cluster has no database of that name."""
+
+
+class NoSuchDocument(Definite):
+    """The document is gone."""
 
 
 class BadRequest(Definite):

@@ -66,12 +66,11 @@ class Executor:
         what its cluster transactions wrote.
         """
         request = command.to_request()
-        headers = {"Raven-Client-Version": CLIENT_VERSION}
+        headers = {"Raven-Client-Version": CLIENT_VERSION, **request.headers}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         if known_raft_index is not None:
             headers["Known-Raft-Index"] = str(known_raft_index)
-        headers.update(request.headers)
         query = request.query
         if not command.is_read:
             query += (("raft-request-id", self._clock.new_request_id()),)

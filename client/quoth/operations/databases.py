@@ -94,7 +94,7 @@ class UpdateDatabaseOperation(ServerWrite):
         record = self.database_record
         query = (("name", record.database_name),)
         body = encode(record.to_json())
-        return WireRequest("PUT", ADMIN, query, body, headers=(("ETag", f'"{self.etag}"'),))
+        return WireRequest("PUT", ADMIN, query, body, headers={"ETag": f'"{self.etag}"'})
 
     def read(self, reply: Reply) -> DatabasePutResult:
         return read_shape(DatabasePutResult, reply.json())

@@ -1,40 +1,17 @@
 """Patches: one document changed by a script, or by operations of RFC 6902, where it is."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Any, Self
 
+from quoth.batches import PatchRequest
 from quoth.commands import Reply, WireRequest
 from quoth.errors import Misuse
 from quoth.operations.checks import check_kind, check_name, check_text
 from quoth.operations.kinds import DatabaseWrite
-from quoth.serialization import JsonObject, encode, to_json
+from quoth.serialization import encode, to_json
 from quoth.shape import read_shape
-
-
-@dataclass(frozen=True, slots=True)
-class PatchRequest:
-    """A script in JavaScript; `this` is the document, and `args` holds `values`.
-
-    PatchRequest("this.count += args.more", {"more": 2})
-    """
-
-    script: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_text(self.script, "the script of a patch")
-
-    @classmethod
-    def for_script(cls, script: str) -> Self:
-        """A script that needs no values."""
-        return cls(script)
-
-    def serialize(self) -> JsonObject:
-        """The request on the wire. Raises WrongType for values that JSON has no word for."""
-        return {"Script": self.script, "Values": to_json(self.values)}
 
 
 class PatchStatus(Enum):
@@ -85,9 +62,10 @@ class PatchOperation(DatabaseWrite):
 
     def __post_init__(self) -> None:
         check_name(self.key, "a document id")
-        check_kind(self.patch, PatchRequest, "patch")
-        if self.patch_if_missing is not None:
-            check_kind(self.patch_if_missing, PatchRequest, "patch_if_missing")
+        for each, what in ((self.patch, "patch"), (self.patch_if_missing, "patch_if_missing")):
+            if each is not None or what == "patch":
+                check_kind(each, PatchRequest, what)
+                check_text(each.script, f"the script of {what}")
 
     def to_request(self) -> WireRequest:
         query = [("id", self.key)]
@@ -99,12 +77,11 @@ class PatchOperation(DatabaseWrite):
             query.append(("test", "true"))
         missing = self.patch_if_missing
         body = {
-            "Patch": self.patch.serialize(),
-            "PatchIfMissing": None if missing is None else missing.serialize(),
+            "Patch": self.patch.to_wire(),
+            "PatchIfMissing": None if missing is None else missing.to_wire(),
         }
-        headers = ()
-        if self.change_vector is not None:
-            headers = (("If-Match", f'"{self.change_vector}"'),)
+        vector = self.change_vector
+        headers = {} if vector is None else {"If-Match": f'"{vector}"'}
         return WireRequest("PATCH", "/docs", tuple(query), encode(body), headers=headers)
 
     def read(self, reply: Reply) -> PatchResult:
