@@ -43,7 +43,6 @@ from quoth.patching import Missing, Patches
 from quoth.reads import GetValues, GetValuesStartingWith
 from quoth.serialization import (
     METADATA,
-    JsonObject,
     get_identity,
     set_identity,
     to_document,

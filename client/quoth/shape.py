@@ -76,7 +76,11 @@ def _read(wanted: Any, value: Any) -> Any:
         return _read(wanted, value)
     if isinstance(wanted, type) and is_dataclass(wanted):
         return wanted(
-            **{name: _read(kind, value[wire]) for name, wire, kind in _plan(wanted) if wire in value}
+            **{
+                name: _read(kind, value[wire])
+                for name, wire, kind in _plan(wanted)
+                if wire in value
+            }
         )
     if origin is list:
         return [_read(arguments[0], each) for each in value]

@@ -4,12 +4,16 @@ It owns what sessions share: the connections, what is known of the nodes, and th
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from quoth.asynchronous.bulk_insert import AsyncBulkInsertOperation
+from quoth.asynchronous.carrier import AsyncCarrier
+from quoth.asynchronous.maintenance import AsyncMaintenanceOperationExecutor, AsyncOperationExecutor
 from quoth.asynchronous.session import AsyncSession
+from quoth.bulk_insert import BulkInsertCore, BulkInsertOptions
 from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
@@ -17,6 +21,8 @@ from quoth.core import SessionCore
 from quoth.errors import Misuse, QuothError
 from quoth.executor import Executor
 from quoth.hilo import HiLo
+from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
+from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
 from quoth.topology import normal_urls
 from quoth.transport import AiohttpTransport, Transport
@@ -44,7 +50,7 @@ class StoreCore:
         self.database = database
         self.conventions = conventions or Conventions()
         self.transport = transport or AiohttpTransport()
-        self._clock = clock or SystemClock()
+        self.clock = clock or SystemClock()
         self._executors: dict[str | None, Executor] = {}
         self._hilos: dict[str, HiLo] = {}
 
@@ -54,6 +60,13 @@ class StoreCore:
         assert options.database is not None
         hilo = self._hilos.setdefault(options.database, HiLo())
         return SessionCore(options, self.conventions, hilo)
+
+    def new_bulk_insert_core(
+        self, database: str, options: BulkInsertOptions | None
+    ) -> BulkInsertCore:
+        self.conventions.freeze()
+        hilo = self._hilos.setdefault(database, HiLo())
+        return BulkInsertCore(options or BulkInsertOptions(), self.conventions, hilo)
 
     async def execute(
         self, command: Command[T], database: str | None, known_raft_index: int | None = None
@@ -67,7 +80,7 @@ class StoreCore:
                 name,
                 transport=self.transport,
                 conventions=self.conventions,
-                clock=self._clock,
+                clock=self.clock,
             )
         return await executor.execute(command, known_raft_index=known_raft_index)
 
@@ -128,6 +141,8 @@ class AsyncDocumentStore:
         transport: Transport | None = None,
     ) -> None:
         self._core = StoreCore(urls, database, conventions=conventions, transport=transport)
+        clock = self._core.clock
+        self._carrier = AsyncCarrier(self._core.execute, clock.sleep, clock.monotonic)
 
     async def __aenter__(self) -> Self:
         return self
@@ -156,9 +171,14 @@ class AsyncDocumentStore:
         return self._core.conventions
 
     @property
-    def maintenance(self) -> Self:
-        """The store itself: here for programs that know RavenDB's clients."""
-        return self
+    def maintenance(self) -> AsyncMaintenanceOperationExecutor:
+        """Sends operations on the database, and through `server` on databases and the cluster."""
+        return AsyncMaintenanceOperationExecutor(self._carrier)
+
+    @property
+    def operations(self) -> AsyncOperationExecutor:
+        """Sends operations on documents and compare-exchange values."""
+        return AsyncOperationExecutor(self._carrier)
 
     def initialize(self) -> Self:
         """Freeze the conventions now; otherwise the first use does."""
@@ -189,8 +209,28 @@ class AsyncDocumentStore:
 
         return AsyncSession(self._core.new_session_core(options), execute)
 
+    def bulk_insert(
+        self, database: str | None = None, options: BulkInsertOptions | None = None
+    ) -> AsyncBulkInsertOperation:
+        """Store many documents fast: `async with store.bulk_insert() as bulk_insert: ...`."""
+        name = self._core.name_of(database)
+        core = self._core.new_bulk_insert_core(name, options)
+        return AsyncBulkInsertOperation(core, name, self._carrier)
+
+    async def execute_index(
+        self, task: AbstractIndexCreationTaskBase, database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the index that a class stands for."""
+        return await self.execute_indexes([task], database)
+
+    async def execute_indexes(
+        self, tasks: Iterable[AbstractIndexCreationTaskBase], database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the indexes that classes stand for: all of them, or none if one cannot be built."""
+        return await self.maintenance.for_database(database).send(put_indexes(tasks))
+
     async def send(self, operation: Command[T], *, database: str | None = None) -> T:
-        """Do something outside a session, as in `await store.send(NextIdentityFor("bills|"))`."""
+        """Carry out an operation of any kind: `await store.send(GetStatisticsOperation())`."""
         return await self._core.execute(operation, database)
 
     async def close(self) -> None:

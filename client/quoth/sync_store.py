@@ -1,14 +1,20 @@
 """DocumentStore: the synchronous way in, method by method the twin of AsyncDocumentStore."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
 from quoth.conventions import Conventions
+from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
+from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
 from quoth.portal import Portal
 from quoth.store import URL_DEFAULT, StoreCore, session_options
+from quoth.synchronous.bulk_insert import BulkInsertOperation
+from quoth.synchronous.carrier import Carrier
+from quoth.synchronous.maintenance import MaintenanceOperationExecutor, OperationExecutor
 from quoth.synchronous.session import Session
 from quoth.transport import Transport
 
@@ -37,6 +43,7 @@ class DocumentStore:
     ) -> None:
         self._core = StoreCore(urls, database, conventions=conventions, transport=transport)
         self._portal = Portal("quoth client")
+        self._carrier = Carrier(self._execute, self._pause, self._core.clock.monotonic)
 
     def __enter__(self) -> Self:
         return self
@@ -65,9 +72,14 @@ class DocumentStore:
         return self._core.conventions
 
     @property
-    def maintenance(self) -> Self:
-        """The store itself: here for programs that know RavenDB's clients."""
-        return self
+    def maintenance(self) -> MaintenanceOperationExecutor:
+        """Sends operations on the database, and through `server` on databases and the cluster."""
+        return MaintenanceOperationExecutor(self._carrier)
+
+    @property
+    def operations(self) -> OperationExecutor:
+        """Sends operations on documents and compare-exchange values."""
+        return OperationExecutor(self._carrier)
 
     def initialize(self) -> Self:
         """Freeze the conventions now; otherwise the first use does."""
@@ -98,8 +110,34 @@ class DocumentStore:
 
         return Session(self._core.new_session_core(options), execute)
 
+    def _execute(self, command: Command[Any], database: str | None) -> Any:
+        return self._portal.run(self._core.execute(command, database))
+
+    def _pause(self, seconds: float) -> None:
+        self._portal.run(self._core.clock.sleep(seconds))
+
+    def bulk_insert(
+        self, database: str | None = None, options: BulkInsertOptions | None = None
+    ) -> BulkInsertOperation:
+        """Store many documents fast: `with store.bulk_insert() as bulk_insert: ...`."""
+        name = self._core.name_of(database)
+        core = self._core.new_bulk_insert_core(name, options)
+        return BulkInsertOperation(core, name, self._carrier)
+
+    def execute_index(
+        self, task: AbstractIndexCreationTaskBase, database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the index that a class stands for."""
+        return self.execute_indexes([task], database)
+
+    def execute_indexes(
+        self, tasks: Iterable[AbstractIndexCreationTaskBase], database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the indexes that classes stand for: all of them, or none if one cannot be built."""
+        return self.maintenance.for_database(database).send(put_indexes(tasks))
+
     def send(self, operation: Command[T], *, database: str | None = None) -> T:
-        """Do something outside a session, as in `store.send(NextIdentityFor("bills|"))`."""
+        """Carry out an operation of any kind: `store.send(GetStatisticsOperation())`."""
         return self._portal.run(self._core.execute(operation, database))
 
     def close(self) -> None:

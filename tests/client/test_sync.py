@@ -15,7 +15,7 @@ from quoth import (
     HttpRequest,
     HttpResponse,
     Misuse,
-    NextIdentityFor,
+    NextIdentityForOperation,
     TransactionMode,
 )
 from quoth.mock_transport import response
@@ -64,7 +64,7 @@ def test_entities_are_made_in_the_callers_thread(wire: Wire, plain_store: Docume
 
 async def test_it_may_be_called_while_a_loop_runs(wire: Wire, plain_store: DocumentStore) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
-    assert plain_store.send(NextIdentityFor("a|")) == 6
+    assert plain_store.send(NextIdentityForOperation("a|")) == 6
 
 
 def test_many_threads_share_a_store(wire: Wire, plain_store: DocumentStore) -> None:
@@ -72,7 +72,7 @@ def test_many_threads_share_a_store(wire: Wire, plain_store: DocumentStore) -> N
     for number in numbers:
         wire.on("POST", "/identity/next", {"NewIdentityValue": number})
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda _: plain_store.send(NextIdentityFor("a|")), numbers)
+        found = pool.map(lambda _: plain_store.send(NextIdentityForOperation("a|")), numbers)
     assert sorted(found) == list(numbers)
 
 
@@ -82,14 +82,14 @@ def test_a_closed_store_says_so(wire: Wire) -> None:
     store.close()
     assert wire.transport.is_closed
     with pytest.raises(Misuse, match="closed"):
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
 
 
 def test_closing_ends_the_thread(wire: Wire) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
     before = threading.active_count()
     with DocumentStore(URL, "shop", transport=wire.transport) as store:
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
 
@@ -121,6 +121,6 @@ def test_ctrl_c_gives_up_the_request(request: pytest.FixtureRequest) -> None:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            store.send(NextIdentityFor("a|"))
+            store.send(NextIdentityForOperation("a|"))
         assert slow.is_cancelled.wait(5)
     assert time.monotonic() - started < 10

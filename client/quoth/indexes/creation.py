@@ -54,7 +54,7 @@ class AbstractIndexCreationTaskBase(ABC):
 
     @property
     def index_name(self) -> str:
-        """The class's name, with slashes for underscores: `Companies_ByName` is `Companies/ByName`."""
+        """The name of the class with slashes: `Companies_ByName` is `Companies/ByName`."""
         return type(self).__name__.replace("_", "/")
 
     @property
@@ -169,11 +169,11 @@ class AbstractMultiMapIndexCreationTask(AbstractGenericIndexCreationTask):
 class AbstractJavaScriptIndexCreationTask(AbstractIndexCreationTaskBase):
     """An index with maps in JavaScript.
 
-        class Companies_ByName(AbstractJavaScriptIndexCreationTask):
-            def __init__(self) -> None:
-                super().__init__()
-                self.maps = ["map('Companies', c => ({ name: c.name }))"]
-                self.fields = {"name": IndexFieldOptions(indexing=FieldIndexing.SEARCH)}
+    class Companies_ByName(AbstractJavaScriptIndexCreationTask):
+        def __init__(self) -> None:
+            super().__init__()
+            self.maps = ["map('Companies', c => ({ name: c.name }))"]
+            self.fields = {"name": IndexFieldOptions(indexing=FieldIndexing.SEARCH)}
     """
 
     def __init__(self) -> None:

@@ -6,8 +6,8 @@ from enum import Enum
 from typing import Any
 
 from quoth.errors import Misuse
-from quoth.shape import called, given, read_shape, write_shape
 from quoth.serialization import JsonObject
+from quoth.shape import called, given, read_shape, write_shape
 
 NAME_CHARACTERS_MAX = 256
 SEARCH_ENGINE = "Indexing.Static.SearchEngineType"
@@ -120,7 +120,8 @@ class IndexFieldOptions:
 class IndexDefinition:
     """An index: which entries each document gives, and how their fields are found.
 
-        definition = IndexDefinition("Companies/ByName", maps=["map('Companies', c => ({name: c.name}))"])
+        by_name = "map('Companies', c => ({ name: c.name }))"
+        definition = IndexDefinition("Companies/ByName", maps=[by_name])
         store.maintenance.send(PutIndexesOperation(definition))
 
     `maps` are functions in JavaScript, or queries in the C# syntax that RavenDB's clients write.
@@ -179,9 +180,7 @@ class _Told:
     state: IndexState | None = None
     lock_mode: IndexLockMode | None = None
     additional_sources: dict[str, str] | None = None
-    options: dict[str, IndexFieldOptions] = field(
-        default_factory=dict, metadata=called("Fields")
-    )
+    options: dict[str, IndexFieldOptions] = field(default_factory=dict, metadata=called("Fields"))
     reduce: str | None = None
     configuration: dict[str, Any] | None = None
     deployment_mode: IndexDeploymentMode | None = None

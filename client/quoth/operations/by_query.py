@@ -1,8 +1,8 @@
 """Every document that a query finds, deleted or patched: operations that go on by themselves.
 
-    operation = store.operations.send_async(DeleteByQueryOperation("from Orders where old = true"))
-    for progress in operation:
-        print(progress.processed, "of", progress.total)
+operation = store.operations.send_async(DeleteByQueryOperation("from Orders where old = true"))
+for progress in operation:
+    print(progress.processed, "of", progress.total)
 """
 
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ class DeleteByQueryOperation(DatabaseWrite):
 
 @dataclass(frozen=True, slots=True)
 class PatchByQueryOperation(DatabaseWrite):
-    """Run the script of a query on every document it finds: `from Orders update { this.old = 1 }`."""
+    """Run the script of a query on every document it finds: `from A update { this.b = 1 }`."""
 
     query_to_update: str | IndexQuery
     options: QueryOperationOptions | None = None

@@ -1,8 +1,8 @@
 """Compare-exchange values outside sessions: one value at a time, or many to read."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, Self, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
 
 from quoth.commands import Reply, WireRequest
 from quoth.compare_exchange import CompareExchangeValue
@@ -11,6 +11,7 @@ from quoth.operations.kinds import DatabaseRead, DatabaseWrite
 from quoth.serialization import METADATA, JsonObject, encode, from_json, to_json
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,25 @@ class PutCompareExchangeValueOperation(DatabaseWrite, Generic[T]):
         return _result(self.key, reply, kind)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class DeleteCompareExchangeValueOperation(DatabaseWrite, Generic[T]):
-    """Remove a value if its index is still this one. `object_type` None: the value as plain JSON."""
+    """Remove a value if its index is still this one; `object_type` None tells it as plain JSON."""
 
     object_type: type[T] | None
     key: str
     index: int
 
-    def __post_init__(self) -> None:
-        check_name(self.key, "a compare-exchange key")
-        check_number(self.index, "the index of a compare-exchange value")
+    @overload
+    def __init__(
+        self: "DeleteCompareExchangeValueOperation[Any]", object_type: None, key: str, index: int
+    ) -> None: ...
+    @overload
+    def __init__(self, object_type: type[T], key: str, index: int) -> None: ...
+
+    def __init__(self, object_type: type[T] | None, key: str, index: int) -> None:
+        check_name(key, "a compare-exchange key")
+        check_number(index, "the index of a compare-exchange value")
+        _fill(self, object_type=object_type, key=key, index=index)
 
     def to_request(self) -> WireRequest:
         return WireRequest("DELETE", "/cmpxchg", _key_and_index(self.key, self.index))
@@ -76,15 +85,23 @@ class DeleteCompareExchangeValueOperation(DatabaseWrite, Generic[T]):
         return _result(self.key, reply, self.object_type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class GetCompareExchangeValueOperation(DatabaseRead, Generic[T]):
     """The value of a key, None if it has none. Without `object_type` it is plain JSON."""
 
     key: str
-    object_type: type[T] | None = None
+    object_type: type[T] | None
 
-    def __post_init__(self) -> None:
-        check_name(self.key, "a compare-exchange key")
+    @overload
+    def __init__(
+        self: "GetCompareExchangeValueOperation[Any]", key: str, object_type: None = None
+    ) -> None: ...
+    @overload
+    def __init__(self, key: str, object_type: type[T]) -> None: ...
+
+    def __init__(self, key: str, object_type: type[T] | None = None) -> None:
+        check_name(key, "a compare-exchange key")
+        _fill(self, key=key, object_type=object_type)
 
     def to_request(self) -> WireRequest:
         return WireRequest("GET", "/cmpxchg", (("key", self.key),))
@@ -95,57 +112,86 @@ class GetCompareExchangeValueOperation(DatabaseRead, Generic[T]):
         return _value(reply.json()["Results"][0], self.object_type)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class GetCompareExchangeValuesOperation(DatabaseRead, Generic[T]):
-    """Many values by their keys; a key that has none is not in the answer.
+    """Many values by their keys; a key that has none is not in the answer. None: all, by pages.
 
-        store.operations.send(GetCompareExchangeValuesOperation(["a", "b"]))
-        store.operations.send(GetCompareExchangeValuesOperation.create_for_start_with("users/"))
+    store.operations.send(GetCompareExchangeValuesOperation(["a", "b"]))
+    store.operations.send(GetCompareExchangeValuesOperation.create_for_start_with("users/"))
     """
 
-    keys: Collection[str] | None = None
-    object_type: type[T] | None = None
-    _start_with: str = field(default="", kw_only=True)
-    _start: int | None = field(default=None, kw_only=True)
-    _page_size: int | None = field(default=None, kw_only=True)
+    keys: tuple[str, ...] | None
+    object_type: type[T] | None
+    page: tuple[tuple[str, str], ...]
 
-    def __post_init__(self) -> None:
-        if self.keys is not None:
-            check_names(self.keys, "compare-exchange keys")
-        for number, what in ((self._start, "start"), (self._page_size, "page_size")):
-            if number is not None:
-                check_number(number, what)
+    @overload
+    def __init__(
+        self: "GetCompareExchangeValuesOperation[Any]",
+        keys: Collection[str] | None = None,
+        object_type: None = None,
+    ) -> None: ...
+    @overload
+    def __init__(self, keys: Collection[str] | None, object_type: type[T]) -> None: ...
 
-    @classmethod
+    def __init__(
+        self, keys: Collection[str] | None = None, object_type: type[T] | None = None
+    ) -> None:
+        named = None if keys is None else check_names(keys, "compare-exchange keys")
+        _fill(self, keys=named, object_type=object_type, page=())
+
+    @overload
+    @staticmethod
     def create_for_start_with(
-        cls,
         start_with: str,
         start: int | None = None,
         page_size: int | None = None,
-        object_type: type[T] | None = None,
-    ) -> Self:
+        object_type: None = None,
+    ) -> "GetCompareExchangeValuesOperation[Any]": ...
+    @overload
+    @staticmethod
+    def create_for_start_with(
+        start_with: str,
+        start: int | None = None,
+        page_size: int | None = None,
+        *,
+        object_type: type[V],
+    ) -> "GetCompareExchangeValuesOperation[V]": ...
+
+    @staticmethod
+    def create_for_start_with(
+        start_with: str,
+        start: int | None = None,
+        page_size: int | None = None,
+        object_type: type[Any] | None = None,
+    ) -> "GetCompareExchangeValuesOperation[Any]":
         """Values whose keys begin so, in the order of their keys, page by page."""
-        return cls(
-            None, object_type, _start_with=start_with, _start=start, _page_size=page_size
-        )
+        page: list[tuple[str, str]] = []
+        if start_with:
+            check_name(start_with, "the beginning of compare-exchange keys")
+            page.append(("startsWith", start_with))
+        for name, number in (("start", start), ("pageSize", page_size)):
+            if number is not None:
+                check_number(number, name)
+                page.append((name, str(number)))
+        found: GetCompareExchangeValuesOperation[Any] = GetCompareExchangeValuesOperation()
+        _fill(found, object_type=object_type, page=tuple(page))
+        return found
 
     def to_request(self) -> WireRequest:
-        if self.keys is not None:
-            return WireRequest("GET", "/cmpxchg", tuple(("key", each) for each in self.keys))
-        query = []
-        if self._start_with:
-            query.append(("startsWith", self._start_with))
-        if self._start:
-            query.append(("start", str(self._start)))
-        if self._page_size is not None:
-            query.append(("pageSize", str(self._page_size)))
-        return WireRequest("GET", "/cmpxchg", tuple(query))
+        query = self.page if self.keys is None else tuple(("key", each) for each in self.keys)
+        return WireRequest("GET", "/cmpxchg", query)
 
     def read(self, reply: Reply) -> dict[str, CompareExchangeValue[T]]:
         if reply.is_missing:
             return {}
         read = (_value(each, self.object_type) for each in reply.json()["Results"])
         return {each.key: each for each in read if each is not None}
+
+
+def _fill(operation: object, **values: object) -> None:
+    """Give a frozen value its fields while it is made."""
+    for name, value in values.items():
+        object.__setattr__(operation, name, value)
 
 
 def _key_and_index(key: str, index: int) -> tuple[tuple[str, str], ...]:

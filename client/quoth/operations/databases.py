@@ -77,9 +77,9 @@ class CreateDatabaseOperation(ServerWrite):
 class UpdateDatabaseOperation(ServerWrite):
     """Change a record, if it is still the one with this etag; else a ConcurrencyError.
 
-        record = store.maintenance.server.send(GetDatabaseRecordOperation("shop"))
-        record.settings["Raven.Setting"] = "1"
-        store.maintenance.server.send(UpdateDatabaseOperation(record, record.etag))
+    record = store.maintenance.server.send(GetDatabaseRecordOperation("shop"))
+    record.settings["Raven.Setting"] = "1"
+    store.maintenance.server.send(UpdateDatabaseOperation(record, record.etag))
     """
 
     database_record: DatabaseRecord
@@ -289,7 +289,7 @@ class ToggleManyDatabasesStateOperation(ServerWrite):
 
 @dataclass(frozen=True, slots=True)
 class SetDatabasesLockOperation(Silent, ServerWrite):
-    """Whether a database may be deleted; several as `SetDatabasesLockOperation(["a", "b"], mode)`."""
+    """Whether a database may be deleted, or several: `(["a", "b"], mode)`."""
 
     database_name: str | Collection[str]
     mode: DatabaseLockMode

@@ -19,8 +19,8 @@ from quoth.operations.checks import (
     flag,
 )
 from quoth.operations.kinds import DatabaseRead, DatabaseWrite, Silent
-from quoth.shape import called, read_shape
 from quoth.serialization import encode
+from quoth.shape import called, read_shape
 
 PAGE_SIZE = 1_024
 

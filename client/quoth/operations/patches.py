@@ -62,10 +62,9 @@ class PatchOperation(DatabaseWrite):
 
     def __post_init__(self) -> None:
         check_name(self.key, "a document id")
-        for each, what in ((self.patch, "patch"), (self.patch_if_missing, "patch_if_missing")):
-            if each is not None or what == "patch":
-                check_kind(each, PatchRequest, what)
-                check_text(each.script, f"the script of {what}")
+        _check_request(self.patch, "patch")
+        if self.patch_if_missing is not None:
+            _check_request(self.patch_if_missing, "patch_if_missing")
 
     def to_request(self) -> WireRequest:
         query = [("id", self.key)]
@@ -164,3 +163,9 @@ def _result(reply: Reply) -> PatchResult:
     if reply.is_missing:
         return PatchResult(status=PatchStatus.DOCUMENT_DOES_NOT_EXIST)
     return read_shape(PatchResult, reply.json())
+
+
+def _check_request(request: object, what: str) -> None:
+    check_kind(request, PatchRequest, what)
+    assert isinstance(request, PatchRequest), "just checked"
+    check_text(request.script, f"the script of {what}")

@@ -70,4 +70,3 @@ class DatabaseRecordWithEtag(DatabaseRecord):
     """A record as it was read. `etag` tells when it was changed last."""
 
     etag: int = 0
-

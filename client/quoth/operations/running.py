@@ -61,6 +61,15 @@ class OperationState:
     progress: OperationProgress | None = None
     result: dict[str, Any] | None = None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether it ended before it had changed anything, for a reason that leaves no doubt."""
+        is_untouched = self.progress is None or self.progress.processed == 0
+        if self.status is OperationStatus.CANCELED:
+            return is_untouched
+        is_faulted = self.status is OperationStatus.FAULTED
+        return is_faulted and is_untouched and isinstance(_fault(self.result or {}), Definite)
+
     def outcome(self, operation_id: int) -> BulkOperationResult | None:
         """The result; None while it goes on.
 
@@ -78,12 +87,10 @@ class OperationState:
             text = f"operation {operation_id} was killed; {done}"
             raise OperationCanceled(text, processed=progress.processed, total=progress.total)
         error = _fault(told)
-        if isinstance(error, Definite) and progress.processed == 0:
+        if self.is_refused:
             raise error
         text = f"operation {operation_id} failed: {error}; {done}"
-        raise OperationFailed(
-            text, processed=progress.processed, total=progress.total
-        ) from error
+        raise OperationFailed(text, processed=progress.processed, total=progress.total) from error
 
 
 @dataclass(frozen=True, slots=True)
