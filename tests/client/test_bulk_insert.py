@@ -1,5 +1,6 @@
 """Bulk inserts: what is sent in which chunks, and what is told when something breaks."""
 
+import asyncio
 import gzip
 from typing import Any
 
@@ -64,6 +65,36 @@ def _inflated(request: HttpRequest) -> bytes:
     assert request.body is not None
     is_compressed = request.headers.get("Content-Encoding") == "gzip"
     return gzip.decompress(request.body) if is_compressed else request.body
+
+
+class Slow:
+    """A network that holds back the bodies of bulk inserts until the gate is open."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.gate = asyncio.Event()
+        self.under_way = self.most = 0
+        self._changed = asyncio.Event()
+        self._inner = shelf.transport
+
+    async def until(self, under_way: int) -> None:
+        while self.under_way < under_way:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def send(self, request: HttpRequest) -> HttpResponse:
+        if "/bulk_insert" not in request.url:
+            return await self._inner.send(request)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        self._changed.set()
+        try:
+            await self.gate.wait()
+            return await self._inner.send(request)
+        finally:
+            self.under_way -= 1
+
+    async def close(self) -> None:
+        await self._inner.close()
 
 
 @pytest.fixture
@@ -198,7 +229,7 @@ LOST = FateUnknown("the connection broke")
             0,
             0,
             1,
-        ),  # fmt: skip
+        ),
         ([{"Status": "Faulted", "Result": {"Type": "x.RavenTimeoutException"}}], 0, 1, 0),
         ([{"Status": "Faulted", "Progress": {"DocumentsProcessed": 1}}], 0, 1, 0),
         ([None], 0, 1, 0),
@@ -239,6 +270,41 @@ async def test_an_exception_in_the_block_sends_no_more(
                 await bulk_insert.store_as({"n": number}, f"a/{number}")
             raise ZeroDivisionError
     assert shelf.kept == ["a/0", "a/1"]
+
+
+async def test_two_are_on_their_way_and_a_third_waits(shelf: Shelf) -> None:
+    transport = Slow(shelf)
+    store = AsyncDocumentStore(URL, "shop", transport=transport)
+
+    async def program() -> None:
+        async with store.bulk_insert() as bulk_insert:
+            for number in range(20):
+                await bulk_insert.store_as({"n": number}, f"a/{number}")
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(program())
+        await transport.until(2)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert transport.under_way == 2
+        transport.gate.set()
+    assert len(shelf.kept) == 20 and transport.most == 2
+
+
+async def test_a_cancelled_bulk_insert_ends_at_once(shelf: Shelf) -> None:
+    transport = Slow(shelf)
+    store = AsyncDocumentStore(URL, "shop", transport=transport)
+
+    async def program() -> None:
+        async with store.bulk_insert() as bulk_insert:
+            for number in range(20):
+                await bulk_insert.store_as({"n": number}, f"a/{number}")
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(program())
+        await transport.until(2)
+        task.cancel()
+    assert task.cancelled() and transport.under_way == 0 and not shelf.kept
 
 
 async def test_aborting_sends_no_more(shelf: Shelf, shelf_store: AsyncDocumentStore) -> None:

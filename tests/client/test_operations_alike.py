@@ -15,6 +15,7 @@ from ravendb.documents.operations import indexes as official_indexes
 from ravendb.documents.operations import server_misc
 from ravendb.http.http_cache import HttpCache
 from ravendb.http.server_node import ServerNode
+from ravendb.serverwide.database_record import DatabaseRecord as OfficialRecord
 from ravendb.serverwide.operations import common as official_common
 from ravendb.serverwide.operations import configuration as official_configuration
 
@@ -236,12 +237,59 @@ def test_queries_of_operations_ask_the_same(kind: str) -> None:
     assert own_request(own) == (method, path, query, body, {})
 
 
+def test_a_database_is_created_alike() -> None:
+    """But for what our record leaves out because it would be empty."""
+    own = quoth.CreateDatabaseOperation(quoth.DatabaseRecord("x"), 2)
+    theirs = official_common.CreateDatabaseOperation(OfficialRecord("x"), 2)
+    method, path, query, body, headers = official_request(theirs)
+    assert own_request(own)[:3] == (method, path, query)
+    sent = own_request(own)[3]
+    assert sent["DatabaseName"] == body["DatabaseName"]
+    assert sent.keys() <= body.keys() | {"Settings", "Disabled", "LockMode"}
+    assert not headers
+
+
+def test_indexes_as_classes_are_defined_alike() -> None:
+    class Companies_ByName(quoth.AbstractIndexCreationTask):
+        def __init__(self) -> None:
+            super().__init__()
+            self.map = "from c in docs.Companies select new { c.name, c.city }"
+            self.reduce = "from r in results group r by r.city"
+            self.priority = quoth.IndexPriority.HIGH
+            self.search_engine_type = quoth.SearchEngineType.CORAX
+            self._index("name", quoth.FieldIndexing.SEARCH)
+            self._store_all_fields(quoth.FieldStorage.YES)
+            self._analyze("name", "StandardAnalyzer")
+            self._term_vector("name", quoth.FieldTermVector.WITH_POSITIONS)
+            self._suggestion("city")
+
+    own_class = Companies_ByName
+
+    class Companies_ByName(ravendb.AbstractIndexCreationTask):  # type: ignore[no-redef, misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.map = "from c in docs.Companies select new { c.name, c.city }"
+            self.reduce = "from r in results group r by r.city"
+            self.priority = official_definitions.IndexPriority.HIGH
+            self.configuration = {"Indexing.Static.SearchEngineType": "Corax"}
+            self._index("name", official_definitions.FieldIndexing.SEARCH)
+            self._store_all_fields(official_definitions.FieldStorage.YES)
+            self._analyze("name", "StandardAnalyzer")
+            self._term_vector("name", official_definitions.FieldTermVector.WITH_POSITIONS)
+            self._suggestion("city")
+
+    own = quoth.PutIndexesOperation(own_class().create_index_definition())
+    official = ravendb.PutIndexesOperation(Companies_ByName().create_index_definition())
+    assert own_request(own) == official_request(official)
+
+
 def test_every_official_name_takes_the_same_parameters() -> None:
     """By name and in order; ours may have more of them, at the end or by name only."""
     import inspect
 
     left_out = {
-        "GetStatisticsOperation": {"node_tag"},
+        "GetStatisticsOperation": {"debug_tag", "node_tag"},
+        "GetDetailedStatisticsOperation": {"debug_tag"},
         "GetCompareExchangeValueOperation": {"materialize_metadata"},
         "GetCompareExchangeValuesOperation": {"materialize_metadata"},
     }

@@ -334,7 +334,7 @@ async def test_failures_say_what_they_are(store: AsyncDocumentStore, node: Node)
         elected = loop.call_later(0.3, setattr, node.log, "propose_fails", None)
         await session.save_changes()
         assert elected.when() <= loop.time()
-    with pytest.raises(BadRequest, match="Index 'x'"):
+    with pytest.raises(BadRequest, match="index 'x'"):
         await store.send(PutIndexesOperation(IndexDefinition("x", maps=["no map at all"])))
 
 

@@ -14,6 +14,7 @@ from quoth.operations.running import (
 )
 
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.05, 1.0
+LEFT_SECONDS_MIN = 0.001  # less is nothing: sums of seconds are not exact
 
 
 class AsyncOperation:
@@ -80,7 +81,7 @@ class AsyncOperation:
                 return
             if timeout_seconds is not None:
                 left = timeout_seconds - (self._carry.monotonic() - began)
-                if left <= 0:
+                if left < LEFT_SECONDS_MIN:
                     raise OperationTimeout(
                         f"operation {self.operation_id} goes on: it had not ended within"
                         f" {timeout_seconds:g} s"

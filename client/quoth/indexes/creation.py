@@ -13,8 +13,8 @@ itself, as in RavenDB's clients.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Iterable
-from typing import TYPE_CHECKING, Any, overload
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 from quoth.errors import Misuse
 from quoth.indexes.definitions import (
@@ -30,13 +30,18 @@ from quoth.indexes.definitions import (
     IndexType,
     SearchEngineType,
 )
-from quoth.operations.indexes import PutIndexesOperation, PutIndexResult
+from quoth.operations.indexes import PutIndexesOperation
 
-if TYPE_CHECKING:
-    from quoth.store import AsyncDocumentStore
-    from quoth.sync_store import DocumentStore
-
+R_co = TypeVar("R_co", covariant=True)
 ALL_FIELDS = "__all_fields"
+
+
+class IndexStore(Protocol[R_co]):
+    """A store of either kind; R_co is what putting indexes gives: the results, or to be awaited."""
+
+    def execute_indexes(
+        self, tasks: "Iterable[AbstractIndexCreationTaskBase]", database: str | None = None
+    ) -> R_co: ...
 
 
 class AbstractIndexCreationTaskBase(ABC):
@@ -66,18 +71,9 @@ class AbstractIndexCreationTaskBase(ABC):
     def create_index_definition(self) -> IndexDefinition:
         """The definition this class stands for. Raises Misuse if it has no map."""
 
-    @overload
-    def execute(
-        self, store: "DocumentStore", *, database: str | None = None
-    ) -> list[PutIndexResult]: ...
-    @overload
-    def execute(
-        self, store: "AsyncDocumentStore", *, database: str | None = None
-    ) -> Awaitable[list[PutIndexResult]]: ...
-
-    def execute(self, store: Any, *, database: str | None = None) -> Any:
+    def execute(self, store: IndexStore[R_co], *, database: str | None = None) -> R_co:
         """Put the index; awaited if the store is an asynchronous one."""
-        return store.execute_index(self, database)
+        return store.execute_indexes([self], database)
 
     def _complete(self, definition: IndexDefinition) -> IndexDefinition:
         definition.name = self.index_name
@@ -201,19 +197,10 @@ class AbstractJavaScriptIndexCreationTask(AbstractIndexCreationTaskBase):
 class IndexCreation:
     """Puts many indexes at once: all of them, or none if one cannot be built."""
 
-    @overload
     @staticmethod
     def create_indexes(
-        indexes: Iterable[AbstractIndexCreationTaskBase], store: "DocumentStore"
-    ) -> list[PutIndexResult]: ...
-    @overload
-    @staticmethod
-    def create_indexes(
-        indexes: Iterable[AbstractIndexCreationTaskBase], store: "AsyncDocumentStore"
-    ) -> Awaitable[list[PutIndexResult]]: ...
-
-    @staticmethod
-    def create_indexes(indexes: Iterable[AbstractIndexCreationTaskBase], store: Any) -> Any:
+        indexes: Iterable[AbstractIndexCreationTaskBase], store: IndexStore[R_co]
+    ) -> R_co:
         """Put them in the database of the store; awaited if it is an asynchronous one."""
         return store.execute_indexes(indexes)
 

@@ -95,12 +95,10 @@ class DetailedCollectionStatistics:
 
 @dataclass(frozen=True, slots=True)
 class GetStatisticsOperation(DatabaseRead):
-    """Counts and sizes of a database. `debug_tag` is a word for the server's log."""
-
-    debug_tag: str | None = None
+    """Counts and sizes of a database."""
 
     def to_request(self) -> WireRequest:
-        return WireRequest("GET", "/stats", _tagged(self.debug_tag))
+        return WireRequest("GET", "/stats")
 
     def read(self, reply: Reply) -> DatabaseStatistics:
         return read_shape(DatabaseStatistics, reply.json())
@@ -110,10 +108,8 @@ class GetStatisticsOperation(DatabaseRead):
 class GetDetailedStatisticsOperation(DatabaseRead):
     """Counts and sizes of a database, with identities and compare-exchange values."""
 
-    debug_tag: str | None = None
-
     def to_request(self) -> WireRequest:
-        return WireRequest("GET", "/stats/detailed", _tagged(self.debug_tag))
+        return WireRequest("GET", "/stats/detailed")
 
     def read(self, reply: Reply) -> DetailedDatabaseStatistics:
         return read_shape(DetailedDatabaseStatistics, reply.json())
@@ -139,7 +135,3 @@ class GetDetailedCollectionStatisticsOperation(DatabaseRead):
 
     def read(self, reply: Reply) -> DetailedCollectionStatistics:
         return read_shape(DetailedCollectionStatistics, reply.json())
-
-
-def _tagged(debug_tag: str | None) -> tuple[tuple[str, str], ...]:
-    return () if debug_tag is None else ((debug_tag, ""),)
