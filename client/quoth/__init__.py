@@ -8,14 +8,20 @@ sessions, operations and errors serve both.
 
 from quoth.asynchronous.bulk_insert import AsyncBulkInsertOperation
 from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
+from quoth.asynchronous.driving import AsyncLazy
+from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.maintenance import (
     AsyncMaintenanceOperationExecutor,
     AsyncOperationExecutor,
     AsyncServerOperationExecutor,
 )
 from quoth.asynchronous.operation import AsyncOperation
+from quoth.asynchronous.request_executor import AsyncRequestExecutor
 from quoth.asynchronous.session import AsyncSession
+from quoth.asynchronous.store import AsyncDocumentStore
+from quoth.batches import DeleteDocument, PatchDocument, PatchRequest, PutDocument
 from quoth.bulk_insert import BulkInsertOptions, BulkInsertProgress
+from quoth.changes import DocumentsChanges
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
@@ -29,6 +35,7 @@ from quoth.errors import (
     Indefinite,
     IndexTimeout,
     Misuse,
+    NoSuchDocument,
     NotSent,
     OperationCanceled,
     OperationFailed,
@@ -39,6 +46,13 @@ from quoth.errors import (
     Violation,
     WrongType,
 )
+from quoth.events import (
+    AfterSaveChangesEventArgs,
+    BeforeDeleteEventArgs,
+    BeforeQueryEventArgs,
+    BeforeStoreEventArgs,
+)
+from quoth.including import IncludeBuilder
 from quoth.indexes.creation import (
     AbstractIndexCreationTask,
     AbstractIndexCreationTaskBase,
@@ -60,6 +74,7 @@ from quoth.indexes.definitions import (
     IndexType,
     SearchEngineType,
 )
+from quoth.loading import ConditionalLoadResult
 from quoth.mock_transport import MockTransport
 from quoth.operations import (
     AddClusterNodeOperation,
@@ -169,19 +184,23 @@ from quoth.operations import (
     UpdateDatabaseOperation,
     UpdateUnusedDatabasesOperation,
 )
-from quoth.options import SessionOptions, TransactionMode
-from quoth.store import AsyncDocumentStore
-from quoth.sync_store import DocumentStore
+from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
+from quoth.patching import JavaScriptArray, JavaScriptMap
+from quoth.synchronous.advanced import Advanced
 from quoth.synchronous.bulk_insert import BulkInsertOperation
 from quoth.synchronous.cluster_transaction import ClusterTransaction
+from quoth.synchronous.driving import Lazy
+from quoth.synchronous.lines import Lines
 from quoth.synchronous.maintenance import (
     MaintenanceOperationExecutor,
     OperationExecutor,
     ServerOperationExecutor,
 )
 from quoth.synchronous.operation import Operation
+from quoth.synchronous.request_executor import RequestExecutor
 from quoth.synchronous.session import Session
-from quoth.transport import HttpRequest, HttpResponse, Transport
+from quoth.synchronous.store import DocumentStore
+from quoth.transport import AsyncTransport, HttpRequest, HttpResponse, Transport
 
 __all__ = [
     "AbstractIndexCreationTask",
@@ -190,15 +209,24 @@ __all__ = [
     "AbstractMultiMapIndexCreationTask",
     "AddClusterNodeOperation",
     "AddDatabaseNodeOperation",
+    "Advanced",
+    "AfterSaveChangesEventArgs",
     "AsyncBulkInsertOperation",
     "AsyncClusterTransaction",
     "AsyncDocumentStore",
+    "AsyncLazy",
+    "AsyncLines",
     "AsyncMaintenanceOperationExecutor",
     "AsyncOperation",
     "AsyncOperationExecutor",
+    "AsyncRequestExecutor",
     "AsyncServerOperationExecutor",
     "AsyncSession",
+    "AsyncTransport",
     "BadRequest",
+    "BeforeDeleteEventArgs",
+    "BeforeQueryEventArgs",
+    "BeforeStoreEventArgs",
     "BuildNumber",
     "BulkInsertAborted",
     "BulkInsertOperation",
@@ -212,6 +240,7 @@ __all__ = [
     "CompareExchangeResult",
     "CompareExchangeValue",
     "ConcurrencyError",
+    "ConditionalLoadResult",
     "Conventions",
     "CreateDatabaseOperation",
     "DatabaseDoesNotExist",
@@ -225,6 +254,7 @@ __all__ = [
     "DeleteByQueryOperation",
     "DeleteCompareExchangeValueOperation",
     "DeleteDatabaseOperation",
+    "DeleteDocument",
     "DeleteIndexErrorsOperation",
     "DeleteIndexOperation",
     "DemoteClusterNodeOperation",
@@ -232,6 +262,7 @@ __all__ = [
     "DetailedDatabaseStatistics",
     "DisableIndexOperation",
     "DocumentStore",
+    "DocumentsChanges",
     "EnableIndexOperation",
     "FateUnknown",
     "FieldIndexing",
@@ -271,6 +302,7 @@ __all__ = [
     "GetTermsOperation",
     "HttpRequest",
     "HttpResponse",
+    "IncludeBuilder",
     "Indefinite",
     "IndexCreation",
     "IndexDefinition",
@@ -290,16 +322,21 @@ __all__ = [
     "IndexType",
     "IndexingError",
     "IndexingStatus",
+    "JavaScriptArray",
+    "JavaScriptMap",
     "JsonPatchDocument",
     "JsonPatchOperation",
     "KillOperationCommand",
     "KillServerOperationCommand",
+    "Lazy",
+    "Lines",
     "LoadBalanceBehavior",
     "MaintenanceOperationExecutor",
     "Misuse",
     "MockTransport",
     "ModifyDatabaseTopologyOperation",
     "NextIdentityForOperation",
+    "NoSuchDocument",
     "NotSent",
     "Operation",
     "OperationCanceled",
@@ -310,7 +347,9 @@ __all__ = [
     "OperationState",
     "OperationStatus",
     "OperationTimeout",
+    "OptimisticConcurrencyMode",
     "PatchByQueryOperation",
+    "PatchDocument",
     "PatchOperation",
     "PatchRequest",
     "PatchResult",
@@ -320,6 +359,7 @@ __all__ = [
     "PutClientConfigurationOperation",
     "PutCompareExchangeValueOperation",
     "PutDatabaseSettingsOperation",
+    "PutDocument",
     "PutIndexResult",
     "PutIndexesOperation",
     "PutServerWideClientConfigurationOperation",
@@ -330,6 +370,7 @@ __all__ = [
     "ReorderDatabaseMembersOperation",
     "ReplaceIndexOperation",
     "ReplicationTimeout",
+    "RequestExecutor",
     "ResetIndexOperation",
     "SearchEngineType",
     "SeedIdentityForOperation",
