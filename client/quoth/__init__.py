@@ -22,6 +22,8 @@ from quoth.asynchronous.store import AsyncDocumentStore
 from quoth.batches import DeleteDocument, PatchDocument, PatchRequest, PutDocument
 from quoth.bulk_insert import BulkInsertOptions, BulkInsertProgress
 from quoth.changes import DocumentsChanges
+from quoth.commands import Command as MaintenanceOperation
+from quoth.commands import Command as ServerOperation
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
@@ -154,7 +156,6 @@ from quoth.operations import (
     OperationStatus,
     PatchByQueryOperation,
     PatchOperation,
-    PatchRequest,
     PatchResult,
     PatchStatus,
     PromoteClusterNodeOperation,
@@ -186,7 +187,7 @@ from quoth.operations import (
 )
 from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
 from quoth.patching import JavaScriptArray, JavaScriptMap
-from quoth.synchronous.advanced import Advanced
+from quoth.synchronous.advanced import Advanced as InMemoryDocumentSessionOperations
 from quoth.synchronous.bulk_insert import BulkInsertOperation
 from quoth.synchronous.cluster_transaction import ClusterTransaction
 from quoth.synchronous.driving import Lazy
@@ -199,6 +200,7 @@ from quoth.synchronous.maintenance import (
 from quoth.synchronous.operation import Operation
 from quoth.synchronous.request_executor import RequestExecutor
 from quoth.synchronous.session import Session
+from quoth.synchronous.session import Session as DocumentSession
 from quoth.synchronous.store import DocumentStore
 from quoth.transport import AsyncTransport, HttpRequest, HttpResponse, Transport
 
@@ -209,7 +211,6 @@ __all__ = [
     "AbstractMultiMapIndexCreationTask",
     "AddClusterNodeOperation",
     "AddDatabaseNodeOperation",
-    "Advanced",
     "AfterSaveChangesEventArgs",
     "AsyncBulkInsertOperation",
     "AsyncClusterTransaction",
@@ -261,6 +262,7 @@ __all__ = [
     "DetailedCollectionStatistics",
     "DetailedDatabaseStatistics",
     "DisableIndexOperation",
+    "DocumentSession",
     "DocumentStore",
     "DocumentsChanges",
     "EnableIndexOperation",
@@ -302,6 +304,7 @@ __all__ = [
     "GetTermsOperation",
     "HttpRequest",
     "HttpResponse",
+    "InMemoryDocumentSessionOperations",
     "IncludeBuilder",
     "Indefinite",
     "IndexCreation",
@@ -331,6 +334,7 @@ __all__ = [
     "Lazy",
     "Lines",
     "LoadBalanceBehavior",
+    "MaintenanceOperation",
     "MaintenanceOperationExecutor",
     "Misuse",
     "MockTransport",
@@ -374,6 +378,7 @@ __all__ = [
     "ResetIndexOperation",
     "SearchEngineType",
     "SeedIdentityForOperation",
+    "ServerOperation",
     "ServerOperationExecutor",
     "Session",
     "SessionOptions",

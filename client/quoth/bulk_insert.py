@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from quoth.commands import Reply, TakeHiLoRange, WireRequest
+from quoth.commands import Reply, TakeHiLoRange, WireRequest, fold
 from quoth.conventions import Conventions
 from quoth.errors import BulkInsertAborted, FateUnknown, Misuse, QuothError
 from quoth.hilo import HiLo
@@ -58,11 +58,13 @@ class Chunk:
     """Documents that are sent together: their ids, and their commands as JSON."""
 
     ids: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  # folded ids
     commands: list[bytes] = field(default_factory=list)
     size: int = 0
 
     def add(self, document_id: str, command: bytes) -> None:
         self.ids.append(document_id)
+        self.names.add(fold(document_id))
         self.commands.append(command)
         self.size += len(command) + 1
 
@@ -111,6 +113,7 @@ class BulkInsertCore:
         self._conventions = conventions
         self._hilo = hilo
         self._filling = Chunk()
+        self._under_way: list[Chunk] = []
         self._watchers: list[OnProgress] = []
         self._news: list[BulkInsertProgress] = []
         self._stored = self._batches = 0
@@ -176,6 +179,14 @@ class BulkInsertCore:
         rest, self._filling = self._filling, Chunk()
         return rest if rest.ids else None
 
+    def must_wait(self, chunk: Chunk) -> bool:
+        """Whether a chunk changes a document of one on its way: the last one given must win."""
+        return any(not chunk.names.isdisjoint(other.names) for other in self._under_way)
+
+    def sent(self, chunk: Chunk) -> None:
+        """A chunk is on its way."""
+        self._under_way.append(chunk)
+
     def inserting(self, chunk: Chunk, operation_id: int) -> InsertDocuments:
         return InsertDocuments(operation_id, tuple(chunk.commands), self.options)
 
@@ -183,19 +194,25 @@ class BulkInsertCore:
 
     def stored(self, chunk: Chunk) -> None:
         """A chunk is stored."""
+        self._landed(chunk)
         self._stored += len(chunk.ids)
         self._batches += 1
         self._news.append(BulkInsertProgress(self._stored, self._batches, chunk.ids[-1]))
 
     def not_stored(self, chunk: Chunk, why: QuothError | None = None) -> None:
         """A chunk is certainly not stored; None: it was not even sent."""
+        self._landed(chunk)
         self._not_stored.extend(chunk.ids)
         self._why = self._why or why
 
     def unknown(self, chunk: Chunk, why: QuothError) -> None:
         """Nobody knows whether a chunk is stored."""
+        self._landed(chunk)
         self._unknown.extend(chunk.ids)
         self._why = self._why or why
+
+    def _landed(self, chunk: Chunk) -> None:
+        self._under_way = [each for each in self._under_way if each is not chunk]
 
     def tell_progress(self) -> None:
         """Tell those who watch, within a call of theirs: what they raise is raised there."""

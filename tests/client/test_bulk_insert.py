@@ -35,14 +35,14 @@ class Shelf:
         self.requests: list[HttpRequest] = []
         self.failures: dict[int, HttpResponse | Exception] = {}
         self.states: list[HttpResponse | Exception] = []
-        self.transport = MockTransport(self._answer)
+        self.transport = MockTransport(self.answer)
         self._ids = 100
 
     @property
     def kept(self) -> list[str]:
         return [each["Id"] for body in self.bodies for each in body]
 
-    def _answer(self, request: HttpRequest) -> HttpResponse | Exception:
+    def answer(self, request: HttpRequest) -> HttpResponse | Exception:
         path = request.url.partition("?")[0].removeprefix(f"{URL}/databases/shop")
         if path == f"{URL}/topology":
             return response(200, NODES)
@@ -67,14 +67,14 @@ def _inflated(request: HttpRequest) -> bytes:
     return gzip.decompress(request.body) if is_compressed else request.body
 
 
-class Slow:
+class Slow(MockTransport):
     """A network that holds back the bodies of bulk inserts until the gate is open."""
 
     def __init__(self, shelf: Shelf) -> None:
         self.gate = asyncio.Event()
+        super().__init__(shelf.answer)
         self.under_way = self.most = 0
         self._changed = asyncio.Event()
-        self._inner = shelf.transport
 
     async def until(self, under_way: int) -> None:
         while self.under_way < under_way:
@@ -83,18 +83,15 @@ class Slow:
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         if "/bulk_insert" not in request.url:
-            return await self._inner.send(request)
+            return await super().send(request)
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         self._changed.set()
         try:
             await self.gate.wait()
-            return await self._inner.send(request)
+            return await super().send(request)
         finally:
             self.under_way -= 1
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 @pytest.fixture
@@ -140,10 +137,11 @@ async def test_chunks_are_full_and_all_come(shelf: Shelf, shelf_store: AsyncDocu
         bulk_insert.on_progress(seen.append)
         for number in range(5):
             await bulk_insert.store_as({"n": number}, f"a/{number}")
-    assert [len(body) for body in shelf.bodies] == [2, 2, 1]
-    assert shelf.kept == [f"a/{number}" for number in range(5)]
-    assert [each.documents_processed for each in seen] == [2, 4, 5]
-    assert seen[-1] == BulkInsertProgress(5, 3, "a/4")
+    # Two are on their way at once, so they may come in any order.
+    assert sorted(len(body) for body in shelf.bodies) == [1, 2, 2]
+    assert sorted(shelf.kept) == [f"a/{number}" for number in range(5)]
+    assert len(seen) == seen[-1].batch_count == 3
+    assert seen[-1].documents_processed == 5
 
 
 async def test_large_documents_come_alone(
@@ -154,7 +152,8 @@ async def test_large_documents_come_alone(
     async with shelf_store.bulk_insert() as bulk_insert:
         for size in (2_000, 100, 100, 900):
             await bulk_insert.store_as({"text": "x" * size}, f"a/{size}")
-    assert [len(body) for body in shelf.bodies] == [1, 2, 1]
+    sizes = [[len(each["Document"]["text"]) for each in body] for body in shelf.bodies]
+    assert sorted(sizes) == [[100, 100], [900], [2_000]]
 
 
 async def test_options_are_sent(shelf: Shelf, shelf_store: AsyncDocumentStore) -> None:
@@ -291,6 +290,25 @@ async def test_two_are_on_their_way_and_a_third_waits(shelf: Shelf) -> None:
     assert len(shelf.kept) == 20 and transport.most == 2
 
 
+async def test_of_several_documents_with_one_id_the_last_one_stays(shelf: Shelf) -> None:
+    transport = Slow(shelf)
+    store = AsyncDocumentStore(URL, "shop", transport=transport)
+
+    async def program() -> None:
+        async with store.bulk_insert() as bulk_insert:
+            for key in ("a/1", "a/2", "A/1", "a/3", "a/4", "a/5"):
+                await bulk_insert.store_as({"n": 1}, key)
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        tasks.create_task(program())
+        await transport.until(1)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert transport.under_way == 1  # the second would change a document of the first
+        transport.gate.set()
+    assert shelf.kept[:2] == ["a/1", "a/2"] and len(shelf.kept) == 6
+
+
 async def test_a_cancelled_bulk_insert_ends_at_once(shelf: Shelf) -> None:
     transport = Slow(shelf)
     store = AsyncDocumentStore(URL, "shop", transport=transport)
@@ -324,7 +342,7 @@ async def test_what_a_watcher_raises_is_raised_where_documents_are_stored(
     def refuse(progress: BulkInsertProgress) -> None:
         raise ArithmeticError(progress.documents_processed)
 
-    with pytest.raises(ArithmeticError, match="2"):
+    with pytest.raises(ArithmeticError, match=r"[12]"):
         async with shelf_store.bulk_insert() as bulk_insert:
             bulk_insert.on_progress(refuse)
             for number in range(3):

@@ -29,7 +29,8 @@ class BulkInsertOperation:
 
     Leaving the block sends what is left. It is no transaction: what was stored before a failure
     stays, and BulkInsertAborted tells which documents those are not. If the block is left by an
-    exception, what has not been sent is not stored. Documents of the same id are overwritten.
+    exception, what has not been sent is not stored. Of several documents with one id the last one
+    given stays.
     """
 
     def __init__(self, core: BulkInsertCore, database: str, carry: Carrier) -> None:
@@ -53,7 +54,7 @@ class BulkInsertOperation:
             if error is None and self._core.is_open:
                 rest = self._core.take_rest()
                 if rest is not None:
-                    self._flight.add(rest)
+                    self._hand_over(rest)
         finally:
             self._core.is_open = False
             self._core.drop_rest()
@@ -102,13 +103,19 @@ class BulkInsertOperation:
             raise self._core.aborted()
         full = self._core.add(entity, key, metadata)
         if full is not None:
-            self._flight.add(full)
+            self._hand_over(full)
 
     def abort(self) -> None:
         """Send nothing more. What is on its way is waited for; what was stored stays."""
         self._core.is_open = False
         self._core.drop_rest()
         self._flight.settle()
+
+    def _hand_over(self, chunk: Chunk) -> None:
+        while self._core.must_wait(chunk):
+            self._flight.settle()
+        self._core.sent(chunk)
+        self._flight.add(chunk)
 
     def _send(self, chunk: Chunk) -> None:
         """Send a chunk and note what becomes of it."""
