@@ -142,6 +142,10 @@ PAIRS: list[tuple[Command[Any], Any]] = [
         server_misc.ToggleDatabasesStateOperation.from_multiple_names(["x", "y"], False),
     ),
     (
+        quoth.GetDatabaseSettingsOperation("x"),
+        official_configuration.GetDatabaseSettingsOperation("x"),
+    ),
+    (
         quoth.PutDatabaseSettingsOperation("x", {"a": "b"}),
         official_configuration.PutDatabaseSettingsOperation("x", {"a": "b"}),
     ),

@@ -10,6 +10,7 @@ from quoth import (
     AbstractIndexCreationTask,
     AbstractJavaScriptIndexCreationTask,
     AbstractMultiMapIndexCreationTask,
+    AddClusterNodeOperation,
     AddDatabaseNodeOperation,
     AsyncDocumentStore,
     BadRequest,
@@ -27,6 +28,7 @@ from quoth import (
     DeleteDatabaseOperation,
     DeleteIndexErrorsOperation,
     DeleteIndexOperation,
+    DemoteClusterNodeOperation,
     DisableIndexOperation,
     DocumentStore,
     EnableIndexOperation,
@@ -239,8 +241,9 @@ async def test_databases_come_change_and_go(store: AsyncDocumentStore) -> None:
     with pytest.raises(ConcurrencyError):
         await send(UpdateDatabaseOperation(record, record.etag))
     assert (await send(GetDatabaseSettingsOperation(name))).settings == {"A.B": "1", "C.D": "2"}
-    await send(PutDatabaseSettingsOperation(name, {"E.F": "3"}))
-    assert (await send(GetDatabaseSettingsOperation(name))).settings == {"E.F": "3"}
+    await store.maintenance.send(PutDatabaseSettingsOperation(name, {"E.F": "3"}))
+    found = await store.maintenance.send(GetDatabaseSettingsOperation(name))
+    assert found.settings == {"E.F": "3"}
     for mode in (DatabaseLockMode.PREVENT_DELETES_ERROR, DatabaseLockMode.UNLOCK):
         await send(SetDatabasesLockOperation(name, mode))
         infos = {each.name: each for each in await send(GetDatabasesOperation())}
@@ -541,6 +544,13 @@ async def test_the_cluster(shared_cluster: LocalCluster) -> None:
             await send(RemoveClusterNodeOperation("Z"))
         with pytest.raises(BadRequest, match="'Z' is not a member"):
             await send(PromoteClusterNodeOperation("Z"))
+        with pytest.raises(BadRequest, match="'Z' is not a member"):
+            await send(DemoteClusterNodeOperation("Z"))
+        url = shared_cluster.urls[0]
+        with pytest.raises(BadRequest, match="A"):
+            await send(AddClusterNodeOperation(url, "A", "127.0.0.1:1"))
+        with pytest.raises(BadRequest, match="A node tag is"):
+            await send(AddClusterNodeOperation(url, "lower", "127.0.0.1:1"))
 
 
 async def test_any_node_tells_of_an_operation(

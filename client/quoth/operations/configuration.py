@@ -8,7 +8,14 @@ from urllib.parse import quote
 from quoth.commands import Reply, WireRequest
 from quoth.errors import Misuse
 from quoth.operations.checks import check_kind, check_name, check_number
-from quoth.operations.kinds import DatabaseRead, DatabaseWrite, ServerRead, ServerWrite, Silent
+from quoth.operations.kinds import (
+    DatabaseRead,
+    DatabaseWrite,
+    NamesDatabase,
+    ServerRead,
+    ServerWrite,
+    Silent,
+)
 from quoth.serialization import encode
 from quoth.shape import read_shape, write_shape
 
@@ -117,7 +124,7 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class GetDatabaseSettingsOperation(ServerRead):
+class GetDatabaseSettingsOperation(NamesDatabase, ServerRead):
     """The settings of a database, which is named here and may be disabled."""
 
     database_name: str
@@ -126,14 +133,14 @@ class GetDatabaseSettingsOperation(ServerRead):
         check_name(self.database_name, "the name of a database")
 
     def to_request(self) -> WireRequest:
-        return WireRequest("GET", _settings_of(self.database_name))
+        return WireRequest("GET", _below(self.database_name, "/admin/record"))
 
     def read(self, reply: Reply) -> DatabaseSettings:
         return read_shape(DatabaseSettings, reply.json())
 
 
 @dataclass(frozen=True, slots=True)
-class PutDatabaseSettingsOperation(Silent, ServerWrite):
+class PutDatabaseSettingsOperation(Silent, NamesDatabase, ServerWrite):
     """Give a database these settings, instead of those it has."""
 
     database_name: str
@@ -145,8 +152,9 @@ class PutDatabaseSettingsOperation(Silent, ServerWrite):
 
     def to_request(self) -> WireRequest:
         body = encode(dict(self.configuration_settings))
-        return WireRequest("PUT", _settings_of(self.database_name), (), body)
+        path = _below(self.database_name, "/admin/configuration/settings")
+        return WireRequest("PUT", path, (), body)
 
 
-def _settings_of(database_name: str) -> str:
-    return f"/databases/{quote(database_name, safe='')}/admin/configuration/settings"
+def _below(database_name: str, path: str) -> str:
+    return f"/databases/{quote(database_name, safe='')}{path}"

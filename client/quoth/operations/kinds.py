@@ -41,6 +41,12 @@ class ServerWrite:
     is_for_database: ClassVar[bool] = False
 
 
+class NamesDatabase:
+    """Belongs to a database that it names itself, whichever it is sent for."""
+
+    __slots__ = ()
+
+
 class Silent:
     """Answered by nothing but that it was done."""
 

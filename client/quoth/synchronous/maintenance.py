@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 from quoth.commands import Command
 from quoth.errors import Misuse
 from quoth.operations.checks import check_name
+from quoth.operations.kinds import NamesDatabase
 from quoth.operations.patches import PatchOperation, PatchStatus
 from quoth.operations.running import OperationIdResult
 from quoth.synchronous.carrier import Carrier
@@ -103,7 +104,7 @@ def _check_command(operation: object) -> None:
 
 def _check_for_database(operation: Command[T]) -> None:
     _check_command(operation)
-    if not operation.is_for_database:
+    if not operation.is_for_database and not isinstance(operation, NamesDatabase):
         name = type(operation).__name__
         raise Misuse(f"{name} belongs to no database: store.maintenance.server.send(...)")
 
