@@ -9,9 +9,9 @@ A room per noun; names and parameters are those of RavenDB's clients.
 from quoth.batches import PatchRequest
 from quoth.operations.by_query import (
     DeleteByQueryOperation,
-    IndexQuery,
     PatchByQueryOperation,
     QueryOperationOptions,
+    WholeQuery,
 )
 from quoth.operations.cluster import (
     AddClusterNodeOperation,
@@ -236,7 +236,6 @@ __all__ = [
     "IndexErrors",
     "IndexHasChangedOperation",
     "IndexInformation",
-    "IndexQuery",
     "IndexStaleness",
     "IndexStats",
     "IndexStatus",
@@ -290,4 +289,5 @@ __all__ = [
     "ToggleManyDatabasesStateOperation",
     "UpdateDatabaseOperation",
     "UpdateUnusedDatabasesOperation",
+    "WholeQuery",
 ]

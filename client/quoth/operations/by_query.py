@@ -5,10 +5,9 @@ for progress in operation:
     print(progress.processed, "of", progress.total)
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Protocol
 
 from quoth.commands import Reply, WireRequest
 from quoth.errors import Misuse
@@ -16,32 +15,14 @@ from quoth.operations.checks import check_kind, check_number, check_text, flag
 from quoth.operations.kinds import DatabaseWrite
 from quoth.operations.running import OperationIdResult
 from quoth.serialization import JsonObject, encode, to_json
-from quoth.shape import given, read_shape
+from quoth.shape import read_shape
 
 
-@dataclass(frozen=True, slots=True)
-class IndexQuery:
-    """A query in RQL with its parameters: `from Orders where Total > $least`, `{"least": 10}`."""
-
-    query: str
-    query_parameters: Mapping[str, Any] = field(default_factory=dict)
-    wait_for_non_stale_results: bool = False
-    wait_for_non_stale_results_timeout: timedelta | None = None
-
-    def __post_init__(self) -> None:
-        check_text(self.query, "a query")
+class WholeQuery(Protocol):
+    """A query with its parameters, such as an IndexQuery."""
 
     def to_json(self) -> JsonObject:
-        """The query on the wire. Raises WrongType for parameters that JSON has no word for."""
-        wait = self.wait_for_non_stale_results_timeout
-        return given(
-            {
-                "Query": self.query,
-                "QueryParameters": to_json(self.query_parameters) or None,
-                "WaitForNonStaleResults": self.wait_for_non_stale_results or None,
-                "WaitForNonStaleResultsTimeout": None if wait is None else to_json(wait),
-            }
-        )
+        """The query on the wire: `Query`, `QueryParameters`, and what else is to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +61,14 @@ class QueryOperationOptions:
 class DeleteByQueryOperation(DatabaseWrite):
     """Delete every document that a query finds."""
 
-    query_to_delete: str | IndexQuery
+    query_to_delete: str | WholeQuery
     options: QueryOperationOptions | None = None
 
     def __post_init__(self) -> None:
         _check(self.query_to_delete, self.options)
 
     def to_request(self) -> WireRequest:
-        body = encode(_query(self.query_to_delete).to_json())
+        body = encode(_wire(self.query_to_delete))
         return WireRequest("DELETE", "/queries", _options(self.options), body)
 
     def read(self, reply: Reply) -> OperationIdResult:
@@ -98,29 +79,29 @@ class DeleteByQueryOperation(DatabaseWrite):
 class PatchByQueryOperation(DatabaseWrite):
     """Run the script of a query on every document it finds: `from A update { this.b = 1 }`."""
 
-    query_to_update: str | IndexQuery
+    query_to_update: str | WholeQuery
     options: QueryOperationOptions | None = None
 
     def __post_init__(self) -> None:
         _check(self.query_to_update, self.options)
 
     def to_request(self) -> WireRequest:
-        body = encode({"Query": _query(self.query_to_update).to_json()})
+        body = encode({"Query": _wire(self.query_to_update)})
         return WireRequest("PATCH", "/queries", _options(self.options), body)
 
     def read(self, reply: Reply) -> OperationIdResult:
         return read_shape(OperationIdResult, reply.json())
 
 
-def _check(query: str | IndexQuery, options: QueryOperationOptions | None) -> None:
-    if not isinstance(query, IndexQuery):
+def _check(query: object, options: object) -> None:
+    if not hasattr(query, "to_json"):
         check_text(query, "a query")
     if options is not None:
         check_kind(options, QueryOperationOptions, "options")
 
 
-def _query(query: str | IndexQuery) -> IndexQuery:
-    return IndexQuery(query) if isinstance(query, str) else query
+def _wire(query: str | WholeQuery) -> JsonObject:
+    return {"Query": query} if isinstance(query, str) else query.to_json()
 
 
 def _options(options: QueryOperationOptions | None) -> tuple[tuple[str, str], ...]:
