@@ -8,6 +8,7 @@
     │   ├── ConcurrencyError         someone else was first: load again and decide again
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
     │   ├── DatabaseDoesNotExist
+    │   ├── IndexDoesNotExist
     │   ├── NoSuchDocument
     │   └── BadRequest               the server refused it; doing it again will not help
     ├── Indefinite                   a write may have happened
@@ -15,10 +16,14 @@
     │   ├── OperationFailed          it changed some documents, and not the others
     │   │   └── OperationCanceled    ... because somebody killed it
     │   └── BulkInsertAborted        it stored some documents, and says which it did not
-    └── Unassured                    it did happen; what was to be waited for did not, in time
-        ├── ReplicationTimeout
-        ├── IndexTimeout
-        └── OperationTimeout         an operation still goes on
+    ├── Unassured                    it did happen; what was to be waited for did not, in time
+    │   ├── ReplicationTimeout
+    │   ├── IndexTimeout
+    │   └── OperationTimeout         an operation still goes on
+    └── UnexpectedResults            a query was answered, and not with what was asked for
+        ├── NoResult                 there is none
+        ├── ManyResults              there is more than one
+        └── StaleResults             the index had not caught up in time
 
 A read changes nothing, so for a read `Indefinite` only says that there is no answer.
 """
@@ -92,6 +97,10 @@ class ClusterTransactionConflict(ConcurrencyError):
 
 class DatabaseDoesNotExist(Definite):
     """The cluster has no database of that name."""
+
+
+class IndexDoesNotExist(Definite):
+    """The database has no index of that name."""
 
 
 class NoSuchDocument(Definite):
@@ -170,3 +179,19 @@ class IndexTimeout(Unassured):
 
 class OperationTimeout(Unassured):
     """An operation goes on: it had not ended in the time there was. Wait again, or kill it."""
+
+
+class UnexpectedResults(QuothError):
+    """A query was answered, and not with what was asked for."""
+
+
+class NoResult(UnexpectedResults):
+    """`first()` or `single()` found nothing."""
+
+
+class ManyResults(UnexpectedResults):
+    """`single()` found more than one result."""
+
+
+class StaleResults(UnexpectedResults):
+    """The index had not caught up with all changes in the time that the query was to wait."""

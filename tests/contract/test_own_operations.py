@@ -72,6 +72,7 @@ from quoth import (
     IndexHasChangedOperation,
     IndexLockMode,
     IndexPriority,
+    IndexQuery,
     IndexRunningStatus,
     IndexState,
     IndexType,
@@ -141,14 +142,6 @@ class Everybody_ByName(AbstractMultiMapIndexCreationTask):
         super().__init__()
         self._add_map("from c in docs.Companies select new { c.name }")
         self._add_map("from e in docs.Employees select new { e.name }")
-
-
-class ButOne:
-    """A query with a parameter."""
-
-    def to_json(self) -> dict[str, Any]:
-        text = "from Companies where name != $but update { this.name = 'patched' }"
-        return {"Query": text, "QueryParameters": {"but": "company 7"}}
 
 
 @pytest.fixture
@@ -433,7 +426,9 @@ async def test_patches(store: AsyncDocumentStore) -> None:
 
 async def test_every_document_a_query_finds(store: AsyncDocumentStore) -> None:
     await companies(store, 200)
-    query = ButOne()
+    query = IndexQuery(
+        "from Companies where name != $but update { this.name = 'patched' }", {"but": "company 7"}
+    )
     details = QueryOperationOptions(retrieve_details=True, stale_timeout=timedelta(seconds=15))
     operation = await store.operations.send_async(PatchByQueryOperation(query, details))
     seen = [each async for each in operation]

@@ -6,12 +6,10 @@
 A room per noun; names and parameters are those of RavenDB's clients.
 """
 
-from quoth.batches import PatchRequest
 from quoth.operations.by_query import (
     DeleteByQueryOperation,
     PatchByQueryOperation,
     QueryOperationOptions,
-    WholeQuery,
 )
 from quoth.operations.cluster import (
     AddClusterNodeOperation,
@@ -258,7 +256,6 @@ __all__ = [
     "OperationStatus",
     "PatchByQueryOperation",
     "PatchOperation",
-    "PatchRequest",
     "PatchResult",
     "PatchStatus",
     "PromoteClusterNodeOperation",
@@ -289,5 +286,4 @@ __all__ = [
     "ToggleManyDatabasesStateOperation",
     "UpdateDatabaseOperation",
     "UpdateUnusedDatabasesOperation",
-    "WholeQuery",
 ]

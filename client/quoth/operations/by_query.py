@@ -7,22 +7,15 @@ for progress in operation:
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
 
 from quoth.commands import Reply, WireRequest
 from quoth.errors import Misuse
 from quoth.operations.checks import check_kind, check_number, check_text, flag
 from quoth.operations.kinds import DatabaseWrite
 from quoth.operations.running import OperationIdResult
+from quoth.queries.index_query import IndexQuery
 from quoth.serialization import JsonObject, encode, to_json
 from quoth.shape import read_shape
-
-
-class WholeQuery(Protocol):
-    """A query with its parameters, such as an IndexQuery."""
-
-    def to_json(self) -> JsonObject:
-        """The query on the wire: `Query`, `QueryParameters`, and what else is to be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +54,7 @@ class QueryOperationOptions:
 class DeleteByQueryOperation(DatabaseWrite):
     """Delete every document that a query finds."""
 
-    query_to_delete: str | WholeQuery
+    query_to_delete: str | IndexQuery
     options: QueryOperationOptions | None = None
 
     def __post_init__(self) -> None:
@@ -79,7 +72,7 @@ class DeleteByQueryOperation(DatabaseWrite):
 class PatchByQueryOperation(DatabaseWrite):
     """Run the script of a query on every document it finds: `from A update { this.b = 1 }`."""
 
-    query_to_update: str | WholeQuery
+    query_to_update: str | IndexQuery
     options: QueryOperationOptions | None = None
 
     def __post_init__(self) -> None:
@@ -94,13 +87,12 @@ class PatchByQueryOperation(DatabaseWrite):
 
 
 def _check(query: object, options: object) -> None:
-    if not hasattr(query, "to_json"):
-        check_text(query, "a query")
+    check_text(query.query if isinstance(query, IndexQuery) else query, "a query")
     if options is not None:
         check_kind(options, QueryOperationOptions, "options")
 
 
-def _wire(query: str | WholeQuery) -> JsonObject:
+def _wire(query: str | IndexQuery) -> JsonObject:
     return {"Query": query} if isinstance(query, str) else query.to_json()
 
 
