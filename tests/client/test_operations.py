@@ -326,6 +326,10 @@ BAD: list[tuple[Any, str]] = [
     (lambda: PutIndexesOperation(IndexDefinition("x")), "no map"),
     (lambda: PutIndexesOperation(IndexDefinition(maps=["m"])), "a name"),
     (lambda: PutIndexesOperation(IndexDefinition("x", maps=[" "])), "a map of an index"),
+    (
+        lambda: PutIndexesOperation(IndexDefinition("x", maps=["m"], fields={"a": "b"})),  # type: ignore[dict-item]
+        "needs IndexFieldOptions",
+    ),
     (lambda: SetIndexesLockOperation("Shut", "x"), "IndexLockMode"),  # type: ignore[arg-type]
     (lambda: PatchOperation("a/1", None, PatchRequest(" ")), "script of patch"),
     (lambda: PatchOperation("a/1", None, "this.x = 1"), "PatchRequest"),  # type: ignore[arg-type]

@@ -77,13 +77,24 @@ async def test_an_operation_is_begun_and_watched(
 
 async def test_waiting_gives_the_result(wire: Wire, store: AsyncDocumentStore) -> None:
     wire.on("DELETE", "/queries", BEGUN)
-    for _ in range(2):
-        wire.on("GET", "/operations/state", state("Completed", 4, RESULT))
+    wire.on("GET", "/operations/state", state("Completed", 4, RESULT))
     deletion = DeleteByQueryOperation("from Orders")
     operation = await store.operations.send_async(deletion)
     assert (operation.operation_id, operation.node_tag) == (77, "A")
     result = await operation.wait_for_completion()
     assert (result.total, result.documents_processed) == (4, 4)
+    assert await operation.wait_for_completion() is result  # known by now
+
+
+async def test_an_operation_of_another_database(wire: Wire, store: AsyncDocumentStore) -> None:
+    wire.on("DELETE", "/databases/other/queries", BEGUN)
+    told = {"Status": "InProgress", "Progress": {"Message": "words alone"}, "Result": None}
+    wire.on("GET", "/databases/other/operations/state", told)
+    wire.on("POST", "/databases/other/operations/kill", status=204)
+    other = store.operations.for_database("other")
+    operation = await other.send_async(DeleteByQueryOperation("from Orders"))
+    assert (await operation.fetch_operations_status()).progress is None
+    await operation.kill()
 
 
 def test_a_synchronous_store_does_the_same(wire: Wire, plain_store: DocumentStore) -> None:
@@ -156,7 +167,6 @@ async def test_waiting_ends_in_time_and_the_operation_goes_on(
 async def test_pauses_grow_to_a_second(wire: Wire, operation: AsyncOperation, time: Time) -> None:
     for _ in range(8):
         wire.on("GET", "/operations/state", state("InProgress"))
-    for _ in range(2):
-        wire.on("GET", "/operations/state", state("Completed", 4, RESULT))
+    wire.on("GET", "/operations/state", state("Completed", 4, RESULT))
     await asyncio.wait_for(operation.wait_for_completion(), 5)
     assert time.pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]

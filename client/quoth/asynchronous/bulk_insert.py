@@ -29,7 +29,7 @@ class AsyncBulkInsertOperation:
     Leaving the block sends what is left. It is no transaction: what was stored before a failure
     stays, and BulkInsertAborted tells which documents those are not. If the block is left by an
     exception, what has not been sent is not stored. Of several documents with one id the last one
-    given stays.
+    given stays. One bulk insert is for one thread; the tasks of that may share it.
     """
 
     def __init__(self, core: BulkInsertCore, database: str, carry: AsyncCarrier) -> None:

@@ -31,6 +31,7 @@ class AsyncOperation:
         self.node_tag = begun.operation_node_tag
         self._database = database
         self._carry = carry
+        self._result: BulkOperationResult | None = None
 
     def __aiter__(self) -> AsyncIterator[OperationProgress]:
         """How far it is, until it has ended. Raises what `wait_for_completion` does."""
@@ -58,11 +59,11 @@ class AsyncOperation:
         """
         if timeout_seconds is not None and not timeout_seconds > 0:
             raise Misuse(f"timeout_seconds is more than 0, not {timeout_seconds}")
-        async for _ in self._watch(timeout_seconds):
-            pass
-        result = (await self.fetch_operations_status()).outcome(self.operation_id)
-        assert result is not None, "it had ended"
-        return result
+        if self._result is None:
+            async for _ in self._watch(timeout_seconds):
+                pass
+        assert self._result is not None, "watched until it had ended"
+        return self._result
 
     async def kill(self) -> None:
         """Ask it to end. What it has done stays; `wait_for_completion` tells when it has ended."""
@@ -74,10 +75,10 @@ class AsyncOperation:
         pause = PAUSE_SECONDS_MIN
         while True:
             state = await self.fetch_operations_status()
-            outcome = state.outcome(self.operation_id)
+            self._result = state.outcome(self.operation_id)
             if state.progress is not None:
                 yield state.progress
-            if outcome is not None:
+            if self._result is not None:
                 return
             if timeout_seconds is not None:
                 left = timeout_seconds - (self._carry.monotonic() - began)

@@ -149,6 +149,9 @@ class IndexDefinition:
             raise Misuse(f"the name of an index has at most {NAME_CHARACTERS_MAX} characters")
         if not maps:
             raise Misuse(f"index {name} has no map: nothing would ever be in it")
+        for each, options in self.fields.items():
+            if not isinstance(options, IndexFieldOptions):
+                raise Misuse(f"field {each!r} of index {name} needs IndexFieldOptions")
         configuration = dict(self.configuration or {})
         if self.search_engine_type is not None:
             configuration[SEARCH_ENGINE] = self.search_engine_type.value

@@ -165,19 +165,20 @@ class GetNextOperationIdCommand(DatabaseRead):
 
 
 def _state(wire: JsonObject) -> OperationState:
-    progress = wire.get("Progress")
     return OperationState(
         status=OperationStatus(wire["Status"]),
-        progress=None if progress is None else _progress(progress),
+        progress=_progress(wire.get("Progress") or {}),
         result=wire.get("Result"),
     )
 
 
-def _progress(wire: JsonObject) -> OperationProgress:
-    """A count of documents, whatever kind of operation tells it."""
+def _progress(wire: JsonObject) -> OperationProgress | None:
+    """A count of documents, whatever kind of operation tells it; None if it tells none."""
     if "Processed" in wire:
         return OperationProgress(processed=int(wire["Processed"]), total=wire.get("Total"))
-    return OperationProgress(processed=int(wire["DocumentsProcessed"]))
+    if "DocumentsProcessed" in wire:
+        return OperationProgress(processed=int(wire["DocumentsProcessed"]))
+    return None
 
 
 def _fault(wire: JsonObject) -> QuothError:

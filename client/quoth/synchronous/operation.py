@@ -32,6 +32,7 @@ class Operation:
         self.node_tag = begun.operation_node_tag
         self._database = database
         self._carry = carry
+        self._result: BulkOperationResult | None = None
 
     def __iter__(self) -> Iterator[OperationProgress]:
         """How far it is, until it has ended. Raises what `wait_for_completion` does."""
@@ -57,11 +58,11 @@ class Operation:
         """
         if timeout_seconds is not None and not timeout_seconds > 0:
             raise Misuse(f"timeout_seconds is more than 0, not {timeout_seconds}")
-        for _ in self._watch(timeout_seconds):
-            pass
-        result = (self.fetch_operations_status()).outcome(self.operation_id)
-        assert result is not None, "it had ended"
-        return result
+        if self._result is None:
+            for _ in self._watch(timeout_seconds):
+                pass
+        assert self._result is not None, "watched until it had ended"
+        return self._result
 
     def kill(self) -> None:
         """Ask it to end. What it has done stays; `wait_for_completion` tells when it has ended."""
@@ -73,10 +74,10 @@ class Operation:
         pause = PAUSE_SECONDS_MIN
         while True:
             state = self.fetch_operations_status()
-            outcome = state.outcome(self.operation_id)
+            self._result = state.outcome(self.operation_id)
             if state.progress is not None:
                 yield state.progress
-            if outcome is not None:
+            if self._result is not None:
                 return
             if timeout_seconds is not None:
                 left = timeout_seconds - (self._carry.monotonic() - began)
