@@ -32,6 +32,7 @@ from quoth import (
     DisableIndexOperation,
     DocumentStore,
     EnableIndexOperation,
+    FateUnknown,
     FieldIndexing,
     FieldStorage,
     GetBuildNumberOperation,
@@ -114,6 +115,7 @@ from quoth import (
 )
 from scripts.local_cluster import LocalCluster
 from tests.client.entities import Company
+from tests.contract.cutting_proxy import proxies
 
 BY_NAME = "map('Companies', c => ({ name: c.name }))"
 
@@ -563,3 +565,30 @@ async def test_any_node_tells_of_an_operation(
         assert (await operation.wait_for_completion(timeout_seconds=30)).total == 50
         command = GetOperationStateOperation(operation.operation_id)
         assert await store.maintenance.send(command) is not None
+
+
+async def test_a_chunk_whose_answer_is_lost_is_asked_for(
+    shared_cluster: LocalCluster, cluster_database: str
+) -> None:
+    with proxies(shared_cluster.urls) as between:
+        async with AsyncDocumentStore(between.urls, cluster_database) as store:
+            await store.maintenance.send(GetStatisticsOperation())
+            between.cut_next("POST", "/bulk_insert")
+            await companies(store, 10)
+            assert len(between.sent("/bulk_insert")) == 1  # and never sent again
+            assert [each for each in between.passed if "/operations/state" in each.target]
+            found = await store.maintenance.send(GetCollectionStatisticsOperation())
+            assert found.collections == {"Companies": 10}
+
+
+async def test_a_number_whose_answer_is_lost_is_of_unknown_fate(
+    shared_cluster: LocalCluster, cluster_database: str
+) -> None:
+    with proxies(shared_cluster.urls) as between:
+        async with AsyncDocumentStore(between.urls, cluster_database) as store:
+            await store.maintenance.send(GetStatisticsOperation())
+            between.cut_next("POST", "/identity/next")
+            with pytest.raises(FateUnknown, match="may have happened"):
+                await store.maintenance.send(NextIdentityForOperation("a|"))
+            assert len(between.sent("/identity/next")) == 1
+            assert await store.maintenance.send(GetIdentitiesOperation()) == {"a|": 1}
