@@ -5,8 +5,9 @@
 `DocumentStore` is for synchronous programs, `AsyncDocumentStore` for asynchronous ones; the same
 sessions, operations and errors serve both.
 """
+# ruff: noqa: F405
+# The operations come by one line, and each is named below.
 
-from quoth import operations
 from quoth.asynchronous.bulk_insert import AsyncBulkInsertOperation
 from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
 from quoth.asynchronous.driving import AsyncLazy
@@ -331,4 +332,47 @@ __all__ = [
     "WktField",
     "WrongType",
 ]
-__all__ += operations.__all__
+# Those of quoth.operations, in a list of their own: a test compares them.
+# fmt: off
+__all__ += [
+    "AddClusterNodeOperation", "AddDatabaseNodeOperation", "BuildNumber", "BulkOperationResult",
+    "ClientConfiguration", "ClusterLog", "ClusterMember", "ClusterPeer", "ClusterTopology",
+    "ClusterTopologyResponse", "CollectionDetails", "CollectionStatistics", "CollectionStats",
+    "CompareExchangeResult", "CreateDatabaseOperation", "DatabaseInfo", "DatabaseLockMode",
+    "DatabaseNode", "DatabaseNodes", "DatabasePutResult", "DatabaseRecord",
+    "DatabaseRecordWithEtag", "DatabaseSettings", "DatabaseStatistics", "DatabaseTopology",
+    "DeleteByQueryOperation", "DeleteCompareExchangeValueOperation", "DeleteDatabaseOperation",
+    "DeleteDatabaseParameters", "DeleteDatabaseResult", "DeleteIndexErrorsOperation",
+    "DeleteIndexOperation", "DemoteClusterNodeOperation", "DetailedCollectionStatistics",
+    "DetailedDatabaseStatistics", "DisableDatabaseToggleResult", "DisableIndexOperation",
+    "EnableIndexOperation", "GetBuildNumberOperation", "GetClientConfigurationOperation",
+    "GetClientConfigurationResult", "GetClusterLogOperation", "GetClusterTopologyOperation",
+    "GetCollectionStatisticsOperation", "GetCompareExchangeValueOperation",
+    "GetCompareExchangeValuesOperation", "GetDatabaseNamesOperation", "GetDatabaseRecordOperation",
+    "GetDatabaseSettingsOperation", "GetDatabaseTopologyOperation", "GetDatabasesOperation",
+    "GetDetailedCollectionStatisticsOperation", "GetDetailedStatisticsOperation",
+    "GetIdentitiesOperation", "GetIndexErrorsOperation", "GetIndexNamesOperation",
+    "GetIndexOperation", "GetIndexStalenessOperation", "GetIndexStatisticsOperation",
+    "GetIndexesOperation", "GetIndexesStatisticsOperation", "GetIndexingStatusOperation",
+    "GetJoinInfoOperation", "GetLicenseStatusOperation", "GetNextOperationIdCommand",
+    "GetNodeInfoOperation", "GetOperationStateOperation",
+    "GetServerWideClientConfigurationOperation", "GetServerWideOperationStateOperation",
+    "GetStatisticsOperation", "GetTermsOperation", "IndexErrors", "IndexHasChangedOperation",
+    "IndexInformation", "IndexStaleness", "IndexStats", "IndexStatus", "IndexingError",
+    "IndexingStatus", "JoinInfo", "JsonPatchDocument", "JsonPatchOperation",
+    "KillOperationCommand", "KillServerOperationCommand", "LoadBalanceBehavior",
+    "ModifyDatabaseTopologyOperation", "ModifyDatabaseTopologyResult", "NextIdentityForOperation",
+    "NodeInfo", "NodeStatus", "OperationIdResult", "OperationProgress", "OperationState",
+    "OperationStatus", "PatchByQueryOperation", "PatchOperation", "PatchResult", "PatchStatus",
+    "PromoteClusterNodeOperation", "PromoteDatabaseNodeOperation",
+    "PutClientConfigurationOperation", "PutCompareExchangeValueOperation",
+    "PutDatabaseSettingsOperation", "PutIndexResult", "PutIndexesOperation",
+    "PutServerWideClientConfigurationOperation", "QueryOperationOptions", "ReadBalanceBehavior",
+    "RemoveClusterNodeOperation", "ReorderDatabaseMembersOperation", "ReplaceIndexOperation",
+    "ResetIndexOperation", "SeedIdentityForOperation", "SetDatabaseDynamicDistributionOperation",
+    "SetDatabasesLockOperation", "SetIndexesLockOperation", "SetIndexesPriorityOperation", "Size",
+    "StartIndexOperation", "StartIndexingOperation", "StopIndexOperation", "StopIndexingOperation",
+    "ToggleDatabasesStateOperation", "ToggleManyDatabasesStateOperation",
+    "UpdateDatabaseOperation", "UpdateUnusedDatabasesOperation",
+]
+# fmt: on
