@@ -13,6 +13,7 @@ from quoth.entities.identity import identity_property_of
 from quoth.entities.naming import collection_of, id_prefix_of
 from quoth.entities.registry import TypeRegistry
 from quoth.errors import Misuse
+from quoth.serialization import METADATA, JsonObject
 
 PYTHON_TYPE = "Raven-Python-Type"
 
@@ -144,11 +145,25 @@ class Conventions:
         if self.find_python_class is not None:
             name = self.find_python_class(document_id, document)
         if name is None:
-            name = document.get("@metadata", {}).get(PYTHON_TYPE)
+            name = document.get(METADATA, {}).get(PYTHON_TYPE)
         found = self._types.find(name)
         if found is None or not isinstance(wanted, type) or get_origin(wanted) is not None:
             return wanted
         return found if issubclass(found, wanted) else wanted
+
+    def new_metadata(self, entity: object, document_id: str) -> JsonObject:
+        """The metadata of a document that is to be made of an entity."""
+        kind = type(entity)
+        metadata: JsonObject = {}
+        if isinstance(entity, dict):
+            metadata.update(entity.get(METADATA, {}))
+            collection = document_id.rstrip("|").partition("/")[0]
+        else:
+            collection = self.collection_of(kind)
+        metadata.setdefault("@collection", collection)
+        # The official Python client finds the class by this name.
+        metadata.setdefault(PYTHON_TYPE, self.get_python_class_name(kind))
+        return metadata
 
     def ignores(self, session: object, entity: object, document_id: str) -> bool:
         """Whether this save leaves the entity out."""

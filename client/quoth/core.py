@@ -26,7 +26,7 @@ from quoth.batches import (
 )
 from quoth.commands import Command, TakeHiLoRange, fold
 from quoth.compare_exchange import CompareExchangeValue
-from quoth.conventions import PYTHON_TYPE, Conventions
+from quoth.conventions import Conventions
 from quoth.errors import Misuse
 from quoth.events import (
     AfterSaveChangesEventArgs,
@@ -42,7 +42,6 @@ from quoth.patching import Missing, Patches
 from quoth.reads import GetValues, GetValuesStartingWith
 from quoth.serialization import (
     METADATA,
-    JsonObject,
     get_identity,
     set_identity,
     to_document,
@@ -104,7 +103,7 @@ class SessionCore(Loading):
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
                          f" {document_id[:-1] + '|'!r} or leave the id out")  # fmt: skip
-        metadata = self._new_metadata(entity, document_id)
+        metadata = self.conventions.new_metadata(entity, document_id)
         self.tracking.add_new(entity, document_id, metadata=metadata, change_vector=change_vector)
         if not document_id.endswith(OPEN_ENDINGS):
             set_identity(entity, document_id, identity_property=identity_property)
@@ -230,7 +229,7 @@ class SessionCore(Loading):
         """The document that a patch creates from an entity where there is none."""
         identity_property = self.conventions.get_identity_property_name(type(entity))
         body = to_document(entity, identity_property=identity_property)
-        return Missing({**body, METADATA: self._new_metadata(entity, document_id)})
+        return Missing({**body, METADATA: self.conventions.new_metadata(entity, document_id)})
 
     def _check_can_patch(self, is_patch: bool) -> None:
         if is_patch and self.options.is_cluster_wide:
@@ -344,19 +343,6 @@ class SessionCore(Loading):
             lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
             self._hilo.lend(tag, lent)
         return found
-
-    def _new_metadata(self, entity: object, document_id: str) -> JsonObject:
-        metadata: JsonObject = {}
-        if isinstance(entity, dict):
-            metadata.update(entity.get(METADATA, {}))
-            collection = document_id.rstrip("|").partition("/")[0]
-        else:
-            collection = self.conventions.collection_of(type(entity))
-        kind = type(entity)
-        metadata.setdefault("@collection", collection)
-        # The official Python client finds the class by this name.
-        metadata.setdefault(PYTHON_TYPE, self.conventions.get_python_class_name(kind))
-        return metadata
 
     @contextmanager
     def _saving(self) -> Iterator[None]:

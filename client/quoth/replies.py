@@ -38,6 +38,7 @@ _REFUSALS = frozenset(
         "BadRequestException",
         "CompareExchangeInvalidKeyException",
         "CompareExchangeKeyTooBigException",
+        "IndexCompilationException",
         "InvalidCommandTypeException",
         "InvalidDataException",
         "InvalidOperationException",

@@ -7,7 +7,13 @@ It is not run. Both checkers also report an ignored error that is none, so each 
 
 from dataclasses import dataclass
 
-from quoth import AsyncDocumentStore, Conventions, DocumentStore, NextIdentityFor, SessionOptions
+from quoth import (
+    AsyncDocumentStore,
+    Conventions,
+    DocumentStore,
+    NextIdentityForOperation,
+    SessionOptions,
+)
 
 
 @dataclass
@@ -29,7 +35,7 @@ async def with_tasks(store: AsyncDocumentStore) -> None:
     await session.load(7, Company)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     unawaited: Company | None = session.load("companies/1", Company)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
     await session.store(company, 7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    number: str = await store.send(NextIdentityFor("orders|"))  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
+    number: str = await store.send(NextIdentityForOperation("orders|"))  # type: ignore[arg-type]  # pyright: ignore[reportAssignmentType]
     for each in session.query(object_type=Company):  # type: ignore[attr-defined]  # pyright: ignore
         del each
     session.query(object_type="Company")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]

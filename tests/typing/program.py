@@ -13,16 +13,16 @@ from quoth import (
     CompareExchangeValue,
     ConcurrencyError,
     Conventions,
+    DatabaseStatistics,
     DocumentQuery,
     DocumentStore,
     FateUnknown,
-    GetStatistics,
+    GetStatisticsOperation,
     IncludeBuilder,
-    NextIdentityFor,
+    NextIdentityForOperation,
     Session,
     SessionOptions,
     ShouldIgnoreEntityChanges,
-    Statistics,
     TransactionMode,
 )
 
@@ -134,8 +134,8 @@ async def with_tasks() -> None:
             except (ConcurrencyError, FateUnknown) as error:
                 print(error)
 
-        assert_type(await store.maintenance.send(GetStatistics()), Statistics)
-        assert_type(await store.send(NextIdentityFor("companies|")), int)
+        assert_type(await store.maintenance.send(GetStatisticsOperation()), DatabaseStatistics)
+        assert_type(await store.send(NextIdentityForOperation("companies|")), int)
 
 
 def with_threads() -> None:
@@ -162,4 +162,4 @@ def with_threads() -> None:
             session.save_changes()
             lazy = session.advanced.lazily.load("companies/1", Company)
             assert_type(lazy.value, Company | None)
-        assert_type(store.send(GetStatistics()), Statistics)
+        assert_type(store.send(GetStatisticsOperation()), DatabaseStatistics)

@@ -101,9 +101,7 @@ def _own_hints(place: Any, kind: type) -> dict[str, Any]:
     # A class inside a function is in no module, but it can speak of itself.
     names.setdefault(kind.__name__, kind)
     names.setdefault(getattr(place, "__name__", ""), place)
-    own = vars(place).get("__annotations__") if isinstance(place, type) else None
-    if own is None:
-        own = inspect.get_annotations(place)
+    own = inspect.get_annotations(place)
     return {name: _evaluated(hint, names) for name, hint in own.items()}
 
 
