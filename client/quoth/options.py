@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from typing import Literal
 
 from quoth.errors import Misuse
 
@@ -26,14 +27,19 @@ class SessionOptions:
 
     no_tracking: the session only reads; each load asks the server and makes new entities.
     optimistic_concurrency: a save is refused if a document is no longer what was loaded.
+    isolation: "serializable" reads one state of the database, and saves only if all that was read
+        still stands; see `retry`. Its saves are cluster-wide. None: as the transaction mode says.
     """
 
     database: str | None = None
     no_tracking: bool = False
     transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE
     optimistic_concurrency: bool = False
+    isolation: Literal["serializable"] | None = None
 
     def __post_init__(self) -> None:
+        if self.isolation not in (None, "serializable"):
+            raise Misuse(f'isolation is "serializable" or None, not {self.isolation!r}')
         if self.optimistic_concurrency and self.is_cluster_wide:
             raise Misuse("a cluster-wide session checks every document anyway: leave out"
                          " optimistic_concurrency")  # fmt: skip
@@ -42,8 +48,12 @@ class SessionOptions:
                          " has nothing to check")  # fmt: skip
 
     @property
+    def is_serializable(self) -> bool:
+        return self.isolation == "serializable"
+
+    @property
     def is_cluster_wide(self) -> bool:
-        return self.transaction_mode is TransactionMode.CLUSTER_WIDE
+        return self.transaction_mode is TransactionMode.CLUSTER_WIDE or self.is_serializable
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from quoth.errors import (
     NotSent,
     QuothError,
     ReplicationTimeout,
+    SerializationConflict,
     Violation,
 )
 from quoth.serialization import JsonObject
@@ -101,6 +102,8 @@ def _conflict(message: str, kind: str, found: JsonObject) -> ConcurrencyError:
         )
         for each in listed or ()
     ]
+    if kind == "SerializationConflictException":
+        return SerializationConflict(message, violations)
     return ClusterTransactionConflict(message, violations)
 
 
