@@ -6,7 +6,8 @@
 sessions, operations and errors serve both.
 """
 
-from quoth.asynchronous.session import AsyncClusterTransaction, AsyncSession
+from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
+from quoth.asynchronous.session import AsyncSession
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
@@ -45,7 +46,8 @@ from quoth.operations import (
 from quoth.options import SessionOptions, TransactionMode
 from quoth.store import AsyncDocumentStore
 from quoth.sync_store import DocumentStore
-from quoth.synchronous.session import ClusterTransaction, Session
+from quoth.synchronous.cluster_transaction import ClusterTransaction
+from quoth.synchronous.session import Session
 from quoth.transport import HttpRequest, HttpResponse, Transport
 
 __all__ = [

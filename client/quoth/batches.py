@@ -1,12 +1,13 @@
 """What a session saves: commands that happen together, or not at all."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from quoth.commands import Reply, WireRequest
 from quoth.errors import FateUnknown
 from quoth.options import IndexWait, ReplicationWait, TransactionMode
-from quoth.serialization import JsonObject, encode
+from quoth.serialization import JsonObject, encode, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,53 @@ class DeleteDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchRequest:
+    """A script that changes a document where it is.
+
+    `script` is JavaScript: `this` is the document, `args` are the `values` by their names.
+    """
+
+    script: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_wire(self) -> JsonObject:
+        values = {name: to_json(value) for name, value in self.values.items()}
+        return {"Script": self.script, "Values": values}
+
+
+@dataclass(frozen=True, slots=True)
+class PatchDocument:
+    """Change a document by a script, wherever it stands now.
+
+    A missing document is changed by `patch_if_missing`, or becomes `create_if_missing`, a whole
+    document with its metadata; without both nothing happens. `returns_document`: the result has the
+    document as it became.
+    """
+
+    document_id: str
+    patch: PatchRequest
+    change_vector: str | None = None
+    patch_if_missing: PatchRequest | None = None
+    create_if_missing: JsonObject | None = None
+    returns_document: bool = False
+
+    def to_wire(self) -> JsonObject:
+        wire: JsonObject = {
+            "Id": self.document_id,
+            "ChangeVector": self.change_vector,
+            "Patch": self.patch.to_wire(),
+            "Type": "PATCH",
+        }
+        if self.patch_if_missing is not None:
+            wire["PatchIfMissing"] = self.patch_if_missing.to_wire()
+        if self.create_if_missing is not None:
+            wire["CreateIfMissing"] = self.create_if_missing
+        if self.returns_document:
+            wire["ReturnDocument"] = True
+        return wire
+
+
+@dataclass(frozen=True, slots=True)
 class PutValue:
     """Write a compare-exchange value inside a cluster transaction; index 0: it must be new."""
 
@@ -82,7 +130,8 @@ class DeleteValue:
         return {"Id": self.key, "Index": self.index, "Type": "CompareExchangeDELETE"}
 
 
-BatchCommand = PutDocument | DeleteDocument | PutValue | DeleteValue
+DocumentCommand = PutDocument | DeleteDocument | PatchDocument
+BatchCommand = DocumentCommand | PutValue | DeleteValue
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """One frozen value per request: how it is written, and how its answer is read.
 
 A command knows no node and no database; the executor adds both. What a session reads is in
-`reads.py`, what it saves in `batches.py`, what a store is asked for in `operations`; the JSON names of
+`reads.py`, what it saves in `batches.py`, what a store is asked for in `operations`; JSON names of
 the wire stand nowhere else.
 """
 
@@ -26,6 +26,7 @@ class WireRequest:
     query: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     wait_seconds: float = 0.0  # how much longer the server may take, because it was asked to wait
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,143 +13,70 @@ session is for one thread.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from quoth.batches import BatchResult, SaveBatch
+from quoth.batches import (
+    BatchResult,
+    DeleteDocument,
+    DocumentCommand,
+    PatchDocument,
+    PutDocument,
+    SaveBatch,
+)
 from quoth.commands import Command, TakeHiLoRange, fold
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
+from quoth.events import (
+    AfterSaveChangesEventArgs,
+    BeforeDeleteEventArgs,
+    BeforeStoreEventArgs,
+    Events,
+)
 from quoth.hilo import HiLo
 from quoth.lazies import Lazies
+from quoth.loading import Loading, check_id
 from quoth.naming import id_prefix_of
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
-from quoth.reads import GetDocuments, GetValues
+from quoth.patching import Missing, Patches
+from quoth.reads import GetValues, GetValuesStartingWith
 from quoth.serialization import (
     METADATA,
     JsonObject,
-    from_document,
     get_identity,
     set_identity,
+    to_document,
 )
 from quoth.steps import Steps, ask
-from quoth.tracking import OPEN_ENDINGS, Tracked, Tracking
+from quoth.tracking import NO_HOOKS, OPEN_ENDINGS, Hooks, Plan, Tracked
 
 T = TypeVar("T")
 
-DOCUMENT_ID_BYTES_MAX = 512
 
-
-class SessionCore:
+class SessionCore(Loading):
     """The state and the decisions of one session."""
 
-    def __init__(self, options: SessionOptions, conventions: Conventions, hilo: HiLo) -> None:
-        self.options = options
+    def __init__(
+        self,
+        options: SessionOptions,
+        conventions: Conventions,
+        hilo: HiLo,
+        events: Events | None = None,
+    ) -> None:
+        super().__init__(options, conventions)
+        assert options.database is not None, "the store names the database"
         self.known_raft_index: int | None = None
-        self.tracking = Tracking(options, conventions.identity_property)
         self.replication_wait: ReplicationWait | None = None
         self.index_wait: IndexWait | None = None
         self.number_of_requests = 0
         self.requests_max = conventions.max_number_of_requests_per_session
-        assert options.database is not None, "the store names the database"
         self.lazies = Lazies(options.database)
-        self._conventions = conventions
+        self.events = (events or Events()).for_session()
+        self.patches = Patches()
+        self._deferred: list[DocumentCommand] = []
         self._hilo = hilo
         self._is_saving = False
-
-    # Reading.
-
-    def load_one(
-        self, document_id: str, entity_type: type[T], include: Sequence[str]
-    ) -> Steps[T | None]:
-        found = yield from self.load_many((document_id,), entity_type, include)
-        return found[document_id]
-
-    def load_many(
-        self, ids: Sequence[str], entity_type: type[T], include: Sequence[str]
-    ) -> Steps[dict[str, T | None]]:
-        """Entities by the ids asked for, None where there is no document."""
-        for each in ids:
-            _check_id(each)
-        include = (include,) if isinstance(include, str) else tuple(include)
-        if self.options.no_tracking:
-            return (yield from self._load_fresh(ids, entity_type, include))
-        tracking = self.tracking
-        wanted = [each for each in dict.fromkeys(ids) if include or not self._is_known(each)]
-        if wanted:
-            loaded = yield from ask(GetDocuments(tuple(wanted), include))
-            tracking.included.update(loaded.includes)
-            for each in wanted:
-                self._received(each, loaded.by_id.get(fold(each)))
-        return {each: self._known(each, entity_type) for each in ids}
-
-    def _load_fresh(
-        self, ids: Sequence[str], entity_type: type[T], include: Sequence[str]
-    ) -> Steps[dict[str, T | None]]:
-        if include:
-            raise Misuse("a session without tracking keeps nothing, so it cannot include")
-        loaded = yield from ask(GetDocuments(tuple(dict.fromkeys(ids))))
-        found: dict[str, T | None] = {}
-        for each in ids:
-            document = loaded.by_id.get(fold(each))
-            found[each] = None if document is None else self.entity(document, entity_type)
-        return found
-
-    def _is_known(self, document_id: str) -> bool:
-        folded, tracking = fold(document_id), self.tracking
-        places = (tracking.by_id, tracking.missing, tracking.deletions, tracking.included)
-        return any(folded in place for place in places)
-
-    def _received(self, document_id: str, document: JsonObject | None) -> None:
-        """Keep a document until it is asked for as some type; what is tracked already wins."""
-        if document is None:
-            self.tracking.missing.add(fold(document_id))
-        else:
-            self.tracking.included[fold(document_id)] = document
-
-    def _known(self, document_id: str, entity_type: type[T]) -> T | None:
-        folded, tracking = fold(document_id), self.tracking
-        if folded in tracking.deletions:
-            return None
-        tracked = tracking.by_id.get(folded)
-        if tracked is None and folded in tracking.included:
-            # Out of `included` only when it became an entity: it may not fit the type.
-            document = tracking.included[folded]
-            tracked = tracking.add_loaded(self.entity(document, entity_type), document)
-            tracking.missing.discard(folded)
-        if tracked is None:
-            return None
-        tracking.included.pop(folded, None)
-        if not isinstance(tracked.entity, entity_type):
-            raise Misuse(
-                f"{document_id!r} is already a {type(tracked.entity).__name__} in this session,"
-                f" not a {entity_type.__name__}"
-            )
-        return tracked.entity
-
-    def adopt(self, document: JsonObject, entity_type: type[T]) -> T:
-        """The tracked entity of a document that came; what the session has already wins.
-
-        Raises WrongType if the document does not fit, Misuse if it is tracked as another type.
-        """
-        document_id = document[METADATA]["@id"]
-        folded, tracking = fold(document_id), self.tracking
-        if folded in tracking.deletions:
-            return self.entity(document, entity_type)  # it is to go: nothing to track
-        if folded not in tracking.by_id:
-            tracking.included[folded] = document
-        found = self._known(document_id, entity_type)
-        assert found is not None, "it was just put there"
-        return found
-
-    def entity(self, document: JsonObject, entity_type: type[T]) -> T:
-        """A new entity from a document, which the session does not keep."""
-        return from_document(
-            document,
-            entity_type,
-            document_id=document[METADATA]["@id"],
-            identity_property=self._conventions.identity_property,
-        )
 
     # Writing.
 
@@ -158,18 +85,20 @@ class SessionCore:
     ) -> Steps[str]:
         """Take an entity in; its id, which ends in `|` or `/` if the server will complete it."""
         self._check_can_write("store")
+        if entity is None or isinstance(entity, str | int | float | list | tuple | type):
+            raise Misuse(f"an entity is an object with fields or a dictionary, not {entity!r:.80}")
         known = self.tracking.by_entity.get(id(entity))
         if known is not None:
             if document_id is not None and fold(document_id) != fold(known.document_id):
                 raise Misuse(f"this entity is already stored as {known.document_id!r}")
             known.expected_change_vector = change_vector or known.expected_change_vector
             return known.document_id
-        identity_property = self._conventions.identity_property
+        identity_property = self.conventions.identity_property
         if document_id is None:
             document_id = get_identity(entity, identity_property=identity_property)
         if document_id is None:
             document_id = yield from self._next_id(entity)
-        _check_id(document_id)
+        check_id(document_id)
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
                          f" {document_id[:-1] + '|'!r} or leave the id out")  # fmt: skip
@@ -183,20 +112,16 @@ class SessionCore:
         self._check_can_write("delete")
         self._check_not_saving()
         if isinstance(entity_or_id, str):
-            _check_id(entity_or_id)
+            check_id(entity_or_id)
             self.tracking.delete_by_id(entity_or_id, change_vector)
         else:
             self.tracking.delete(self.tracking.of(entity_or_id), change_vector)
 
     def save_changes(self, session: object) -> Steps[None]:
-        """Send what has changed as one batch; `session` is what conventions are asked with."""
+        """Send what has changed as one batch; `session` is what conventions and events are told."""
         self._check_can_write("save")
-
-        def ignores(entity: object, document_id: str) -> bool:
-            return self._conventions.ignores(session, entity, document_id)
-
         with self._saving():
-            plan = self.tracking.plan(ignores)
+            plan = self._plan(self._hooks(session))
             if not plan.commands:
                 return
             result: BatchResult = yield from ask(
@@ -210,9 +135,118 @@ class SessionCore:
             if result.transaction_index is not None:
                 self.known_raft_index = max(result.transaction_index, self.known_raft_index or 0)
             self.tracking.saved(plan, result.results)
+            self._deferred_saved(plan, result)
+        for planned in plan.puts:
+            tracked = planned.tracked
+            for handler in self.events.after_save_changes:
+                handler(AfterSaveChangesEventArgs(session, tracked.document_id, tracked.entity))
 
     def has_changes(self) -> bool:
-        return bool(self.tracking.plan().commands)
+        return bool(self._plan(NO_HOOKS).commands)
+
+    def _plan(self, hooks: Hooks) -> Plan:
+        plan = self.tracking.plan(hooks)
+        deferred = (*self._deferred, *self.patches.commands(self.is_tracked))
+        if not deferred:
+            return plan
+        changed = {fold(each.command.document_id) for each in plan.puts}
+        changed |= {fold(each.document_id) for each in plan.deletes}
+        for each in deferred:
+            if isinstance(each, PatchDocument) and fold(each.document_id) in changed:
+                raise Misuse(
+                    f"{each.document_id!r} is changed or deleted and patched in one save:"
+                    " save one before the other"
+                )
+        return replace(plan, deferred=deferred)
+
+    def _hooks(self, session: object) -> Hooks:
+        events, conventions = self.events, self.conventions
+
+        def ignores(entity: object, document_id: str) -> bool:
+            return conventions.ignores(session, entity, document_id)
+
+        def before_store(tracked: Tracked) -> None:
+            for handler in events.before_store:
+                handler(
+                    BeforeStoreEventArgs(
+                        session, tracked.document_id, tracked.entity, tracked.metadata
+                    )
+                )
+
+        def before_delete(document_id: str, entity: object | None) -> None:
+            for handler in events.before_delete:
+                handler(BeforeDeleteEventArgs(session, document_id, entity))
+
+        return Hooks(
+            ignores if conventions.should_ignore_entity_changes is not None else None,
+            before_store if events.before_store else None,
+            before_delete if events.before_delete else None,
+        )
+
+    def _deferred_saved(self, plan: Plan, result: BatchResult) -> None:
+        """What was deferred is done; loaded documents that a patch changed come back with it."""
+        first = len(plan.puts) + len(plan.deletes)
+        for command, told in zip(plan.deferred, result.results[first:], strict=False):
+            if isinstance(command, PatchDocument):
+                self.patches.saved(command)
+                document = told.get("ModifiedDocument")
+                tracked = self.tracking.by_id.get(fold(command.document_id))
+                if document is not None and tracked is not None:
+                    fresh = self.entity(document, type(tracked.entity))
+                    self.tracking.refresh(tracked, fresh, document)
+            else:
+                self._forget(command.document_id)
+        del self._deferred[: len(plan.deferred)]
+
+    # Changes that are told instead of made.
+
+    def defer(self, commands: Sequence[DocumentCommand]) -> None:
+        """Send these with the next save, after the session's own changes."""
+        self._check_can_write("defer")
+        self._check_not_saving()
+        for each in commands:
+            if not isinstance(each, PutDocument | DeleteDocument | PatchDocument):
+                raise Misuse(f"to defer is a PutDocument, DeleteDocument or PatchDocument,"
+                             f" not {each!r:.80}")  # fmt: skip
+            self._check_can_patch(isinstance(each, PatchDocument))
+        self._deferred.extend(commands)
+
+    def patched_id(self, key_or_entity: object) -> str:
+        """The id of what is to be patched."""
+        self._check_can_write("patch")
+        self._check_not_saving()
+        self._check_can_patch(True)
+        if not isinstance(key_or_entity, str):
+            tracked = self.tracking.of(key_or_entity)
+            if tracked.is_new:
+                raise Misuse(f"{tracked.document_id!r} has not been saved: change it directly")
+            return tracked.document_id
+        check_id(key_or_entity)
+        return key_or_entity
+
+    def missing(self, document_id: str, entity: object) -> Missing:
+        """The document that a patch creates from an entity where there is none."""
+        body = to_document(entity, identity_property=self.conventions.identity_property)
+        return Missing({**body, METADATA: self._new_metadata(entity, document_id)})
+
+    def _check_can_patch(self, is_patch: bool) -> None:
+        if is_patch and self.options.is_cluster_wide:
+            raise Misuse("a cluster transaction has no patches: load, change and save")
+
+    def _forget(self, document_id: str) -> None:
+        """A deferred command changed it behind the back of what the session knows."""
+        self.tracking.included.pop(fold(document_id), None)
+        self.tracking.missing.discard(fold(document_id))
+
+    def is_tracked(self, document_id: str) -> bool:
+        """Whether the session holds it as an entity."""
+        return fold(document_id) in self.tracking.by_id
+
+    def set_optimistic(self, is_wanted: bool) -> None:
+        if is_wanted and (self.options.is_cluster_wide or self.options.no_tracking):
+            raise Misuse("only a session that tracks, and is not cluster-wide, can be optimistic:"
+                         " a cluster-wide one checks every document anyway")  # fmt: skip
+        self.tracking.is_optimistic = is_wanted
 
     def evict(self, entity: object) -> None:
         self._check_not_saving()
@@ -220,7 +254,13 @@ class SessionCore:
 
     def clear(self) -> None:
         self._check_not_saving()
+        self.forget_everything()
+
+    def forget_everything(self) -> None:
+        """Entities, and changes that were never saved."""
         self.tracking.clear()
+        self.patches.clear()
+        self._deferred.clear()
 
     def ignore_changes_for(self, entity: object) -> None:
         self.tracking.of(entity).is_ignored = True
@@ -230,15 +270,33 @@ class SessionCore:
 
     # Compare-exchange values.
 
-    def get_value(
-        self, key: str, value_type: type[T] | None
-    ) -> Steps[CompareExchangeValue[T] | None]:
+    def get_values(
+        self, keys: Sequence[str], value_type: type[T] | None
+    ) -> Steps[dict[str, CompareExchangeValue[T] | None]]:
+        """Values by the keys asked for, None where a key has none."""
         values = self.tracking.values
-        asked = values.unknown((key,))
+        asked = values.unknown(tuple(dict.fromkeys(keys)))
         if asked:
             found = yield from ask(GetValues(asked))
             values.seen(asked, found)
-        return values.get(key, value_type)
+        return {each: values.get(each, value_type) for each in keys}
+
+    def get_value(
+        self, key: str, value_type: type[T] | None
+    ) -> Steps[CompareExchangeValue[T] | None]:
+        found = yield from self.get_values((key,), value_type)
+        return found[key]
+
+    def get_values_starting_with(
+        self, wanted: GetValuesStartingWith, value_type: type[T] | None
+    ) -> Steps[dict[str, CompareExchangeValue[T]]]:
+        """Values by their keys; what the session knows of them already wins."""
+        found = yield from ask(wanted)
+        self.tracking.values.seen(tuple(each.key for each in found.values()), found)
+        every = {
+            each.key: self.tracking.values.get(each.key, value_type) for each in found.values()
+        }
+        return {key: each for key, each in every.items() if each is not None}
 
     def delete_value(self, item_or_key: CompareExchangeValue[Any] | str, index: int | None) -> None:
         if isinstance(item_or_key, CompareExchangeValue):
@@ -278,7 +336,7 @@ class SessionCore:
         if isinstance(entity, dict):
             raise Misuse("a dictionary has no class to make an id from: give one,"
                          " as in store(entity, 'companies|')")  # fmt: skip
-        tag = id_prefix_of(self._conventions.collection_of(type(entity)))
+        tag = id_prefix_of(self.conventions.collection_of(type(entity)))
         while (found := self._hilo.take(tag)) is None:
             lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
             self._hilo.lend(tag, lent)
@@ -290,7 +348,7 @@ class SessionCore:
             metadata.update(entity.get(METADATA, {}))
             collection = document_id.rstrip("|").partition("/")[0]
         else:
-            collection = self._conventions.collection_of(type(entity))
+            collection = self.conventions.collection_of(type(entity))
         kind = type(entity)
         metadata.setdefault("@collection", collection)
         # The official Python client finds the class by this name.
@@ -309,11 +367,3 @@ class SessionCore:
     def _check_not_saving(self) -> None:
         if self._is_saving:
             raise Misuse("the session is saving just now: wait for it, or open another session")
-
-
-def _check_id(document_id: str) -> None:
-    if not isinstance(document_id, str) or not document_id:
-        raise Misuse(f"a document id is a string with something in it, not {document_id!r:.80}")
-    if len(fold(document_id).encode(errors="replace")) > DOCUMENT_ID_BYTES_MAX:
-        text = f"a document id has at most {DOCUMENT_ID_BYTES_MAX} bytes: {document_id:.80}..."
-        raise Misuse(text)

@@ -9,6 +9,7 @@
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
     │   │       └── SerializationConflict    ... of a serializable session, reads included
     │   ├── DatabaseDoesNotExist
+    │   ├── NoSuchDocument
     │   └── BadRequest               the server refused it; doing it again will not help
     ├── Indefinite                   a write may have happened
     │   └── FateUnknown              read what is there before doing it again
@@ -104,6 +105,10 @@ class SerializationConflict(ClusterTransactionConflict):
 
 class DatabaseDoesNotExist(Definite):
     """The cluster has no database of that name."""
+
+
+class NoSuchDocument(Definite):
+    """The document is gone."""
 
 
 class BadRequest(Definite):

@@ -66,7 +66,7 @@ class Executor:
         what its cluster transactions wrote.
         """
         request = command.to_request()
-        headers = {"Raven-Client-Version": CLIENT_VERSION}
+        headers = {"Raven-Client-Version": CLIENT_VERSION, **request.headers}
         if request.body is not None:
             headers["Content-Type"] = "application/json"
         if known_raft_index is not None:

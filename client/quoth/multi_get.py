@@ -44,7 +44,7 @@ class MultiGet:
             "Url": f"/databases/{quote(self.database, safe='')}{request.path}",
             "Query": "?" + urlencode(request.query, quote_via=quote, safe=""),
             "Method": request.method,
-            "Headers": {},
+            "Headers": dict(request.headers),
             "Content": None if request.body is None else orjson.Fragment(request.body),
         }
 

@@ -13,7 +13,7 @@ What does not fit is a WrongType that names the place. Fields of a stored docume
 dataclass does not know are kept and written back: a save never drops what it does not understand.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +23,7 @@ from uuid import UUID
 
 import orjson
 
-from quoth.errors import WrongType
+from quoth.errors import Misuse, WrongType
 from quoth.readers import Json, Mismatch, known_names, reader_of
 
 JsonObject = dict[str, Any]
@@ -103,6 +103,37 @@ def set_identity(entity: object, document_id: str, *, identity_property: str) ->
         setattr(entity, identity_property, document_id)
     except FrozenInstanceError:
         pass  # it was made with its id, or does without
+
+
+def become(entity: Any, fresh: Any) -> None:
+    """Make an entity equal to a fresh one of its kind, in place.
+
+    Raises Misuse for one that cannot be changed.
+    """
+    if type(entity) is not type(fresh):
+        raise Misuse(f"a {type(entity).__name__} cannot become a {type(fresh).__name__}")
+    if isinstance(entity, dict):
+        entity.clear()
+        entity.update(fresh)
+        return
+    if hasattr(entity, "__dict__"):
+        vars(entity).clear()
+        vars(entity).update(vars(fresh))
+    try:
+        for name in _slots_of(type(entity)):
+            if hasattr(fresh, name):
+                setattr(entity, name, getattr(fresh, name))
+    except AttributeError as error:  # frozen classes of all kinds say it so
+        text = f"a {type(entity).__name__} cannot be changed in place: evict it and load it again"
+        raise Misuse(f"{text} ({error})") from None
+
+
+def _slots_of(kind: type) -> Iterator[str]:
+    for each in kind.__mro__:
+        names = vars(each).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            if name not in ("__dict__", "__weakref__"):
+                yield name
 
 
 def get_identity(entity: object, *, identity_property: str) -> str | None:

@@ -11,12 +11,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from quoth.batches import BatchCommand, DeleteDocument, DeleteValue, PutDocument, PutValue
+import orjson
+
+from quoth.batches import (
+    BatchCommand,
+    DeleteDocument,
+    DeleteValue,
+    DocumentCommand,
+    PutDocument,
+    PutValue,
+)
+from quoth.changes import ADDED, DELETED, DocumentsChanges, changes_between
 from quoth.commands import fold
 from quoth.compare_exchange import TrackedValues
 from quoth.errors import Misuse
-from quoth.options import SessionOptions
-from quoth.serialization import METADATA, JsonObject, canonical, set_identity, to_document
+from quoth.serialization import METADATA, JsonObject, become, canonical, set_identity, to_document
 
 # The server makes these anew with every write.
 SERVER_KEYS = frozenset(
@@ -54,6 +63,7 @@ class _Deletion:
     document_id: str
     change_vector: str | None
     original_change_vector: str | None
+    entity: Any | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +77,37 @@ class PlannedPut:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one save sends: puts, then deletes, then compare-exchange values."""
+    """What one save sends: puts, then deletes, then what was deferred, then values."""
 
     puts: tuple[PlannedPut, ...] = ()
     deletes: tuple[DeleteDocument, ...] = ()
+    deferred: tuple[DocumentCommand, ...] = ()
     values: tuple[PutValue | DeleteValue, ...] = ()
 
     @property
     def commands(self) -> tuple[BatchCommand, ...]:
-        return (*(each.command for each in self.puts), *self.deletes, *self.values)
+        puts = (each.command for each in self.puts)
+        return (*puts, *self.deletes, *self.deferred, *self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What has a word in a plan. `ignores` leaves a changed entity out; the others watch."""
+
+    ignores: Callable[[object, str], bool] | None = None
+    before_store: Callable[[Tracked], None] | None = None
+    before_delete: Callable[[str, object | None], None] | None = None
+
+
+NO_HOOKS = Hooks()
 
 
 @dataclass(slots=True)
 class Tracking:
     """All that one session has seen and been told."""
 
-    options: SessionOptions
     identity_property: str
+    is_optimistic: bool = False
     by_id: dict[str, Tracked] = field(default_factory=dict)
     by_entity: dict[int, Tracked] = field(default_factory=dict)
     included: dict[str, JsonObject] = field(default_factory=dict)
@@ -127,9 +151,9 @@ class Tracking:
         self.evict(tracked)
         if tracked.is_new:
             return
-        if change_vector is None and self.options.optimistic_concurrency:
+        if change_vector is None and self.is_optimistic:
             change_vector = tracked.change_vector
-        found = _Deletion(tracked.document_id, change_vector, tracked.change_vector)
+        found = _Deletion(tracked.document_id, change_vector, tracked.change_vector, tracked.entity)
         self.deletions[fold(tracked.document_id)] = found
 
     def delete_by_id(self, document_id: str, change_vector: str | None) -> None:
@@ -154,22 +178,54 @@ class Tracking:
             each.clear()
         self.values.clear()
 
-    def plan(self, ignores: Callable[[object, str], bool] | None = None) -> Plan:
-        """What a save must send now. `ignores` is asked for each entity that has changed."""
+    def plan(self, hooks: Hooks = NO_HOOKS) -> Plan:
+        """What a save must send now."""
         puts = []
-        for tracked in self.by_entity.values():
+        for tracked in list(self.by_entity.values()):
             if tracked.is_ignored:
                 continue
             body, snapshot = self._look(tracked)
             if snapshot == tracked.snapshot:
                 continue
-            if ignores is None or not ignores(tracked.entity, tracked.document_id):
-                puts.append(PlannedPut(tracked, self._put(tracked, body), snapshot))
+            if hooks.ignores is not None and hooks.ignores(tracked.entity, tracked.document_id):
+                continue
+            if hooks.before_store is not None:
+                hooks.before_store(tracked)
+                body, snapshot = self._look(tracked)
+            puts.append(PlannedPut(tracked, self._put(tracked, body), snapshot))
+        for each in list(self.deletions.values()):
+            if hooks.before_delete is not None:
+                hooks.before_delete(each.document_id, each.entity)
         deletes = tuple(
             DeleteDocument(each.document_id, each.change_vector, each.original_change_vector)
             for each in self.deletions.values()
         )
-        return Plan(tuple(puts), deletes, tuple(self.values.commands()))
+        return Plan(tuple(puts), deletes, values=tuple(self.values.commands()))
+
+    def has_changed(self, tracked: Tracked) -> bool:
+        """Whether a save would write it."""
+        return not tracked.is_ignored and self._look(tracked)[1] != tracked.snapshot
+
+    def changes(self) -> dict[str, list[DocumentsChanges]]:
+        """What a save would change, by the ids of documents."""
+        found: dict[str, list[DocumentsChanges]] = {}
+        for tracked in self.by_entity.values():
+            if changes := self.changes_of(tracked):
+                found[tracked.document_id] = changes
+        for each in self.deletions.values():
+            found[each.document_id] = [DELETED]
+        return found
+
+    def changes_of(self, tracked: Tracked) -> list[DocumentsChanges]:
+        """What a save would change of one entity."""
+        if not self.has_changed(tracked):
+            return []
+        if tracked.is_new:
+            return [ADDED]
+        before, metadata_before = orjson.loads(tracked.snapshot)
+        body, metadata = orjson.loads(self._look(tracked)[1])
+        found = changes_between(before, body)
+        return found + changes_between({METADATA: metadata_before}, {METADATA: metadata})
 
     def saved(self, plan: Plan, results: Sequence[JsonObject]) -> None:
         """The plan was carried out; each command has one result, in the plan's order."""
@@ -182,6 +238,17 @@ class Tracking:
         first_value = len(results) - len(plan.values)
         for command, result in zip(plan.values, results[first_value:], strict=True):
             self.values.saved(command, result["Index"])
+
+    def refresh(self, tracked: Tracked, fresh: object, document: JsonObject) -> None:
+        """An entity becomes what its document is now; `fresh` was made from it."""
+        become(tracked.entity, fresh)
+        metadata = dict(document[METADATA])
+        # In place: the program may hold it.
+        tracked.metadata.clear()
+        tracked.metadata.update(metadata)
+        tracked.change_vector = metadata.get("@change-vector")
+        tracked.stored = {name: each for name, each in document.items() if name != METADATA}
+        tracked.snapshot = self._look(tracked)[1]
 
     def _put_saved(self, planned: PlannedPut, result: JsonObject) -> None:
         tracked = planned.tracked
@@ -201,7 +268,7 @@ class Tracking:
 
     def _put(self, tracked: Tracked, body: JsonObject) -> PutDocument:
         expected = tracked.expected_change_vector
-        if expected is None and self.options.optimistic_concurrency:
+        if expected is None and self.is_optimistic:
             expected = tracked.change_vector
             if tracked.is_new and not tracked.document_id.endswith(OPEN_ENDINGS):
                 expected = ""

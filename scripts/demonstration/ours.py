@@ -157,7 +157,9 @@ def _store_company(store: DocumentStore) -> str:
         company = Company("quoth")
         session.store(company, "companies|")
         session.save_changes()
-        return session.id_of(company)
+        found = session.get_document_id(company)
+        assert found is not None
+        return found
 
 
 def _sign_up(session: Session) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from quoth.clock import SystemClock
-from quoth.commands import GetDocuments
+from quoth.reads import GetDocuments
 from quoth.conventions import Conventions
 from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent, QuothError
 from quoth.executor import Executor

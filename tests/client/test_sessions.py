@@ -29,8 +29,8 @@ async def test_a_new_entity_is_stored_under_its_id(wire: Wire, store: AsyncDocum
         assert await session.store(company, "companies/7") == "companies/7"
         assert company.Id == "companies/7"
         await session.save_changes()
-        assert session.change_vector_of(company) == "A:2-x"
-        assert session.metadata_of(company)["@last-modified"] == "2026-01-01T10:00:00.1234567Z"
+        assert session.get_change_vector_for(company) == "A:2-x"
+        assert session.get_metadata_for(company)["@last-modified"] == "2026-01-01T10:00:00.1234567Z"
         assert not session.has_changes()
     body = {"name": "Quoth", "employees": 3, "address": None, "tags": [], "founded": None}
     metadata = {
@@ -88,7 +88,7 @@ async def test_the_server_completes_open_ids(wire: Wire, store: AsyncDocumentSto
         assert one.Id is None
         await session.save_changes()
         assert [one.Id, two.Id, three.Id] == ["companies/24", "companies/25", "companies/026-A"]
-        assert session.id_of(two) == "companies/25"
+        assert session.get_document_id(two) == "companies/25"
         assert await session.load("companies/24", Company) is one
     assert [each["Id"] for each in wire.commands] == ["companies|", "companies|", "companies/"]
 
@@ -139,7 +139,7 @@ async def test_included_documents_need_no_request(wire: Wire, store: AsyncDocume
     address = document("addresses/1", collection="Addresses", city="Rome")
     wire.loaded(document("orders/1", address="addresses/1"), **{"addresses/1": address})
     async with store.open_session() as session:
-        order = await session.load("orders/1", include=["address"])
+        order = await session.load("orders/1", includes=["address"])
         assert order is not None
         assert await session.load(order["address"]) == {"city": "Rome"}
     assert wire.asked[0].pairs == [("include", "address"), ("id", "orders/1")]
@@ -157,7 +157,7 @@ async def test_only_what_changed_is_saved(wire: Wire, store: AsyncDocumentStore)
         assert session.has_changes()
         await session.save_changes()
         await session.save_changes()
-        assert session.change_vector_of(company) == "A:3-x"
+        assert session.get_change_vector_for(company) == "A:3-x"
     (command,) = wire.commands
     assert command["OriginalChangeVector"] == "A:1-x"
     assert command["ChangeVector"] is None
@@ -181,7 +181,7 @@ async def test_metadata_of_ones_own_is_saved(wire: Wire, store: AsyncDocumentSto
     wire.saved(put_result("companies/1"))
     async with store.open_session() as session:
         company = await session.load("companies/1", Company)
-        session.metadata_of(company)["@expires"] = "2030-01-01T00:00:00.0000000Z"
+        session.get_metadata_for(company)["@expires"] = "2030-01-01T00:00:00.0000000Z"
         await session.save_changes()
         assert not session.has_changes()
     assert wire.commands[0]["Document"]["@metadata"]["@expires"].startswith("2030")
@@ -307,7 +307,7 @@ async def test_without_tracking_every_load_is_fresh(wire: Wire, store: AsyncDocu
         with pytest.raises(Misuse, match="no_tracking=True"):
             session.delete("employees/1")
         with pytest.raises(Misuse, match="include"):
-            await session.load("employees/1", Employee, include=["boss"])
+            await session.load("employees/1", Employee, includes=["boss"])
 
 
 async def test_waiting_is_asked_for_with_the_save(wire: Wire, store: AsyncDocumentStore) -> None:

@@ -117,7 +117,7 @@ async def test_entities_are_stored_and_come_back(store: AsyncDocumentStore) -> N
         found = await session.load("companies/1-A", Company)
         assert found == company
         assert found is not None
-        assert session.metadata_of(found)["@collection"] == "Companies"
+        assert session.get_metadata_for(found)["@collection"] == "Companies"
         assert await session.load("addresses/1") == {"city": "Rome"}
         assert await session.load("companies/9", Company) is None
         many = await session.load(["companies/1-A", "companies/8"], Company)
@@ -136,14 +136,14 @@ async def test_changes_and_deletions_are_saved(store: AsyncDocumentStore) -> Non
         one.employees = 5
         session.delete("companies/2")
         await session.save_changes()
-        before = session.change_vector_of(one)
-        session.metadata_of(one)["note"] = "mine"
+        before = session.get_change_vector_for(one)
+        session.get_metadata_for(one)["note"] = "mine"
         await session.save_changes()
-        assert session.change_vector_of(one) != before
+        assert session.get_change_vector_for(one) != before
     async with store.open_session() as session:
         again = await session.load(["companies/1", "companies/2"], Company)
         assert again == {"companies/1": one, "companies/2": None}
-        assert session.metadata_of(again["companies/1"])["note"] == "mine"
+        assert session.get_metadata_for(again["companies/1"])["note"] == "mine"
 
 
 async def test_includes_come_along(store: AsyncDocumentStore, node: Node) -> None:
@@ -152,7 +152,7 @@ async def test_includes_come_along(store: AsyncDocumentStore, node: Node) -> Non
         await session.store({"city": "Rome"}, "addresses/1")
         await session.save_changes()
     async with store.open_session() as session:
-        order = await session.load("orders/1", include=["address"])
+        order = await session.load("orders/1", includes=["address"])
         assert order is not None
         reads = node.log.reads
         assert await session.load(order["address"]) == {"city": "Rome"}
@@ -402,7 +402,7 @@ async def test_the_official_client_reads_what_ours_writes_and_the_other_way_roun
         both = await session.load(["employees/1", "employees/2"], Employee)
         assert [each and each.first_name for each in both.values()] == ["Bob", "Carl"]
         carl = both["employees/2"]
-        assert session.metadata_of(carl)["@collection"] == "Employees"
+        assert session.get_metadata_for(carl)["@collection"] == "Employees"
         assert not session.has_changes()
 
 

@@ -53,10 +53,10 @@ class AsyncDriver:
 class AsyncLazy(Generic[T]):
     """One thing to be read later.
 
-        boss = session.advanced.lazily.load("employees/1", Employee)
-        shop = session.advanced.lazily.load("shops/7", Shop)
-        print((await boss.value).name)     # one request for both
-        print((await shop.value).name)     # none
+    boss = session.advanced.lazily.load("employees/1", Employee)
+    shop = session.advanced.lazily.load("shops/7", Shop)
+    print((await boss.value).name)     # one request for both
+    print((await shop.value).name)     # none
     """
 
     def __init__(self, pending: Pending[T], drive: AsyncDriver) -> None:

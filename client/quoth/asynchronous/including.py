@@ -1,0 +1,40 @@
+"""AsyncLoaderWithInclude: a load that says first what shall come along."""
+
+from typing import Any, Self, TypeVar, overload
+
+from quoth.asynchronous.driving import AsyncDriver
+from quoth.including import IncludeBuilder
+
+T = TypeVar("T")
+Ids = list[str] | tuple[str, ...] | set[str] | frozenset[str]
+
+
+class AsyncLoaderWithInclude:
+    """`await session.include("customer").include("lines[].product").load("orders/1", Order)`"""
+
+    def __init__(self, drive: AsyncDriver, builder: IncludeBuilder) -> None:
+        self._drive = drive
+        self._builder = builder
+
+    def include(self, path: str) -> Self:
+        """The documents whose ids this property holds come along too."""
+        self._builder.include_documents(path)
+        return self
+
+    @overload
+    async def load(self, key_or_keys: str, object_type: None = None) -> dict[str, Any] | None: ...
+    @overload
+    async def load(self, key_or_keys: str, object_type: type[T]) -> T | None: ...
+    @overload
+    async def load(
+        self, key_or_keys: Ids, object_type: None = None
+    ) -> dict[str, dict[str, Any] | None]: ...
+    @overload
+    async def load(self, key_or_keys: Ids, object_type: type[T]) -> dict[str, T | None]: ...
+
+    async def load(self, key_or_keys: str | Ids, object_type: type[Any] | None = None) -> Any:
+        """As `session.load`."""
+        core, includes, kind = self._drive.core, self._builder.includes, object_type or dict
+        if isinstance(key_or_keys, list | tuple | set | frozenset):
+            return await self._drive(core.load_many(tuple(key_or_keys), kind, includes))
+        return await self._drive(core.load_one(key_or_keys, kind, includes))
