@@ -23,6 +23,7 @@ from quoth.errors import (
     NotSent,
     QuothError,
     ReplicationTimeout,
+    SerializationConflict,
     Unassured,
     Violation,
     WrongType,
@@ -44,6 +45,7 @@ from quoth.operations import (
     Statistics,
 )
 from quoth.options import SessionOptions, TransactionMode
+from quoth.retrying import retry
 from quoth.store import AsyncDocumentStore
 from quoth.sync_store import DocumentStore
 from quoth.synchronous.cluster_transaction import ClusterTransaction
@@ -85,6 +87,7 @@ __all__ = [
     "ReplicationTimeout",
     "SeedIdentityFor",
     "SeedIdentityForOperation",
+    "SerializationConflict",
     "Session",
     "SessionOptions",
     "ShouldIgnoreEntityChanges",
@@ -94,4 +97,5 @@ __all__ = [
     "Unassured",
     "Violation",
     "WrongType",
+    "retry",
 ]

@@ -4,11 +4,12 @@ It owns what sessions share: the connections, what is known of the nodes, and th
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+from quoth.asynchronous.retrying import AsyncRetrying
 from quoth.asynchronous.session import AsyncSession
 from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
@@ -22,6 +23,7 @@ from quoth.topology import normal_urls
 from quoth.transport import AiohttpTransport, Transport
 
 T = TypeVar("T")
+ATTEMPTS = 10  # of what is run again while others are faster
 URL_DEFAULT = "http://127.0.0.1:8080"
 log = logging.getLogger("quoth")
 
@@ -71,6 +73,10 @@ class StoreCore:
             )
         return await executor.execute(command, known_raft_index=known_raft_index)
 
+    async def pause(self, seconds: float) -> None:
+        """Wait for about so long, so that those who met do not meet again."""
+        await self._clock.sleep(seconds * self._clock.jitter())
+
     async def close(self) -> None:
         """Give back the ids that were lent and not used, then let go of the connections."""
         try:
@@ -100,11 +106,14 @@ def session_options(
     no_tracking: bool,
     transaction_mode: TransactionMode,
     optimistic_concurrency: bool,
+    isolation: Literal["serializable"] | None,
 ) -> SessionOptions:
     """The options of a session, given as one value or one by one."""
     if isinstance(database, SessionOptions):
         return database
-    return SessionOptions(database, no_tracking, transaction_mode, optimistic_concurrency)
+    return SessionOptions(
+        database, no_tracking, transaction_mode, optimistic_concurrency, isolation
+    )
 
 
 class AsyncDocumentStore:
@@ -172,6 +181,7 @@ class AsyncDocumentStore:
         no_tracking: bool = False,
         transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE,
         optimistic_concurrency: bool = False,
+        isolation: Literal["serializable"] | None = None,
     ) -> AsyncSession:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
@@ -182,12 +192,28 @@ class AsyncDocumentStore:
             no_tracking=no_tracking,
             transaction_mode=transaction_mode,
             optimistic_concurrency=optimistic_concurrency,
+            isolation=isolation,
         )
 
         async def execute(command: Command[Any], known_raft_index: int | None) -> Any:
             return await self._core.execute(command, options.database, known_raft_index)
 
         return AsyncSession(self._core.new_session_core(options), execute)
+
+    async def retry(
+        self,
+        function: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        attempts: int = ATTEMPTS,
+        database: str | None = None,
+    ) -> T:
+        """Run a function in a serializable session and save it; again, while others are faster.
+
+        See `quoth.retry`, which is the same and says all.
+        """
+        options = SessionOptions(database, isolation="serializable")
+        retrying = AsyncRetrying(lambda: self.open_session(options), self._core.pause)
+        return await retrying(function, attempts)
 
     async def send(self, operation: Command[T], *, database: str | None = None) -> T:
         """Do something outside a session, as in `await store.send(NextIdentityFor("bills|"))`."""

@@ -1,14 +1,15 @@
 """DocumentStore: the synchronous way in, method by method the twin of AsyncDocumentStore."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from quoth.commands import Command
 from quoth.conventions import Conventions
 from quoth.options import SessionOptions, TransactionMode
 from quoth.portal import Portal
-from quoth.store import URL_DEFAULT, StoreCore, session_options
+from quoth.store import ATTEMPTS, URL_DEFAULT, StoreCore, session_options
+from quoth.synchronous.retrying import Retrying
 from quoth.synchronous.session import Session
 from quoth.transport import Transport
 
@@ -81,6 +82,7 @@ class DocumentStore:
         no_tracking: bool = False,
         transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE,
         optimistic_concurrency: bool = False,
+        isolation: Literal["serializable"] | None = None,
     ) -> Session:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
@@ -91,12 +93,28 @@ class DocumentStore:
             no_tracking=no_tracking,
             transaction_mode=transaction_mode,
             optimistic_concurrency=optimistic_concurrency,
+            isolation=isolation,
         )
 
         def execute(command: Command[Any], known_raft_index: int | None) -> Any:
             return self._portal.run(self._core.execute(command, options.database, known_raft_index))
 
         return Session(self._core.new_session_core(options), execute)
+
+    def retry(
+        self,
+        function: Callable[[Session], T],
+        *,
+        attempts: int = ATTEMPTS,
+        database: str | None = None,
+    ) -> T:
+        """Run a function in a serializable session and save it; again, while others are faster.
+
+        See `quoth.retry`, which is the same and says all.
+        """
+        options = SessionOptions(database, isolation="serializable")
+        retrying = Retrying(lambda: self.open_session(options), self._pause)
+        return retrying(function, attempts)
 
     def send(self, operation: Command[T], *, database: str | None = None) -> T:
         """Do something outside a session, as in `store.send(NextIdentityFor("bills|"))`."""
@@ -107,3 +125,6 @@ class DocumentStore:
         if not self._portal.is_closed:
             self._portal.run(self._core.close())
             self._portal.close()
+
+    def _pause(self, seconds: float) -> None:
+        self._portal.run(self._core.pause(seconds))

@@ -130,6 +130,21 @@ class CheckCollection:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckKeys:
+    """Go on only while the compare-exchange values whose keys begin so are those that were read.
+
+    They were so many, and none had an index above this one.
+    """
+
+    prefix: str
+    count: int
+    newest_index: int
+
+
+ReadCheck = CheckDocument | CheckCompareExchange | CheckPrefix | CheckCollection | CheckKeys
+
+
+@dataclass(frozen=True, slots=True)
 class SerializableTransaction:
     """A cluster transaction that rests on all that its session has read, or nothing.
 
@@ -142,7 +157,7 @@ class SerializableTransaction:
     node_tag: str
     database_id: str  # of the database that was read; '': nothing was
     since_etag: int
-    checks: tuple[CheckDocument | CheckCompareExchange | CheckPrefix | CheckCollection, ...]
+    checks: tuple[ReadCheck, ...]
     documents: tuple[PutDocument | DeleteDocument, ...]
     compare_exchange: tuple[PutCompareExchange | DeleteCompareExchange, ...]
     request_id: str | None = None
@@ -378,6 +393,7 @@ CODEC = Codec(
         29: CheckPrefix,
         30: CheckCollection,
         31: SerializableTransaction,
+        32: CheckKeys,
     }
 )
 

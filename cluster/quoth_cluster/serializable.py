@@ -6,6 +6,10 @@ by its index, 0 for none; and ranges, prefixes and collections, by the etag up t
 changes were seen. No change vector and no index ever comes back, so equal means unchanged; a
 document that came and went is missing again, which is what was read.
 
+Values leave nothing behind when they go, so a range of keys is told by the number of its values
+and the index of the newest. While none is newer each is one that was read, and all are there if
+they are as many.
+
 The same checks are looked at when the session reads on, and when it writes.
 """
 
@@ -18,8 +22,10 @@ from quoth_cluster.commands import (
     CheckCollection,
     CheckCompareExchange,
     CheckDocument,
+    CheckKeys,
     CheckPrefix,
     ClusterTransaction,
+    ReadCheck,
     SerializableTransaction,
 )
 from quoth_cluster.compare_exchange import MISSING_INDEX
@@ -35,8 +41,7 @@ RANGES_MAX = 100  # of the checks: each is compared with every change
 CHANGES_MAX = 10_000  # since what was read; more are taken for one in every range
 VIOLATIONS_MAX = 100  # that are told
 NAMED_MAX = 3  # of those, in the message
-
-Check = CheckDocument | CheckCompareExchange | CheckPrefix | CheckCollection
+KEYS_MAX = 10_000  # in all ranges of keys together
 Range = CheckPrefix | CheckCollection
 
 
@@ -46,12 +51,10 @@ class ReadSet:
 
     database_id: str  # '' if nothing was read
     since_etag: int
-    checks: tuple[Check, ...]
+    checks: tuple[ReadCheck, ...]
 
 
-def save_transaction(
-    step: Step, command: SerializableTransaction
-) -> TransactionSaved | Refused:
+def save_transaction(step: Step, command: SerializableTransaction) -> TransactionSaved | Refused:
     """Carry it out as a cluster transaction, if all that was read still stands."""
     reads = ReadSet(command.database_id, command.since_etag, command.checks)
     if (refused := check(step.txn, step.record.database_id, reads)) is not None:
@@ -77,6 +80,8 @@ def check(txn: ReadTxn, database_id: str, reads: ReadSet) -> Refused | None:
         return invalid(
             f"A serializable session reads {RANGES_MAX} prefixes and collections at most."
         )
+    if sum(max(one.count, 0) for one in reads.checks if isinstance(one, CheckKeys)) > KEYS_MAX:
+        return invalid(f"A serializable session reads {KEYS_MAX} values by prefix at most.")
     if reads.database_id not in ("", database_id):
         return _refused([Violation("Database", reads.database_id, 0, GONE)])
     if not 0 <= reads.since_etag <= totals.load(txn).last_etag:
@@ -98,7 +103,20 @@ def _points(txn: ReadTxn, reads: ReadSet) -> list[Violation]:
             if one.expected_index != (value.index if value else MISSING_INDEX):
                 actual = value.index if value else GONE
                 found.append(Violation("CompareExchange", one.key, one.expected_index, actual))
+        elif isinstance(one, CheckKeys):
+            now = keys_of(txn, one.prefix, one.count)
+            if (is_newer := now.newest_index > one.newest_index) or now.count != one.count:
+                actual = now.newest_index if is_newer else GONE
+                kind = "CompareExchangePrefix"
+                found.append(Violation(kind, one.prefix, one.newest_index, actual))
     return found
+
+
+def keys_of(txn: ReadTxn, prefix: str, count_max: int) -> CheckKeys:
+    """How the values of a prefix are told; of more than `count_max` only that there are more."""
+    values = islice(compare_exchange.starting_with(txn, prefix), max(count_max, 0) + 1)
+    indexes = [value.index for value in values]
+    return CheckKeys(prefix, len(indexes), max(indexes, default=MISSING_INDEX))
 
 
 def _ranges(txn: ReadTxn, ranges: Sequence[Range], since_etag: int) -> list[Violation]:

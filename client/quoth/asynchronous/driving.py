@@ -23,6 +23,7 @@ class AsyncDriver:
 
     async def __call__(self, steps: Steps[T]) -> T:
         """The result of the steps, when all their commands have been carried out."""
+        steps = self.core.isolated(steps)
         try:
             command = next(steps)
             while True:

@@ -9,6 +9,7 @@ be looked at, so then the answer is `IsMoved`, and the client asks again with al
 import asyncio
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 
 from aiohttp import web
 
@@ -18,24 +19,26 @@ from quoth_cluster.commands import (
     CheckCompareExchange,
     CheckDocument,
     CheckPrefix,
+    ReadCheck,
     SerializableTransaction,
 )
-from quoth_cluster.compare_exchange import MISSING_INDEX
+from quoth_cluster.compare_exchange import MISSING_INDEX, CompareExchangeValue
 from quoth_cluster.database import load_position
 from quoth_cluster.errors import NotReadable
 from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import TransactionSaved
-from quoth_cluster.serializable import Check, ReadSet
+from quoth_cluster.serializable import KEYS_MAX, ReadSet
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.asking import Asked, read_asked
 from quoth_node.http.batch import read_waits, wait
 from quoth_node.http.budget import Budget
 from quoth_node.http.documents import PrefixPage
-from quoth_node.http.errors import ChangeRefused
+from quoth_node.http.errors import ChangeRefused, OverLimit
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.loading import Wanted as LoadWanted
 from quoth_node.http.loading import load_all
 from quoth_node.http.queries import finish
+from quoth_node.http.query import shortened
 from quoth_node.http.query_run import Running, has_scripts, run, snapshot
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
@@ -45,7 +48,9 @@ from quoth_node.http.wire import replies
 from quoth_node.http.wire import serializable as wire
 from quoth_node.http.wire.queries import IndexQuery
 from quoth_node.http.wire.serializable import (
+    CommitAsked,
     DocumentsWanted,
+    KeysWanted,
     Pin,
     PrefixWanted,
     QueryWanted,
@@ -63,18 +68,26 @@ ADVICE = "read less at a time"
 class Reading:
     """What was read of one snapshot, and what tells whether it stood at an earlier pin.
 
-    What is missing may have been there, and nothing is kept of a value that is gone.
+    `is_unsure`: nothing here can tell. What is missing may have been there then, and of a value
+    that is gone nothing is kept.
     """
 
     answers: list[bytes] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
+    checks: list[ReadCheck] = field(default_factory=list)
     etag: int = 0  # of the newest document
     index: int = 0  # of the newest compare-exchange value
-    has_missing: bool = False
+    is_unsure: bool = False
+
+    def take_value(self, key: str, value: CompareExchangeValue | None) -> None:
+        """A value was read, or that there is none."""
+        index = value.index if value is not None else MISSING_INDEX
+        self.is_unsure |= value is None
+        self.index = max(self.index, index)
+        self.checks.append(CheckCompareExchange(key, index))
 
     def stood_at(self, pin: Pin, txn: ReadTxn, database_id: str) -> bool:
         """Whether all of this was so at the pin."""
-        if self.has_missing or self.etag > pin.etag or self.index > pin.index:
+        if self.is_unsure or self.etag > pin.etag or self.index > pin.index:
             return False
         ranges = [c for c in self.checks if isinstance(c, CheckPrefix | CheckCollection)]
         reads = ReadSet(pin.database_id, pin.etag, tuple(ranges))
@@ -112,7 +125,7 @@ def is_short(asked: ReadAsked) -> bool:
     named = 0
     for one in asked.wanted:
         match one:
-            case DocumentsWanted(ids=names, paths=()) | ValuesWanted(keys=names):
+            case DocumentsWanted(ids=names, paths=(), value_paths=()) | ValuesWanted(keys=names):
                 named += len(names)
             case _:
                 return False
@@ -131,6 +144,8 @@ def read_here(database: Database, asked: ReadAsked, budget: Budget) -> bytes:
                     _documents(txn, one, reading, budget)
                 case ValuesWanted():
                     _values(txn, one, reading, budget)
+                case KeysWanted():
+                    _keys(txn, one, reading, budget)
                 case PrefixWanted():
                     _prefix(txn, one, reading, budget)
         return pinned(txn, database, asked, reading)
@@ -161,17 +176,23 @@ def pinned(txn: ReadTxn, database: Database, asked: ReadAsked, reading: Reading)
 
 def _documents(txn: ReadTxn, one: DocumentsWanted, reading: Reading, budget: Budget) -> None:
     wanted = LoadWanted(
-        ids=one.ids, paths=one.paths, keys=(), metadata_only=False, cluster_wide=False
+        ids=one.ids,
+        paths=one.paths,
+        keys=one.value_paths,
+        metadata_only=False,
+        cluster_wide=False,
     )
     loaded = load_all(txn, wanted, "", budget)
     for document_id, found in zip(one.ids, loaded.results, strict=True):
         if found is None:
-            reading.has_missing = True
+            reading.is_unsure = True
             reading.checks.append(CheckDocument(document_id, ""))
     for found in (*loaded.results, *loaded.includes):
         if found is not None:
             reading.etag = max(reading.etag, found.etag)
             reading.checks.append(CheckDocument(found.document_id, found.change_vector))
+    for key in loaded.values:
+        reading.take_value(key, compare_exchange.get(txn, key))
     reading.answers.append(loaded.to_json())
 
 
@@ -180,11 +201,24 @@ def _values(txn: ReadTxn, one: ValuesWanted, reading: Reading, budget: Budget) -
     for key in one.keys:
         value = compare_exchange.get(txn, key)
         items.append(budget.take(replies.compare_exchange_item(key, value)))
-        index = value.index if value is not None else MISSING_INDEX
-        reading.has_missing |= value is None
-        reading.index = max(reading.index, index)
-        reading.checks.append(CheckCompareExchange(key, index))
+        reading.take_value(key, value)
     reading.answers.append(replies.compare_exchange_values(items))
+
+
+def _keys(txn: ReadTxn, one: KeysWanted, reading: Reading, budget: Budget) -> None:
+    told = serializable.keys_of(txn, one.prefix, KEYS_MAX)
+    if told.count > KEYS_MAX:
+        raise OverLimit(
+            f"Over {KEYS_MAX} keys begin with '{shortened(one.prefix)}', too many for a "
+            "serializable session: ask with a longer prefix"
+        )
+    values = islice(
+        compare_exchange.starting_with(txn, one.prefix), one.start, one.start + one.size
+    )
+    items = (budget.take(replies.compare_exchange_item(value.key, value)) for value in values)
+    reading.answers.append(replies.compare_exchange_values(items))
+    reading.checks.append(told)
+    reading.is_unsure = True
 
 
 def _prefix(txn: ReadTxn, one: PrefixWanted, reading: Reading, budget: Budget) -> None:
@@ -266,26 +300,37 @@ async def commit(exchange: Exchange) -> web.Response:
     """`POST /serializable/commit`: write, if all that was read still stands."""
     waits = read_waits(exchange.query)
     new_id = exchange.services.chance.uuid
-    asked = await exchange.parsed(
-        lambda body: wire.read_commit(body, new_id=lambda: str(new_id()))
-    )
+    asked = await exchange.parsed(lambda body: wire.read_commit(body, new_id=lambda: str(new_id())))
     database = await exchange.known_database()
-    pin = asked.pin
-    command = SerializableTransaction(
-        database=database.record.name,
+    command = transaction_of(
+        asked,
+        database.record.name,
         at_micros=exchange.services.clock.now_micros(),
         node_tag=exchange.services.node_tag,
-        database_id=pin.database_id if pin is not None else "",
-        since_etag=pin.etag if pin is not None else 0,
-        checks=asked.checks,
-        documents=asked.batch.documents,
-        compare_exchange=asked.batch.compare_exchange,
         request_id=exchange.request_id,
     )
     agreed = await exchange.propose(command, TransactionSaved)
     body = wire.committed(agreed.outcome, database.record.database_id)
     await wait(exchange, waits, agreed)
     return reply(body, status=201)
+
+
+def transaction_of(
+    asked: CommitAsked, database: str, *, at_micros: int, node_tag: str, request_id: str | None
+) -> SerializableTransaction:
+    """The command that a commit asks for."""
+    pin = asked.pin
+    return SerializableTransaction(
+        database=database,
+        at_micros=at_micros,
+        node_tag=node_tag,
+        database_id=pin.database_id if pin is not None else "",
+        since_etag=pin.etag if pin is not None else 0,
+        checks=asked.checks,
+        documents=asked.batch.documents,
+        compare_exchange=asked.batch.compare_exchange,
+        request_id=request_id,
+    )
 
 
 READ = f"{DATABASE}/serializable/read"

@@ -21,6 +21,7 @@ from quoth_cluster.commands import (
     CheckCollection,
     CheckCompareExchange,
     CheckDocument,
+    CheckKeys,
     CheckPrefix,
     CheckSeparator,
     ClusterTransaction,
@@ -94,6 +95,7 @@ CHECKS = st.one_of(
 READS = st.one_of(
     st.builds(CheckDocument, IDS, VECTORS.map(lambda vector: vector or "")),
     st.builds(CheckCompareExchange, st.just("k"), st.integers(0, 9)),
+    st.builds(CheckKeys, st.sampled_from(["", "k"]), st.integers(-1, 2), st.integers(0, 9)),
     st.builds(CheckPrefix, st.sampled_from(["users/", "X", "none"])),
     st.builds(CheckCollection, st.sampled_from(["", "users", "Other"])),
 )

@@ -10,12 +10,14 @@ from quoth_cluster.commands import (
     CheckCollection,
     CheckCompareExchange,
     CheckDocument,
+    CheckKeys,
     CheckPrefix,
     DeleteCompareExchange,
     DeleteDatabases,
     DeleteDocument,
     PutCompareExchange,
     PutDocument,
+    ReadCheck,
     SaveBatch,
     SerializableTransaction,
     decode,
@@ -29,7 +31,6 @@ from quoth_cluster.outcomes import (
     TransactionSaved,
     Violation,
 )
-from quoth_cluster.serializable import Check
 from tests.unit.state.story import (
     AT,
     DATABASE_ID,
@@ -43,18 +44,16 @@ from tests.unit.state.story import (
 Write = PutDocument | DeleteDocument | PutCompareExchange | DeleteCompareExchange
 
 
-def save_over(story: Story, *checks: Check, writes: tuple[Write, ...], **more: Any) -> object:
+def save_over(story: Story, *checks: ReadCheck, writes: tuple[Write, ...], **more: Any) -> object:
     """Save a serializable transaction that rests on `checks`."""
     return story.run(transaction_over(*checks, writes=writes, **more))
 
 
 def transaction_over(
-    *checks: Check, writes: tuple[Write, ...], since: int = 0, **more: Any
+    *checks: ReadCheck, writes: tuple[Write, ...], since: int = 0, **more: Any
 ) -> SerializableTransaction:
     documents = tuple(w for w in writes if isinstance(w, PutDocument | DeleteDocument))
-    values = tuple(
-        w for w in writes if isinstance(w, PutCompareExchange | DeleteCompareExchange)
-    )
+    values = tuple(w for w in writes if isinstance(w, PutCompareExchange | DeleteCompareExchange))
     named = {"database_id": DATABASE_ID, **more}
     return SerializableTransaction(
         "db",
@@ -187,9 +186,7 @@ def test_a_prefix_that_is_longer_than_a_key_is_compared_whole(story: Story) -> N
     since = etag(story)
     story.save(put(prefix[:-1] + "y"))
     check = CheckPrefix(prefix)
-    assert isinstance(
-        save_over(story, check, writes=(put("a"),), since=since), TransactionSaved
-    )
+    assert isinstance(save_over(story, check, writes=(put("a"),), since=since), TransactionSaved)
     story.save(put(prefix + "y"))
     refusal(save_over(story, check, writes=(put("a"),), since=since))
 
@@ -221,6 +218,29 @@ def test_every_change_since_an_etag_is_found_however_it_went_on(story: Story) ->
     with database.read() as txn:
         found = {one.folded_id for one in changed_since(txn, since, with_collections=True)}
     assert found == {fold_id(name) for name in ("b", "c", "d", "new", "brief")}
+
+
+def test_a_range_of_keys_is_read_with_all_that_comes_changes_and_goes_in_it(
+    story: Story,
+) -> None:
+    first, second = put_value(story, "slots/1"), put_value(story, "Slots/2")
+    put_value(story, "others/1")
+    check, writes = CheckKeys("slots/", 2, second), (put("a"),)
+    assert isinstance(save_over(story, check, writes=writes), TransactionSaved)
+    third = put_value(story, "slots/3")
+    refused = refusal(save_over(story, check, writes=writes))
+    kind = "CompareExchangePrefix"
+    assert refused.violations == (Violation(kind, "slots/", second, third),)
+    # One came and one went: as many as before, and yet others.
+    story.run(ChangeCompareExchange("db", DeleteCompareExchange("slots/1", first)))
+    refusal(save_over(story, check, writes=writes))
+    story.run(ChangeCompareExchange("db", DeleteCompareExchange("slots/3", third)))
+    refused = refusal(save_over(story, check, writes=writes))
+    assert refused.violations == (Violation(kind, "slots/", second, -1),)
+    changed = put_value(story, "slots/2", second)
+    assert isinstance(
+        save_over(story, CheckKeys("slots/", 1, changed), writes=writes), TransactionSaved
+    )
 
 
 def test_too_many_changes_to_look_at_count_as_one_in_every_range(
@@ -307,11 +327,13 @@ def test_what_was_read_of_a_database_that_is_gone_was_not_read_of_its_successor(
         ((CheckPrefix("a"),), -1, "No state of this database"),
         ((CheckPrefix("a"),), 2**64 - 1, "No state of this database"),
         (tuple(CheckPrefix(str(n)) for n in range(101)), 0, "100 prefixes"),
+        ((CheckKeys("a", 10_001, 0),), 0, "10000 values"),
+        ((CheckKeys("a", 2**64 - 1, 0), CheckKeys("a", -(2**63), 0)), 0, "10000 values"),
         (tuple(CheckDocument(str(n), "") for n in range(10_001)), 0, "10000 things"),
     ],
 )
 def test_what_makes_no_sense_or_is_too_much_is_refused(
-    story: Story, checks: tuple[Check, ...], since: int, message: str
+    story: Story, checks: tuple[ReadCheck, ...], since: int, message: str
 ) -> None:
     outcome = save_over(story, *checks, writes=(put("users/1"),), since=since)
     assert isinstance(outcome, Refused) and outcome.refusal == Refusal.INVALID

@@ -6,7 +6,8 @@
 
     pin      {"Database": id, "Index": of a command, "Etag": of a document}, null at first
     set      {"Documents": [[id, change vector or ""]...], "Values": [[key, index or 0]...],
-              "Prefixes": [prefix...], "Collections": [name, or "" for all documents...]}
+              "Prefixes": [prefix...], "Collections": [name, or "" for all documents...],
+              "Keys": [[prefix of keys, number of values, newest index]...]}
 
 Each answer is what the ordinary route of that kind of read has for a body.
 """
@@ -21,10 +22,12 @@ from quoth_cluster.commands import (
     CheckCollection,
     CheckCompareExchange,
     CheckDocument,
+    CheckKeys,
     CheckPrefix,
+    ReadCheck,
 )
 from quoth_cluster.outcomes import TransactionSaved
-from quoth_cluster.serializable import CHECKS_MAX, Check
+from quoth_cluster.serializable import CHECKS_MAX
 from quoth_node.http.errors import BadRequest
 from quoth_node.http.query import INT64_MAX, shortened
 from quoth_node.http.wire import queries, replies
@@ -66,6 +69,7 @@ class DocumentsWanted:
 
     ids: tuple[str, ...]
     paths: tuple[str, ...]
+    value_paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,15 @@ class ValuesWanted:
     """Compare-exchange values by key."""
 
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysWanted:
+    """A page of the compare-exchange values whose keys begin alike."""
+
+    prefix: str
+    start: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,7 @@ class QueryWanted:
     query: IndexQuery
 
 
-Wanted = DocumentsWanted | ValuesWanted | PrefixWanted | QueryWanted
+Wanted = DocumentsWanted | ValuesWanted | KeysWanted | PrefixWanted | QueryWanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,7 @@ class ReadAsked:
 
     wanted: tuple[Wanted, ...]
     pin: Pin | None
-    checks: tuple[Check, ...] | None
+    checks: tuple[ReadCheck, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +125,7 @@ class CommitAsked:
 
     batch: Batch
     pin: Pin | None
-    checks: tuple[Check, ...]
+    checks: tuple[ReadCheck, ...]
 
 
 def read_asked(body: bytes | bytearray) -> ReadAsked:
@@ -136,13 +149,14 @@ def read_commit(body: bytes | bytearray, *, new_id: Callable[[], str]) -> Commit
     return CommitAsked(batch, _pin(whole), _checks(whole.get("ReadSet") or {}))
 
 
-def read_answer(pin: Pin, answers: Iterable[bytes], checks: Sequence[Check]) -> bytes:
+def read_answer(pin: Pin, answers: Iterable[bytes], checks: Sequence[ReadCheck]) -> bytes:
     """What was read, with what a later check of it needs."""
     named: dict[str, list[object]] = {
         "Documents": [],
         "Values": [],
         "Prefixes": [],
         "Collections": [],
+        "Keys": [],
     }
     for one in checks:
         match one:
@@ -154,6 +168,8 @@ def read_answer(pin: Pin, answers: Iterable[bytes], checks: Sequence[Check]) -> 
                 named["Prefixes"].append(one.prefix)
             case CheckCollection():
                 named["Collections"].append(one.collection)
+            case CheckKeys():
+                named["Keys"].append((one.prefix, one.count, one.newest_index))
     return b'{"IsMoved":false,"Pin":%b,"Answers":[%b],"Read":%b}' % (
         pin.to_json(),
         b",".join(answers),
@@ -178,13 +194,19 @@ def _wanted(value: object, where: str) -> Wanted:
                 raise BadRequest(f"{where}.Ids is empty: there is nothing to load")
             for document_id in ids:
                 check_document_id(document_id, where)
-            return DocumentsWanted(ids, _texts(fields.get("Includes") or [], f"{where}.Includes"))
+            paths = _texts(fields.get("Includes") or [], f"{where}.Includes")
+            value_paths = _texts(fields.get("ValueIncludes") or [], f"{where}.ValueIncludes")
+            return DocumentsWanted(ids, paths, value_paths)
         case "Values":
             keys = _texts(fields.get("Keys"), f"{where}.Keys")
             check_count(keys, IDS_MAX, "keys")
             for key in keys:
                 check_key(key)
             return ValuesWanted(keys)
+        case "Keys":
+            prefix = text(fields, "StartsWith", where) or ""
+            check_key(prefix)
+            return KeysWanted(prefix, *_page(fields, where))
         case "Prefix":
             prefix = text(fields, "StartsWith", where) or ""
             check_document_id(prefix, where)
@@ -193,14 +215,21 @@ def _wanted(value: object, where: str) -> Wanted:
                 text(fields, "Matches", where),
                 text(fields, "Exclude", where),
                 text(fields, "StartAfter", where) or None,
-                _number(fields.get("Start", 0), f"{where}.Start", PAGE_SIZE_MAX),
-                _number(fields.get("PageSize", PAGE_SIZE_MAX), f"{where}.PageSize", PAGE_SIZE_MAX),
+                *_page(fields, where),
             )
         case "Query":
             query = an_object(fields.get("Query"), f"{where}.Query")
             return QueryWanted(queries.query_of(query, f"{where}.Query"))
     raise BadRequest(
-        f"{where}.Type is Documents, Values, Prefix or Query, not '{shortened(kind)}'"
+        f"{where}.Type is Documents, Prefix, Values, Keys or Query, not '{shortened(kind)}'"
+    )
+
+
+def _page(fields: dict[str, Any], where: str) -> tuple[int, int]:
+    start, size = fields.get("Start", 0), fields.get("PageSize", PAGE_SIZE_MAX)
+    return (
+        _number(start, f"{where}.Start", PAGE_SIZE_MAX),
+        _number(size, f"{where}.PageSize", PAGE_SIZE_MAX),
     )
 
 
@@ -214,20 +243,20 @@ def _pin(whole: dict[str, Any]) -> Pin | None:
     return Pin(database_id, _number(index, "Pin.Index"), _number(etag, "Pin.Etag"))
 
 
-def _checks(sent: object) -> tuple[Check, ...]:
+def _checks(sent: object) -> tuple[ReadCheck, ...]:
     """Everything that was read, each once."""
     fields = an_object(sent, "ReadSet")
-    found: dict[Check, None] = {}
+    found: dict[ReadCheck, None] = {}
     for number, pair in enumerate(_list(fields.get("Documents") or [], "ReadSet.Documents")):
         where = f"ReadSet.Documents[{number}]"
-        name, vector = _pair(pair, where)
+        name, vector = _named(pair, where, 1)
         check_document_id(name, where)
         if not isinstance(vector, str):
             raise expected(f"{where}[1]", "a string", vector)
         found[CheckDocument(name, vector)] = None
     for number, pair in enumerate(_list(fields.get("Values") or [], "ReadSet.Values")):
         where = f"ReadSet.Values[{number}]"
-        name, index = _pair(pair, where)
+        name, index = _named(pair, where, 1)
         check_key(name)
         found[CheckCompareExchange(name, _number(index, f"{where}[1]"))] = None
     for prefix in _texts(fields.get("Prefixes") or [], "ReadSet.Prefixes"):
@@ -235,14 +264,21 @@ def _checks(sent: object) -> tuple[Check, ...]:
         found[CheckPrefix(prefix)] = None
     for name in _texts(fields.get("Collections") or [], "ReadSet.Collections"):
         found[CheckCollection(name)] = None
+    for number, row in enumerate(_list(fields.get("Keys") or [], "ReadSet.Keys")):
+        where = f"ReadSet.Keys[{number}]"
+        prefix, count, newest = _named(row, where, 2)
+        check_key(prefix)
+        counted = _number(count, f"{where}[1]"), _number(newest, f"{where}[2]")
+        found[CheckKeys(prefix, *counted)] = None
     check_count(found, CHECKS_MAX, "things that were read")
     return tuple(found)
 
 
-def _pair(value: object, where: str) -> tuple[str, Any]:
-    if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str):
-        raise expected(where, "an array of a name and its version", value)
-    return value[0], value[1]
+def _named(value: object, where: str, facts: int) -> list[Any]:
+    """A name, and so many facts about it."""
+    if not isinstance(value, list) or len(value) != 1 + facts or not isinstance(value[0], str):
+        raise expected(where, f"an array of a name and {facts} more", value)
+    return value
 
 
 def _list(value: object, where: str) -> list[Any]:
