@@ -6,10 +6,40 @@
 sessions, operations and errors serve both.
 """
 
-from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
-from quoth.asynchronous.session import AsyncSession
-from quoth.compare_exchange import CompareExchangeValue
-from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
+from quoth.asynchronous.cluster_transaction import (
+    AsyncClusterTransaction,
+)
+from quoth.asynchronous.driving import (
+    AsyncLazy,
+)
+from quoth.asynchronous.lines import (
+    AsyncLines,
+)
+from quoth.asynchronous.request_executor import (
+    AsyncRequestExecutor,
+)
+from quoth.asynchronous.session import (
+    AsyncSession,
+)
+from quoth.asynchronous.store import (
+    AsyncDocumentStore,
+)
+from quoth.batches import (
+    DeleteDocument,
+    PatchDocument,
+    PatchRequest,
+    PutDocument,
+)
+from quoth.changes import (
+    DocumentsChanges,
+)
+from quoth.compare_exchange import (
+    CompareExchangeValue,
+)
+from quoth.conventions import (
+    Conventions,
+    ShouldIgnoreEntityChanges,
+)
 from quoth.errors import (
     BadRequest,
     ClusterTransactionConflict,
@@ -20,6 +50,7 @@ from quoth.errors import (
     Indefinite,
     IndexTimeout,
     Misuse,
+    NoSuchDocument,
     NotSent,
     QuothError,
     ReplicationTimeout,
@@ -28,7 +59,21 @@ from quoth.errors import (
     Violation,
     WrongType,
 )
-from quoth.mock_transport import MockTransport
+from quoth.events import (
+    AfterSaveChangesEventArgs,
+    BeforeDeleteEventArgs,
+    BeforeQueryEventArgs,
+    BeforeStoreEventArgs,
+)
+from quoth.including import (
+    IncludeBuilder,
+)
+from quoth.loading import (
+    ConditionalLoadResult,
+)
+from quoth.mock_transport import (
+    MockTransport,
+)
 from quoth.operations import (
     CompareExchangeResult,
     CreateDatabase,
@@ -44,31 +89,71 @@ from quoth.operations import (
     SeedIdentityForOperation,
     Statistics,
 )
-from quoth.options import SessionOptions, TransactionMode
-from quoth.retrying import retry
-from quoth.store import AsyncDocumentStore
-from quoth.sync_store import DocumentStore
-from quoth.synchronous.cluster_transaction import ClusterTransaction
-from quoth.synchronous.session import Session
-from quoth.transport import HttpRequest, HttpResponse, Transport
+from quoth.options import (
+    OptimisticConcurrencyMode,
+    SessionOptions,
+    TransactionMode,
+)
+from quoth.patching import (
+    JavaScriptArray,
+    JavaScriptMap,
+)
+from quoth.retrying import (
+    retry,
+)
+from quoth.synchronous.cluster_transaction import (
+    ClusterTransaction,
+)
+from quoth.synchronous.driving import (
+    Lazy,
+)
+from quoth.synchronous.lines import (
+    Lines,
+)
+from quoth.synchronous.request_executor import (
+    RequestExecutor,
+)
+from quoth.synchronous.session import (
+    Session,
+)
+from quoth.synchronous.store import (
+    DocumentStore,
+)
+from quoth.transport import (
+    AsyncTransport,
+    HttpRequest,
+    HttpResponse,
+    Transport,
+)
 
 __all__ = [
+    "AfterSaveChangesEventArgs",
     "AsyncClusterTransaction",
     "AsyncDocumentStore",
+    "AsyncLazy",
+    "AsyncLines",
+    "AsyncRequestExecutor",
     "AsyncSession",
+    "AsyncTransport",
     "BadRequest",
+    "BeforeDeleteEventArgs",
+    "BeforeQueryEventArgs",
+    "BeforeStoreEventArgs",
     "ClusterTransaction",
     "ClusterTransactionConflict",
     "CompareExchangeResult",
     "CompareExchangeValue",
     "ConcurrencyError",
+    "ConditionalLoadResult",
     "Conventions",
     "CreateDatabase",
     "DatabaseDoesNotExist",
     "Definite",
     "DeleteCompareExchange",
     "DeleteDatabases",
+    "DeleteDocument",
     "DocumentStore",
+    "DocumentsChanges",
     "FateUnknown",
     "GetCompareExchange",
     "GetDatabaseNames",
@@ -76,15 +161,26 @@ __all__ = [
     "GetStatistics",
     "HttpRequest",
     "HttpResponse",
+    "IncludeBuilder",
     "Indefinite",
     "IndexTimeout",
+    "JavaScriptArray",
+    "JavaScriptMap",
+    "Lazy",
+    "Lines",
     "Misuse",
     "MockTransport",
     "NextIdentityFor",
+    "NoSuchDocument",
     "NotSent",
+    "OptimisticConcurrencyMode",
+    "PatchDocument",
+    "PatchRequest",
     "PutCompareExchange",
+    "PutDocument",
     "QuothError",
     "ReplicationTimeout",
+    "RequestExecutor",
     "SeedIdentityFor",
     "SeedIdentityForOperation",
     "SerializationConflict",

@@ -1,20 +1,23 @@
 """Time and chance for the client, handed in by the store, so that a test needs neither."""
 
 import asyncio
+import os
 import random
 import time
 from typing import Protocol
-from uuid import uuid4
 
 
 class Clock(Protocol):
-    """What the executor may know of time and chance."""
+    """What the client may know of time and chance."""
 
     def monotonic(self) -> float:
         """Seconds; never goes back."""
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks go on for so long."""
+
+    def sleep_blocking(self, seconds: float) -> None:
+        """Let other threads go on for so long."""
 
     def jitter(self) -> float:
         """Between 0.5 and 1.0, so that clients which failed together do not come back together."""
@@ -32,8 +35,16 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def sleep_blocking(self, seconds: float) -> None:
+        time.sleep(seconds)
+
     def jitter(self) -> float:
         return random.uniform(0.5, 1.0)
 
     def new_request_id(self) -> str:
-        return str(uuid4())
+        # A random UUID (RFC 9562, version 4) without the object around it.
+        digits = os.urandom(16).hex()
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return (
+            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        )

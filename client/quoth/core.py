@@ -323,6 +323,12 @@ class SessionCore(Loading):
         """Steps as they are carried out: of a serializable session, with all it has read."""
         return steps if self.isolation is None else self.isolation.carry(steps)
 
+    def check_can_stream(self) -> None:
+        """Raise Misuse if an answer that is read bit by bit has no place in this session."""
+        if self.isolation is not None:
+            raise Misuse("a serializable session cannot stream, for nothing could check what was"
+                         " read when it saves: use another session")  # fmt: skip
+
     def count_request(self, command: Command[Any]) -> None:
         """One more request of this session. Raises Misuse over the limit: a loop may have got out.
 

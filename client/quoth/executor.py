@@ -7,11 +7,15 @@ through all its attempts, so that a server which did see it answers as it did th
 
 While at least one node answers that it cannot take a request now, an election for instance, the
 request is offered again for `failover_seconds`; when nobody answers at all it fails at once.
+
+It decides and does nothing: it yields requests and pauses, and `network.py` of either kind of store
+carries them out.
 """
 
-import asyncio
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -19,10 +23,10 @@ import orjson
 from quoth.clock import Clock
 from quoth.commands import Command, Reply, WireRequest, read_reply
 from quoth.conventions import Conventions
-from quoth.errors import FateUnknown, NotSent, QuothError
+from quoth.errors import BadRequest, FateUnknown, NotSent, QuothError
 from quoth.replies import error_of
 from quoth.topology import Topology, from_cluster_answer, from_database_answer, in_order
-from quoth.transport import HttpRequest, HttpResponse, Transport
+from quoth.transport import HttpRequest, HttpResponse
 
 # The protocol this client speaks. Without it a server takes the client for one that knows no
 # atomic guards, and leaves them out.
@@ -34,10 +38,49 @@ TOPOLOGY_SECONDS_MAX = 5.0
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Send a request, and leave the body of its answer to be read piece by piece."""
+
+    request: HttpRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Do nothing for so long."""
+
+    seconds: float
+
+
+# A request alone is sent, and its whole response is the result; that of Open has a stream, too.
+Step = HttpRequest | Open | Pause
+WireSteps = Generator[Step, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One command on its way, the same for every node."""
+
+    request: WireRequest
+    target: str
+    headers: Mapping[str, str]
+    is_read: bool
+    is_opened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A node took it. `stream` is there if the answer was to be opened."""
+
+    response: HttpResponse
+    stream: Any
+
+
 class Executor:
     """Carries commands to the nodes of one database, or of the cluster if `database` is None.
 
-    It belongs to one event loop. Invariant: a command with `is_for_database` needs a database.
+    Any number of tasks or threads may use it at once. Invariant: a command with `is_for_database`
+    needs a database.
     """
 
     def __init__(
@@ -45,26 +88,42 @@ class Executor:
         urls: Sequence[str],
         database: str | None,
         *,
-        transport: Transport,
         conventions: Conventions,
         clock: Clock,
     ) -> None:
         self.database = database
+        self.topology = Topology(tuple(urls))
         self._known_urls = tuple(urls)
-        self._transport = transport
         self._conventions = conventions
         self._clock = clock
-        self._topology = Topology(self._known_urls)
+        self._place = "" if database is None else f"/databases/{quote(database, safe='')}"
         self._is_stale = True
-        self._asking = asyncio.Lock()
+        self._asking = Lock()  # held by the one who asks for the topology; nobody waits for it
         self._failed_until: dict[str, float] = {}
 
-    async def execute(self, command: Command[T], *, known_raft_index: int | None = None) -> T:
+    def execute(self, command: Command[T], *, known_raft_index: int | None = None) -> WireSteps[T]:
         """The answer to a command, from whichever node gave one.
 
         `known_raft_index`: the node waits until it has applied that much, so that a session reads
         what its cluster transactions wrote.
         """
+        taken = yield from self._until_taken(self._call(command, known_raft_index))
+        response = taken.response
+        return read_reply(command, Reply(response.status, response.body, response.headers))
+
+    def open(self, command: Command[Any], *, known_raft_index: int | None = None) -> WireSteps[Any]:
+        """The body of the answer to a read, as the stream that the transport gave."""
+        assert command.is_read, "only reads are answered in streams"
+        call = self._call(command, known_raft_index, is_opened=True)
+        taken = yield from self._until_taken(call)
+        if taken.stream is None:
+            status = taken.response.status
+            raise BadRequest(f"HTTP {status}: there is nothing to read", status=status)
+        return taken.stream
+
+    def _call(
+        self, command: Command[Any], known_raft_index: int | None, *, is_opened: bool = False
+    ) -> _Call:
         request = command.to_request()
         headers = {"Raven-Client-Version": CLIENT_VERSION, **request.headers}
         if request.body is not None:
@@ -74,103 +133,86 @@ class Executor:
         query = request.query
         if not command.is_read:
             query += (("raft-request-id", self._clock.new_request_id()),)
-        target = self._target(command, request.path, query)
-        response = await self._until_taken(command, request, target, headers)
-        return read_reply(command, Reply(response.status, response.body, response.headers))
+        assert self.database is not None or not command.is_for_database, "the cluster has none"
+        target = self._place + request.path if command.is_for_database else request.path
+        if query:
+            target += "?" + urlencode(query, quote_via=quote, safe="")
+        return _Call(request, target, headers, command.is_read, is_opened)
 
-    async def _until_taken(
-        self, command: Command[T], request: WireRequest, target: str, headers: dict[str, str]
-    ) -> HttpResponse:
+    def _until_taken(self, call: _Call) -> WireSteps[_Taken]:
         deadline = self._clock.monotonic() + self._conventions.failover_seconds
         pause = BACKOFF_SECONDS_MIN
         while True:
             reasons: list[str] = []
-            await self._refresh_topology()
-            response, is_anyone_there = await self._one_round(
-                request, target, headers, is_read=command.is_read, reasons=reasons
-            )
-            if response is not None:
-                return response
+            if self._is_stale:
+                yield from self._refresh_topology()
+            taken, is_anyone_there = yield from self._one_round(call, reasons)
+            if taken is not None:
+                return taken
             if not is_anyone_there or self._clock.monotonic() + pause > deadline:
                 raise NotSent("no node took the request: " + "; ".join(reasons))
-            await self._clock.sleep(pause * self._clock.jitter())
+            yield Pause(pause * self._clock.jitter())
             pause = min(2 * pause, BACKOFF_SECONDS_MAX)
             self._is_stale = True
 
-    async def _one_round(
-        self,
-        request: WireRequest,
-        target: str,
-        headers: dict[str, str],
-        *,
-        is_read: bool,
-        reasons: list[str],
-    ) -> tuple[HttpResponse | None, bool]:
+    def _one_round(self, call: _Call, reasons: list[str]) -> WireSteps[tuple[_Taken | None, bool]]:
         """Ask each node until one takes it; also whether any gave an answer at all."""
         is_anyone_there = False
-        for url in in_order(self._topology.urls, self._failed_until, self._clock.monotonic()):
+        for url in in_order(self.topology.urls, self._failed_until, self._clock.monotonic()):
             try:
-                response = await self._send(url, request, target, headers)
+                taken = yield from self._send(url, call)
                 is_anyone_there = True
-                error = error_of(response)
+                error = error_of(taken.response)
+                if error is None:
+                    self._failed_until.pop(url, None)
+                    return taken, True
             except (NotSent, FateUnknown) as failure:
-                response, error = None, failure
-            if response is not None and error is None:
-                self._failed_until.pop(url, None)
-                return response, True
-            assert error is not None
-            self._check_may_go_on(error, is_read=is_read)
+                error = failure
+            _check_may_go_on(error, is_read=call.is_read)
             self._failed_until[url] = self._clock.monotonic() + self._conventions.node_retry_seconds
             reasons.append(f"{url}: {error}")
         return None, is_anyone_there
 
-    @staticmethod
-    def _check_may_go_on(error: QuothError, *, is_read: bool) -> None:
-        """Raise `error`, unless another node may be asked without doing anything twice."""
-        if isinstance(error, NotSent) or (is_read and isinstance(error, FateUnknown)):
-            return
-        if isinstance(error, FateUnknown):
-            text = f"{error}. The write may have happened: read before doing it again"
-            raise FateUnknown(text) from error
-        raise error
-
-    async def _send(
-        self, url: str, request: WireRequest, target: str, headers: dict[str, str]
-    ) -> HttpResponse:
-        if self._topology.etag is not None:
-            headers = {**headers, "Topology-Etag": f'"{self._topology.etag}"'}
-        timeout = self._conventions.request_timeout_seconds + request.wait_seconds
-        response = await self._transport.send(
-            HttpRequest(request.method, url + target, headers, request.body, timeout)
+    def _send(self, url: str, call: _Call) -> WireSteps[_Taken]:
+        headers, etag = call.headers, self.topology.etag
+        if etag is not None:
+            headers = {**headers, "Topology-Etag": f'"{etag}"'}
+        timeout = self._conventions.request_timeout_seconds + call.request.wait_seconds
+        request = HttpRequest(
+            call.request.method, url + call.target, headers, call.request.body, timeout
         )
+        if call.is_opened:
+            response, stream = yield Open(request)
+        else:
+            response, stream = (yield request), None
         if "refresh-topology" in response.headers:
             self._is_stale = True
-        return response
+        return _Taken(response, stream)
 
-    async def _refresh_topology(self) -> None:
-        """Ask for the nodes, if there is a reason to; whoever comes meanwhile waits for it."""
-        if not self._is_stale:
+    def _refresh_topology(self) -> WireSteps[None]:
+        """Ask for the nodes. Who comes while another asks goes on with those known so far."""
+        if not self._asking.acquire(blocking=False):
             return
-        async with self._asking:
-            if not self._is_stale:
-                return
-            urls = in_order(self._topology.urls, self._failed_until, self._clock.monotonic())
+        try:
+            urls = in_order(self.topology.urls, self._failed_until, self._clock.monotonic())
             for url in urls:
-                found = await self._ask_topology(url)
+                found = yield from self._ask_topology(url)
                 if found is not None:
-                    self._topology, self._is_stale = found, False
+                    self.topology, self._is_stale = found, False
                     return
             # Nobody knows: the request goes to the nodes known so far, and the next one asks again.
+        finally:
+            self._asking.release()
 
-    async def _ask_topology(self, url: str) -> Topology | None:
+    def _ask_topology(self, url: str) -> WireSteps[Topology | None]:
         name = self.database
         path = f"/topology?name={quote(name)}" if name is not None else "/cluster/topology"
         headers = {"Raven-Client-Version": CLIENT_VERSION}
         timeout = min(self._conventions.request_timeout_seconds, TOPOLOGY_SECONDS_MAX)
-        request = HttpRequest("GET", url + path, headers, None, timeout)
         read = from_cluster_answer if name is None else from_database_answer
+        error: QuothError | None
         try:
-            response = await self._transport.send(request)
+            response = yield HttpRequest("GET", url + path, headers, None, timeout)
             error = error_of(response)
             if error is None:
                 return read(orjson.loads(response.body), self._known_urls)
@@ -181,9 +223,12 @@ class Executor:
             return None
         raise error
 
-    def _target(self, command: Command[T], path: str, query: Sequence[tuple[str, str]]) -> str:
-        place = ""
-        if command.is_for_database:
-            assert self.database is not None, "a database command came to the cluster's executor"
-            place = f"/databases/{quote(self.database, safe='')}"
-        return place + path + ("?" + urlencode(query, quote_via=quote, safe="") if query else "")
+
+def _check_may_go_on(error: QuothError, *, is_read: bool) -> None:
+    """Raise `error`, unless another node may be asked without doing anything twice."""
+    if isinstance(error, NotSent) or (is_read and isinstance(error, FateUnknown)):
+        return
+    if isinstance(error, FateUnknown):
+        text = f"{error}. The write may have happened: read before doing it again"
+        raise FateUnknown(text) from error
+    raise error

@@ -1,10 +1,10 @@
 """What a session is opened with, and what a save waits for: frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
 from quoth.errors import Misuse
 
@@ -21,12 +21,24 @@ class TransactionMode(Enum):
     CLUSTER_WIDE = "ClusterWide"
 
 
+class OptimisticConcurrencyMode(Enum):
+    """What a save is checked against, as RavenDB's clients name it."""
+
+    NONE = "None"
+    WRITES = "Writes"
+    WRITES_AND_READS = "WritesAndReads"
+
+
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """The choices of one session.
 
     no_tracking: the session only reads; each load asks the server and makes new entities.
     optimistic_concurrency: a save is refused if a document is no longer what was loaded.
+    no_caching: answers are not taken from the store's cache, nor put into it.
+    request_executor: what carries the requests, from `get_request_executor` of the same store; it
+        brings its database along.
+    optimistic_concurrency_mode: the same as `optimistic_concurrency`, as RavenDB's clients say it.
     isolation: "serializable" reads one state of the database, and saves only if all that was read
         still stands; see `retry`. Its saves are cluster-wide. None: as the transaction mode says.
     """
@@ -35,11 +47,21 @@ class SessionOptions:
     no_tracking: bool = False
     transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE
     optimistic_concurrency: bool = False
+    no_caching: bool = False
+    request_executor: Any = field(default=None, compare=False)
+    optimistic_concurrency_mode: OptimisticConcurrencyMode | None = None
     isolation: Literal["serializable"] | None = None
 
     def __post_init__(self) -> None:
         if self.isolation not in (None, "serializable"):
             raise Misuse(f'isolation is "serializable" or None, not {self.isolation!r}')
+        if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES:
+            object.__setattr__(self, "optimistic_concurrency", True)
+        if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES_AND_READS:
+            raise Misuse("reads are checked in a cluster-wide session only: WRITES is what a"
+                         " single-node batch can check")  # fmt: skip
+        if self.request_executor is not None and self.database is not None:
+            raise Misuse("a request executor has a database of its own: leave out database")
         if self.optimistic_concurrency and self.is_cluster_wide:
             raise Misuse("a cluster-wide session checks every document anyway: leave out"
                          " optimistic_concurrency")  # fmt: skip

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 from quoth.asynchronous.session import AsyncSession
-from quoth.store import ATTEMPTS, AsyncDocumentStore
-from quoth.sync_store import DocumentStore
+from quoth.asynchronous.store import AsyncDocumentStore
+from quoth.store_core import ATTEMPTS
 from quoth.synchronous.session import Session
+from quoth.synchronous.store import DocumentStore
 
 T = TypeVar("T")
 

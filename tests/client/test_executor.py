@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from quoth.asynchronous.lines import AsyncLines
+from quoth.asynchronous.network import AsyncNetwork
 from quoth.clock import SystemClock
-from quoth.reads import GetDocuments
 from quoth.conventions import Conventions
 from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent, QuothError
 from quoth.executor import Executor
 from quoth.mock_transport import Answer, MockTransport, response
 from quoth.operations import NextIdentityFor
+from quoth.reads import GetDocuments
 from quoth.transport import HttpRequest
 from tests.client.wire import asked
 
@@ -54,10 +56,13 @@ class Nodes:
         self.executor = Executor(
             (A,),
             "shop",
-            transport=self.transport,
             conventions=Conventions(),
             clock=self.clock,
         )
+        self.network = AsyncNetwork(self.transport, self.clock)
+
+    async def execute(self, command: Any) -> Any:
+        return await self.network.run(self.executor.execute(command))
 
     @property
     def visited(self) -> str:
@@ -83,7 +88,7 @@ class Nodes:
 async def test_the_first_node_of_the_topology_is_preferred() -> None:
     nodes = Nodes()
     for _ in range(3):
-        await nodes.executor.execute(WRITE)
+        await nodes.execute(WRITE)
     assert nodes.visited == "aaa"
     assert asked(nodes.transport.requests[-1]).headers["Topology-Etag"] == '"7"'
 
@@ -92,14 +97,14 @@ async def test_the_first_node_of_the_topology_is_preferred() -> None:
 @pytest.mark.parametrize("command", [READ, WRITE])
 async def test_what_was_certainly_not_done_is_done_elsewhere(failure: Answer, command: Any) -> None:
     nodes = Nodes(a=failure)
-    await nodes.executor.execute(command)
+    await nodes.execute(command)
     assert nodes.visited == "ab"
 
 
 @pytest.mark.parametrize("failure", [LOST, response(408), response(502), response(504)])
 async def test_a_read_without_an_answer_is_done_elsewhere(failure: Answer) -> None:
     nodes = Nodes(a=failure, b=failure)
-    await nodes.executor.execute(READ)
+    await nodes.execute(READ)
     assert nodes.visited == "abc"
 
 
@@ -118,14 +123,14 @@ async def test_a_read_without_an_answer_is_done_elsewhere(failure: Answer) -> No
 async def test_a_write_without_an_answer_is_never_done_again(failure: Answer) -> None:
     nodes = Nodes(a=failure)
     with pytest.raises(FateUnknown, match="may have happened"):
-        await nodes.executor.execute(WRITE)
+        await nodes.execute(WRITE)
     assert nodes.visited == "a"
 
 
 async def test_a_write_carries_one_request_id_to_every_node() -> None:
     nodes = Nodes(a=REFUSED, b=NO_LEADER)
-    await nodes.executor.execute(WRITE)
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
+    await nodes.execute(WRITE)
     sent = [asked(each) for each in nodes.transport.requests]
     ids = [each.query["raft-request-id"] for each in sent if each.path != "/topology"]
     assert nodes.visited == "abcc"
@@ -146,23 +151,23 @@ async def test_a_write_carries_one_request_id_to_every_node() -> None:
 async def test_a_refusal_is_final(failure: Answer, error: type[QuothError], command: Any) -> None:
     nodes = Nodes(a=failure)
     with pytest.raises(error):
-        await nodes.executor.execute(command)
+        await nodes.execute(command)
     assert nodes.visited == "a"
 
 
 async def test_a_failed_node_is_tried_last_for_a_while() -> None:
     nodes = Nodes(a=[REFUSED, DONE])
-    await nodes.executor.execute(WRITE)
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
+    await nodes.execute(WRITE)
     assert nodes.visited == "abb"
     nodes.clock.now += 5.1
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
     assert nodes.visited == "abba"
 
 
 async def test_an_election_is_waited_for() -> None:
     nodes = Nodes(a=REFUSED, b=[NO_LEADER, NO_LEADER, DONE], c=NO_LEADER)
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
     assert nodes.visited.count("b") == 3
     assert 100 < nodes.clock.now < 101
 
@@ -170,34 +175,62 @@ async def test_an_election_is_waited_for() -> None:
 async def test_an_election_without_end_is_a_definite_failure() -> None:
     nodes = Nodes(a=NO_LEADER, b=NO_LEADER, c=NO_LEADER)
     with pytest.raises(NotSent, match="no leader"):
-        await nodes.executor.execute(WRITE)
+        await nodes.execute(WRITE)
     assert 114 < nodes.clock.now < 116
 
 
 async def test_when_nobody_is_there_it_fails_at_once() -> None:
     nodes = Nodes(a=REFUSED, b=REFUSED, c=REFUSED)
     with pytest.raises(NotSent, match="connection refused"):
-        await nodes.executor.execute(READ)
+        await nodes.execute(READ)
     assert (nodes.visited, nodes.clock.now) == ("abc", 100.0)
 
 
 async def test_without_a_topology_the_known_nodes_serve() -> None:
     nodes = Nodes()
     nodes.topology = lambda node: REFUSED
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
     assert nodes.visited == "a"
     nodes.topology = lambda node: nodes._list()
     nodes.answers["a"] = REFUSED
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
     assert nodes.visited == "aab"
 
 
 async def test_a_changed_topology_is_asked_for() -> None:
     nodes = Nodes(a=response(200, {"NewIdentityValue": 1}, {"Refresh-Topology": "true"}))
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
     nodes.listed = [B, C]
-    await nodes.executor.execute(WRITE)
+    await nodes.execute(WRITE)
     assert nodes.visited == "ab"
+
+
+async def test_who_comes_while_the_nodes_are_asked_for_does_not_wait() -> None:
+    nodes = Nodes()
+    slow = nodes.executor.execute(READ)
+    asked_first = next(slow)
+    assert isinstance(asked_first, HttpRequest) and asked_first.url == f"{A}/topology?name=shop"
+    await nodes.execute(READ)
+    assert nodes.visited == "a"
+    slow.close()  # given up: the next one asks
+    nodes.listed = [B, A]
+    await nodes.execute(READ)
+    assert nodes.visited == "ab"
+
+
+async def test_an_opened_answer_fails_over_until_it_begins() -> None:
+    failed = response(500, {"Type": "x.InvalidQueryException", "Message": "no"})
+    nodes = Nodes(a=REFUSED, b=NO_LEADER, c=[response(200, b"one\n\ntwo\r\nthr"), failed])
+
+    async def lines() -> list[bytes]:
+        body = await nodes.network.run(nodes.executor.open(READ))
+        return [line async for line in AsyncLines(body)]
+
+    assert await lines() == [b"one", b"two", b"thr"]
+    assert nodes.visited == "abc"
+    with pytest.raises(NotSent, match="InvalidQueryException"):
+        await lines()
+    assert nodes.transport.streams_open == 0
 
 
 async def test_a_missing_database_is_told_by_the_topology() -> None:
@@ -205,5 +238,5 @@ async def test_a_missing_database_is_told_by_the_topology() -> None:
     body = {"Type": "Error", "Message": "Database shop wasn't found"}
     nodes.topology = lambda node: response(503, body, {"Database-Missing": "shop"})
     with pytest.raises(DatabaseDoesNotExist, match="wasn't found"):
-        await nodes.executor.execute(READ)
+        await nodes.execute(READ)
     assert nodes.visited == ""

@@ -1,10 +1,11 @@
 """The synchronous shell: the same core, from any thread, without a loop of the caller's."""
 
-import asyncio
 import os
 import signal
+import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,13 +13,12 @@ import pytest
 from quoth import (
     ClusterTransactionConflict,
     DocumentStore,
-    HttpRequest,
-    HttpResponse,
     Misuse,
     NextIdentityFor,
+    SessionOptions,
     TransactionMode,
 )
-from quoth.mock_transport import response
+from quoth.reads import GetDocuments
 from tests.client.entities import Company
 from tests.client.wire import URL, Wire, document, put_result
 
@@ -85,42 +85,88 @@ def test_a_closed_store_says_so(wire: Wire) -> None:
         store.send(NextIdentityFor("a|"))
 
 
-def test_closing_ends_the_thread(wire: Wire) -> None:
+def test_it_starts_no_thread(wire: Wire) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
     before = threading.active_count()
     with DocumentStore(URL, "shop", transport=wire.transport) as store:
         store.send(NextIdentityFor("a|"))
-        assert threading.active_count() == before + 1
-    assert threading.active_count() == before
+        assert threading.active_count() == before
 
 
-class Slow:
-    """A network that never answers, and notes when it is given up."""
-
-    def __init__(self) -> None:
-        self.is_cancelled = threading.Event()
-
-    async def send(self, request: HttpRequest) -> HttpResponse:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            self.is_cancelled.set()
-            raise
-        return response(200)
-
-    async def close(self) -> None:
-        return None
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(5)
+        yield server
 
 
-def test_ctrl_c_gives_up_the_request(request: pytest.FixtureRequest) -> None:
-    slow = Slow()
+def test_ctrl_c_gives_up_the_request(request: pytest.FixtureRequest, silent: socket.socket) -> None:
     # Whoever runs these tests in the background may have told them to pass it over.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
-    with DocumentStore(URL, "shop", transport=slow) as store:
+    with DocumentStore(f"http://127.0.0.1:{silent.getsockname()[1]}", "shop") as store:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
             store.send(NextIdentityFor("a|"))
-        assert slow.is_cancelled.wait(5)
-    assert time.monotonic() - started < 10
+        asked_from, _ = silent.accept()
+        asked_from.settimeout(5)
+        with asked_from:
+            assert asked_from.recv(1_000).startswith(b"GET /topology")
+            assert asked_from.recv(1_000) == b"", "its connection is closed"
+    assert time.monotonic() - started < 4
+
+
+def test_a_forked_store_says_so(wire: Wire) -> None:
+    wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
+    with DocumentStore(URL, "shop", transport=wire.transport) as store:
+        store.send(NextIdentityFor("a|"))
+        child = os.fork()
+        if child == 0:
+            try:
+                store.send(NextIdentityFor("a|"))
+            except Misuse as error:
+                os._exit(0 if "fork" in str(error) else 1)
+            finally:
+                os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_lines_are_read_without_holding_all(wire: Wire, plain_store: DocumentStore) -> None:
+    wire.on("GET", "/docs", b'{"a":1}\n{"b":2}\n')
+    with plain_store.get_request_executor().open(GetDocuments(("a",))) as lines:
+        every = iter(lines)
+        assert next(every) == b'{"a":1}'
+        assert wire.transport.streams_open == 1
+    assert wire.transport.streams_open == 0
+
+
+def test_a_store_is_set_up_like_the_official_one(wire: Wire) -> None:
+    wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
+    store = DocumentStore(transport=wire.transport)
+    store.urls = [f"{URL}/"]
+    store.database = "shop"
+    assert store.identifier == f"{URL} (DB: shop)"
+    store.identifier = "mine"
+    assert (store.initialize() is store, store.identifier, store.urls) == (True, "mine", (URL,))
+    assert store.send(NextIdentityFor("a|")) == 6
+    with pytest.raises(Misuse, match="before it is first used"):
+        store.database = "other"
+    with pytest.raises(Misuse, match="before it is first used"):
+        store.urls = [URL]
+    store.close()
+
+
+def test_a_session_may_bring_its_request_executor(wire: Wire) -> None:
+    wire.loaded(document("companies/1", name="one"))
+    with DocumentStore(URL, transport=wire.transport) as store:
+        executor = store.get_request_executor("shop")
+        options = SessionOptions(request_executor=executor)
+        with store.open_session(session_options=options) as session:
+            assert session.load("companies/1", Company) is not None
+        assert (executor.database, executor.urls) == ("shop", (URL,))
+        with pytest.raises(Misuse, match="database of its own"):
+            store.open_session("other", request_executor=executor)
+        with pytest.raises(Misuse, match="get_request_executor"):
+            store.open_session(SessionOptions(request_executor="http://a"))

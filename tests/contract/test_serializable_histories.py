@@ -234,14 +234,15 @@ class Play:
             yield
 
 
-def unexplained(folder: Path) -> list[int]:
-    """The seeds whose history no serial order explains."""
+def unexplained(folder: Path) -> int | None:
+    """The first seed whose history no serial order explains."""
     ground = Ground(folder)
-    return [seed for seed in range(SEEDS) if not explained(Play(ground, seed).run(), {})]
+    found = (seed for seed in range(SEEDS) if not explained(Play(ground, seed).run(), {}))
+    return next(found, None)
 
 
 def test_every_history_is_explained_by_a_serial_order(tmp_path: Path) -> None:
-    assert unexplained(tmp_path) == []
+    assert unexplained(tmp_path) is None
 
 
 def test_histories_have_what_they_are_to_show(tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_a_weakness_leaves_histories_that_nothing_explains(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, weak: Any
 ) -> None:
     monkeypatch.setattr(place, name, weak)
-    assert unexplained(tmp_path)
+    assert unexplained(tmp_path) is not None
 
 
 @pytest.mark.parametrize(

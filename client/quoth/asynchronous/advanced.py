@@ -28,7 +28,13 @@ T = TypeVar("T")
 
 
 class AsyncAdvanced:
-    """The rest of a session; `session.advanced` and the session itself both have it."""
+    """The rest of a session; `session.advanced` and the session itself both have it.
+
+    Programs written for RavenDB know it as InMemoryDocumentSessionOperations, and annotate with it.
+    """
+
+    ReplicationWaitOptsBuilder = ReplicationWaitBuilder
+    IndexesWaitOptsBuilder = IndexWaitBuilder
 
     _core: SessionCore
     _drive: AsyncDriver

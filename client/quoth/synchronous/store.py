@@ -1,14 +1,20 @@
-"""DocumentStore: the synchronous way in, method by method the twin of AsyncDocumentStore."""
+# Made from asynchronous/store.py by `python -m scripts.twins`: change that one.
+"""DocumentStore: where a program meets the cluster. One per process is enough.
+
+It owns what sessions share: the connections, what is known of the nodes, and the ranges of ids.
+"""
 
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 from quoth.commands import Command
 from quoth.conventions import Conventions
+from quoth.errors import Misuse
 from quoth.options import SessionOptions, TransactionMode
-from quoth.portal import Portal
-from quoth.store import ATTEMPTS, URL_DEFAULT, StoreCore, session_options
+from quoth.store_core import ATTEMPTS, StoreCore, options_of
+from quoth.synchronous.network import Network
+from quoth.synchronous.request_executor import RequestExecutor
 from quoth.synchronous.retrying import Retrying
 from quoth.synchronous.session import Session
 from quoth.transport import Transport
@@ -17,27 +23,30 @@ T = TypeVar("T")
 
 
 class DocumentStore:
-    """The synchronous way in; any number of threads may share one, each with its own sessions.
+    """The synchronous way in.
 
         with DocumentStore(["http://a:8080", "http://b:8080"], "shop") as store:
             with store.open_session() as session:
                 session.store(Company(name="Quoth"))
                 session.save_changes()
 
-    `urls` are the nodes to begin with; the others are found through them. `transport` replaces the
-    network, see MockTransport.
+    `urls` are the nodes to begin with, http://127.0.0.1:8080 if none are named; others are found
+    through them. `transport` replaces the network, see MockTransport.
+
+    Many sessions share a store. DocumentStore is for the tasks of one event loop,
+    DocumentStore for any number of threads. After a fork each process opens its own.
     """
 
     def __init__(
         self,
-        urls: str | Sequence[str] = URL_DEFAULT,
+        urls: str | Sequence[str] | None = None,
         database: str | None = None,
         *,
         conventions: Conventions | None = None,
         transport: Transport | None = None,
     ) -> None:
-        self._core = StoreCore(urls, database, conventions=conventions, transport=transport)
-        self._portal = Portal("quoth client")
+        self._core = StoreCore(urls, database, conventions)
+        self._network = Network(transport, self._core.clock)
 
     def __enter__(self) -> Self:
         return self
@@ -52,18 +61,39 @@ class DocumentStore:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """The nodes this store begins with."""
+        """The nodes this store begins with; may be set until it is first used."""
         return self._core.urls
+
+    @urls.setter
+    def urls(self, urls: str | Sequence[str]) -> None:
+        self._core.set_urls(urls)
 
     @property
     def database(self) -> str | None:
-        """The database sessions open unless told another one."""
+        """The database sessions open unless told another one; may be set until the first use."""
         return self._core.database
+
+    @database.setter
+    def database(self, database: str | None) -> None:
+        self._core.set_database(database)
 
     @property
     def conventions(self) -> Conventions:
         """How documents are named and requests timed; frozen by the first use."""
         return self._core.conventions
+
+    @conventions.setter
+    def conventions(self, conventions: Conventions) -> None:
+        self._core.set_conventions(conventions)
+
+    @property
+    def identifier(self) -> str:
+        """What logs may call the store: its nodes and database, unless set to something else."""
+        return self._core.name()
+
+    @identifier.setter
+    def identifier(self, identifier: str) -> None:
+        self._core.identifier = identifier
 
     @property
     def maintenance(self) -> Self:
@@ -78,28 +108,38 @@ class DocumentStore:
     def open_session(
         self,
         database: str | SessionOptions | None = None,
+        session_options: SessionOptions | None = None,
         *,
         no_tracking: bool = False,
         transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE,
         optimistic_concurrency: bool = False,
+        no_caching: bool = False,
+        request_executor: RequestExecutor | None = None,
         isolation: Literal["serializable"] | None = None,
     ) -> Session:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
         All choices may be given as one SessionOptions in place of the database.
         """
-        options = session_options(
+        options = options_of(
             database,
+            session_options,
             no_tracking=no_tracking,
             transaction_mode=transaction_mode,
             optimistic_concurrency=optimistic_concurrency,
+            no_caching=no_caching,
+            request_executor=request_executor,
             isolation=isolation,
         )
+        executor = options.request_executor or self.get_request_executor(options.database)
+        if not isinstance(executor, RequestExecutor):
+            raise Misuse("request_executor is what get_request_executor of this store gave")
+        return Session(self._core.new_session_core(options, executor.database), executor)
 
-        def execute(command: Command[Any], known_raft_index: int | None) -> Any:
-            return self._portal.run(self._core.execute(command, options.database, known_raft_index))
-
-        return Session(self._core.new_session_core(options), execute)
+    def get_request_executor(self, database: str | None = None) -> RequestExecutor:
+        """What carries the requests of a database, None for the store's own."""
+        name = self._core.name_of(database)
+        return RequestExecutor(self._core, self._network, name)
 
     def retry(
         self,
@@ -118,13 +158,15 @@ class DocumentStore:
 
     def send(self, operation: Command[T], *, database: str | None = None) -> T:
         """Do something outside a session, as in `store.send(NextIdentityFor("bills|"))`."""
-        return self._portal.run(self._core.execute(operation, database))
+        executor = RequestExecutor(self._core, self._network, database)
+        return executor(operation)
 
     def close(self) -> None:
         """Give back unused ids and close every connection."""
-        if not self._portal.is_closed:
-            self._portal.run(self._core.close())
-            self._portal.close()
+        try:
+            self._network.run(self._core.close())
+        finally:
+            self._network.close()
 
     def _pause(self, seconds: float) -> None:
-        self._portal.run(self._core.pause(seconds))
+        self._network.run(self._core.pause(seconds))

@@ -1,0 +1,171 @@
+"""AsyncDocumentStore: where a program meets the cluster. One per process is enough.
+
+It owns what sessions share: the connections, what is known of the nodes, and the ranges of ids.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+
+from quoth.asynchronous.network import AsyncNetwork
+from quoth.asynchronous.request_executor import AsyncRequestExecutor
+from quoth.asynchronous.retrying import AsyncRetrying
+from quoth.asynchronous.session import AsyncSession
+from quoth.commands import Command
+from quoth.conventions import Conventions
+from quoth.errors import Misuse
+from quoth.options import SessionOptions, TransactionMode
+from quoth.store_core import ATTEMPTS, StoreCore, options_of
+from quoth.transport import AsyncTransport
+
+T = TypeVar("T")
+
+
+class AsyncDocumentStore:
+    """The asynchronous way in.
+
+        async with AsyncDocumentStore(["http://a:8080", "http://b:8080"], "shop") as store:
+            async with store.open_session() as session:
+                await session.store(Company(name="Quoth"))
+                await session.save_changes()
+
+    `urls` are the nodes to begin with, http://127.0.0.1:8080 if none are named; others are found
+    through them. `transport` replaces the network, see MockTransport.
+
+    Many sessions share a store. AsyncDocumentStore is for the tasks of one event loop,
+    DocumentStore for any number of threads. After a fork each process opens its own.
+    """
+
+    def __init__(
+        self,
+        urls: str | Sequence[str] | None = None,
+        database: str | None = None,
+        *,
+        conventions: Conventions | None = None,
+        transport: AsyncTransport | None = None,
+    ) -> None:
+        self._core = StoreCore(urls, database, conventions)
+        self._network = AsyncNetwork(transport, self._core.clock)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The nodes this store begins with; may be set until it is first used."""
+        return self._core.urls
+
+    @urls.setter
+    def urls(self, urls: str | Sequence[str]) -> None:
+        self._core.set_urls(urls)
+
+    @property
+    def database(self) -> str | None:
+        """The database sessions open unless told another one; may be set until the first use."""
+        return self._core.database
+
+    @database.setter
+    def database(self, database: str | None) -> None:
+        self._core.set_database(database)
+
+    @property
+    def conventions(self) -> Conventions:
+        """How documents are named and requests timed; frozen by the first use."""
+        return self._core.conventions
+
+    @conventions.setter
+    def conventions(self, conventions: Conventions) -> None:
+        self._core.set_conventions(conventions)
+
+    @property
+    def identifier(self) -> str:
+        """What logs may call the store: its nodes and database, unless set to something else."""
+        return self._core.name()
+
+    @identifier.setter
+    def identifier(self, identifier: str) -> None:
+        self._core.identifier = identifier
+
+    @property
+    def maintenance(self) -> Self:
+        """The store itself: here for programs that know RavenDB's clients."""
+        return self
+
+    def initialize(self) -> Self:
+        """Freeze the conventions now; otherwise the first use does."""
+        self._core.conventions.freeze()
+        return self
+
+    def open_session(
+        self,
+        database: str | SessionOptions | None = None,
+        session_options: SessionOptions | None = None,
+        *,
+        no_tracking: bool = False,
+        transaction_mode: TransactionMode = TransactionMode.SINGLE_NODE,
+        optimistic_concurrency: bool = False,
+        no_caching: bool = False,
+        request_executor: AsyncRequestExecutor | None = None,
+        isolation: Literal["serializable"] | None = None,
+    ) -> AsyncSession:
+        """A new session. It opens nothing on the server and is cheap: one per piece of work.
+
+        All choices may be given as one SessionOptions in place of the database.
+        """
+        options = options_of(
+            database,
+            session_options,
+            no_tracking=no_tracking,
+            transaction_mode=transaction_mode,
+            optimistic_concurrency=optimistic_concurrency,
+            no_caching=no_caching,
+            request_executor=request_executor,
+            isolation=isolation,
+        )
+        executor = options.request_executor or self.get_request_executor(options.database)
+        if not isinstance(executor, AsyncRequestExecutor):
+            raise Misuse("request_executor is what get_request_executor of this store gave")
+        return AsyncSession(self._core.new_session_core(options, executor.database), executor)
+
+    def get_request_executor(self, database: str | None = None) -> AsyncRequestExecutor:
+        """What carries the requests of a database, None for the store's own."""
+        name = self._core.name_of(database)
+        return AsyncRequestExecutor(self._core, self._network, name)
+
+    async def retry(
+        self,
+        function: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        attempts: int = ATTEMPTS,
+        database: str | None = None,
+    ) -> T:
+        """Run a function in a serializable session and save it; again, while others are faster.
+
+        See `quoth.retry`, which is the same and says all.
+        """
+        options = SessionOptions(database, isolation="serializable")
+        retrying = AsyncRetrying(lambda: self.open_session(options), self._pause)
+        return await retrying(function, attempts)
+
+    async def send(self, operation: Command[T], *, database: str | None = None) -> T:
+        """Do something outside a session, as in `await store.send(NextIdentityFor("bills|"))`."""
+        executor = AsyncRequestExecutor(self._core, self._network, database)
+        return await executor(operation)
+
+    async def close(self) -> None:
+        """Give back unused ids and close every connection."""
+        try:
+            await self._network.run(self._core.close())
+        finally:
+            await self._network.close()
+
+    async def _pause(self, seconds: float) -> None:
+        await self._network.run(self._core.pause(seconds))
