@@ -6,40 +6,16 @@
 sessions, operations and errors serve both.
 """
 
-from quoth.asynchronous.cluster_transaction import (
-    AsyncClusterTransaction,
-)
-from quoth.asynchronous.driving import (
-    AsyncLazy,
-)
-from quoth.asynchronous.lines import (
-    AsyncLines,
-)
-from quoth.asynchronous.request_executor import (
-    AsyncRequestExecutor,
-)
-from quoth.asynchronous.session import (
-    AsyncSession,
-)
-from quoth.asynchronous.store import (
-    AsyncDocumentStore,
-)
-from quoth.batches import (
-    DeleteDocument,
-    PatchDocument,
-    PatchRequest,
-    PutDocument,
-)
-from quoth.changes import (
-    DocumentsChanges,
-)
-from quoth.compare_exchange import (
-    CompareExchangeValue,
-)
-from quoth.conventions import (
-    Conventions,
-    ShouldIgnoreEntityChanges,
-)
+from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
+from quoth.asynchronous.driving import AsyncLazy
+from quoth.asynchronous.lines import AsyncLines
+from quoth.asynchronous.request_executor import AsyncRequestExecutor
+from quoth.asynchronous.session import AsyncSession
+from quoth.asynchronous.store import AsyncDocumentStore
+from quoth.batches import DeleteDocument, PatchDocument, PatchRequest, PutDocument
+from quoth.changes import DocumentsChanges
+from quoth.compare_exchange import CompareExchangeValue
+from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
     BadRequest,
     ClusterTransactionConflict,
@@ -65,15 +41,9 @@ from quoth.events import (
     BeforeQueryEventArgs,
     BeforeStoreEventArgs,
 )
-from quoth.including import (
-    IncludeBuilder,
-)
-from quoth.loading import (
-    ConditionalLoadResult,
-)
-from quoth.mock_transport import (
-    MockTransport,
-)
+from quoth.including import IncludeBuilder
+from quoth.loading import ConditionalLoadResult
+from quoth.mock_transport import MockTransport
 from quoth.operations import (
     CompareExchangeResult,
     CreateDatabase,
@@ -89,42 +59,18 @@ from quoth.operations import (
     SeedIdentityForOperation,
     Statistics,
 )
-from quoth.options import (
-    OptimisticConcurrencyMode,
-    SessionOptions,
-    TransactionMode,
-)
-from quoth.patching import (
-    JavaScriptArray,
-    JavaScriptMap,
-)
-from quoth.retrying import (
-    retry,
-)
-from quoth.synchronous.cluster_transaction import (
-    ClusterTransaction,
-)
-from quoth.synchronous.driving import (
-    Lazy,
-)
-from quoth.synchronous.lines import (
-    Lines,
-)
-from quoth.synchronous.request_executor import (
-    RequestExecutor,
-)
-from quoth.synchronous.session import (
-    Session,
-)
-from quoth.synchronous.store import (
-    DocumentStore,
-)
-from quoth.transport import (
-    AsyncTransport,
-    HttpRequest,
-    HttpResponse,
-    Transport,
-)
+from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
+from quoth.patching import JavaScriptArray, JavaScriptMap
+from quoth.retrying import retry
+from quoth.synchronous.advanced import Advanced as InMemoryDocumentSessionOperations
+from quoth.synchronous.cluster_transaction import ClusterTransaction
+from quoth.synchronous.driving import Lazy
+from quoth.synchronous.lines import Lines
+from quoth.synchronous.request_executor import RequestExecutor
+from quoth.synchronous.session import Session
+from quoth.synchronous.session import Session as DocumentSession
+from quoth.synchronous.store import DocumentStore
+from quoth.transport import AsyncTransport, HttpRequest, HttpResponse, Transport
 
 __all__ = [
     "AfterSaveChangesEventArgs",
@@ -152,6 +98,7 @@ __all__ = [
     "DeleteCompareExchange",
     "DeleteDatabases",
     "DeleteDocument",
+    "DocumentSession",
     "DocumentStore",
     "DocumentsChanges",
     "FateUnknown",
@@ -161,6 +108,7 @@ __all__ = [
     "GetStatistics",
     "HttpRequest",
     "HttpResponse",
+    "InMemoryDocumentSessionOperations",
     "IncludeBuilder",
     "Indefinite",
     "IndexTimeout",

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
+from orjson import Fragment
+
 from quoth.batches import (
     BatchResult,
     DeleteDocument,
@@ -41,6 +43,7 @@ from quoth.steps import Steps, ask
 T = TypeVar("T")
 READS_MAX = 10_000  # what a node looks through
 SENT_ALONG_MAX = 64  # reads that a request carries unasked, which saves a second one
+QUERY = "Query"
 OPEN_ENDING = "|"  # of an id that the server completes
 
 
@@ -129,7 +132,9 @@ class ReadPinned:
         wire: JsonObject = {"Reads": [_to_wire(each) for each in self.commands], "Pin": self.pin}
         if self.reads is not None:
             wire["ReadSet"] = self.reads
-        return WireRequest("POST", "/serializable/read", body=encode(wire))
+        wait_seconds = sum(each.to_request().wait_seconds for each in self.commands)
+        path = "/serializable/read"
+        return WireRequest("POST", path, body=encode(wire), wait_seconds=wait_seconds)
 
     def read(self, reply: Reply) -> PinnedAnswer | None:
         found = reply.json()
@@ -226,8 +231,13 @@ class Isolation:
             raise
 
     def _read(self, commands: tuple[Command[Any], ...]) -> Steps[tuple[Any, ...]]:
-        for each in commands:
-            _to_wire(each)  # what cannot be read so is told before anything is sent
+        wires = [_to_wire(each) for each in commands]  # what cannot be read so is told at once
+        if len(wires) > 1 and any(each["Type"] == QUERY for each in wires):
+            # A query waits for its index, and comes alone.
+            found: list[Any] = []
+            for each in commands:
+                found += yield from self._read((each,))
+            return tuple(found)
         sends_all = False
         while True:
             pin, so_far = self._pin, self._reads_so_far
@@ -260,21 +270,34 @@ class Isolation:
     def _reads_of(self, batch: SaveBatch) -> JsonObject:
         """The read set, and what the writes themselves expect."""
         wire = self.reads.to_wire()
+        documents, values = wire["Documents"], wire["Values"]
         known = {fold(name) for name in self.reads.documents}
         for command in batch.commands:
             match command:
-                case PutDocument(document_id=name, change_vector=wanted):
-                    if wanted is not None:
-                        wire["Documents"].append((name, wanted))
-                    elif fold(name) not in known and not name.endswith(OPEN_ENDING):
-                        wire["Documents"].append((name, ""))  # never read: it must be new
-                case DeleteDocument(document_id=name, change_vector=str() as wanted):
-                    wire["Documents"].append((name, wanted))
+                case PutDocument() | DeleteDocument():
+                    expected = _expected(command)
+                    if fold(command.document_id) not in known and expected is not None:
+                        documents.append((command.document_id, expected))
+                    if command.change_vector is not None:
+                        documents.append((command.document_id, command.change_vector))
                 case PutValue() | DeleteValue():
-                    wire["Values"].append((command.key, command.index))
+                    values.append((command.key, command.index))
                 case PatchDocument():
                     raise Misuse("a serializable session has no patches: load, change and save")
         return wire
+
+
+def _expected(command: PutDocument | DeleteDocument) -> str | None:
+    """What a document must be that was not read by its id; None if that does not matter.
+
+    One that came by a prefix or a query is known by its change vector, and one that was never read
+    must be new.
+    """
+    if command.original_change_vector is not None:
+        return command.original_change_vector
+    if isinstance(command, DeleteDocument) or command.document_id.endswith(OPEN_ENDING):
+        return None
+    return "" if command.change_vector is None else None
 
 
 def _counted(
@@ -319,6 +342,9 @@ def _to_wire(command: Command[Any]) -> JsonObject:
         case GetValuesStartingWith():
             wire = {"Type": "Keys", "StartsWith": command.prefix}
             return {**wire, "Start": command.start, "PageSize": command.page_size}
+    request = command.to_request()
+    if (request.method, request.path) == ("POST", "/queries"):
+        return {"Type": QUERY, "Query": Fragment(request.body or b"{}")}
     raise Misuse(
         f"a serializable session cannot do this ({type(command).__name__}), for nothing could"
         " check it when it saves: use another session"

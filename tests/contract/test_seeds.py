@@ -1,7 +1,7 @@
 """What the documents of the product promise, each promise run against a node.
 
-Three pages describe it: disabling the tracking of entities, saving changes, seeding identities. Their
-examples are here with their names, and `quoth` in place of the client they were written for.
+Three pages describe it: disabling the tracking of entities, saving changes, seeding identities.
+Their examples are here with their names, and `quoth` in place of the client they are for.
 """
 
 import unittest

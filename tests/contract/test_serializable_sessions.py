@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import requests
@@ -15,6 +16,7 @@ import requests
 from quoth import (
     AsyncDocumentStore,
     AsyncSession,
+    BadRequest,
     ClusterTransactionConflict,
     ConcurrencyError,
     DocumentStore,
@@ -26,8 +28,27 @@ from quoth import (
     TransactionMode,
     retry,
 )
+from quoth.commands import Reply, WireRequest
+from quoth.serialization import JsonObject, encode
+from quoth.steps import ask
 from scripts.local_cluster import LocalCluster
 from tests.contract.conftest import make_database
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query as any client sends it."""
+
+    text: str
+    is_read: ClassVar[bool] = True
+    is_for_database: ClassVar[bool] = True
+
+    def to_request(self) -> WireRequest:
+        return WireRequest("POST", "/queries", body=encode({"Query": self.text}))
+
+    def read(self, reply: Reply) -> JsonObject:
+        return reply.json()
+
 
 SERIALIZABLE = SessionOptions(isolation="serializable")
 ACCOUNTS = 6
@@ -204,6 +225,49 @@ async def test_no_more_seats_are_given_than_there_are(
         seats = await session.load_starting_with("seats/", Seat, page_size=100)
     await close(opened)
     assert sum(booked) == len(seats) == 4
+
+
+async def test_what_came_by_a_prefix_or_a_query_is_changed_as_it_was_read(
+    shared_cluster: LocalCluster, cluster_database: str
+) -> None:
+    one, other, _ = opened = stores(shared_cluster, cluster_database)
+    await open_accounts(one)
+
+    async def tax(session: AsyncSession) -> int:
+        every = await session.load_starting_with("accounts/", Account)
+        for account in every:
+            account.balance -= 1
+        session.delete(every[-1])
+        return len(every)
+
+    assert await one.retry(tax) == ACCOUNTS
+    async with one.open_session(SERIALIZABLE) as session:
+        driver = session._drive
+        rich = "from Accounts where balance > 50"
+        query = Query(rich)
+        found = await driver(ask(query))
+        assert len(found["Results"]) == ACCOUNTS - 1
+        # Another document of another collection does not matter, one of this collection does.
+        async with other.open_session() as writer:
+            await writer.store(Doctor(on_call=True), "doctors/1")
+            await writer.save_changes()
+        assert await session.load("doctors/1", Doctor) is not None
+        await session.store(Account(len(found["Results"])), "accounts/count")
+        await session.save_changes()
+        async with other.open_session() as writer:
+            await writer.store(Account(99), "accounts/late")
+            await writer.save_changes()
+        await session.store(Account(0), "accounts/other")
+        with pytest.raises(SerializationConflict) as met:
+            await session.save_changes()
+        assert [(each.kind, each.key) for each in met.value.violations] == [
+            ("Collection", "Accounts")
+        ]
+        session.clear()
+        assert len((await driver(ask(query)))["Results"]) == ACCOUNTS  # one of 5 is not rich
+        with pytest.raises(BadRequest, match="compare-exchange"):
+            await driver(ask(Query("from Accounts where balance > 50 include cmpxchg(name)")))
+    await close(opened)
 
 
 async def test_a_program_never_holds_two_states(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
 from quoth.asynchronous.driving import AsyncDriver
@@ -33,8 +33,8 @@ class AsyncAdvanced:
     Programs written for RavenDB know it as InMemoryDocumentSessionOperations, and annotate with it.
     """
 
-    ReplicationWaitOptsBuilder = ReplicationWaitBuilder
-    IndexesWaitOptsBuilder = IndexWaitBuilder
+    ReplicationWaitOptsBuilder: TypeAlias = ReplicationWaitBuilder
+    IndexesWaitOptsBuilder: TypeAlias = IndexWaitBuilder
 
     _core: SessionCore
     _drive: AsyncDriver

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from quoth.batches import DocumentCommand
 from quoth.changes import DocumentsChanges
@@ -34,8 +34,8 @@ class Advanced:
     Programs written for RavenDB know it as InMemoryDocumentSessionOperations, and annotate with it.
     """
 
-    ReplicationWaitOptsBuilder = ReplicationWaitBuilder
-    IndexesWaitOptsBuilder = IndexWaitBuilder
+    ReplicationWaitOptsBuilder: TypeAlias = ReplicationWaitBuilder
+    IndexesWaitOptsBuilder: TypeAlias = IndexWaitBuilder
 
     _core: SessionCore
     _drive: Driver
