@@ -19,6 +19,7 @@ from quoth.errors import (
     ConcurrencyError,
     DatabaseDoesNotExist,
     FateUnknown,
+    IndexDoesNotExist,
     IndexTimeout,
     NotSent,
     QuothError,
@@ -61,6 +62,8 @@ def error_of(response: HttpResponse) -> QuothError | None:
     message = str(found.get("Message") or found.get("Error") or f"HTTP {status}")
     if "database-missing" in response.headers or kind == "DatabaseDoesNotExistException":
         return DatabaseDoesNotExist(message)
+    if kind == "IndexDoesNotExistException":
+        return IndexDoesNotExist(message)
     if status in _NOT_EXECUTED:
         return NotSent(message)
     if status in _FROM_BETWEEN:

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from orjson import Fragment
-
 from quoth.batches import (
     BatchResult,
     DeleteDocument,
@@ -29,6 +27,7 @@ from quoth.batches import (
 from quoth.commands import Command, Reply, TakeHiLoRange, WireRequest, fold, read_reply
 from quoth.errors import FateUnknown, Misuse, SerializationConflict
 from quoth.multi_get import MultiGet
+from quoth.queries.index_query import RunQuery
 from quoth.reads import (
     GetDocuments,
     GetDocumentsStartingWith,
@@ -339,12 +338,11 @@ def _to_wire(command: Command[Any]) -> JsonObject:
             }
         case GetValues():
             return {"Type": "Values", "Keys": command.keys}
+        case RunQuery():
+            return {"Type": QUERY, "Query": command.query.to_json()}
         case GetValuesStartingWith():
             wire = {"Type": "Keys", "StartsWith": command.prefix}
             return {**wire, "Start": command.start, "PageSize": command.page_size}
-    request = command.to_request()
-    if (request.method, request.path) == ("POST", "/queries"):
-        return {"Type": QUERY, "Query": Fragment(request.body or b"{}")}
     raise Misuse(
         f"a serializable session cannot do this ({type(command).__name__}), for nothing could"
         " check it when it saves: use another session"

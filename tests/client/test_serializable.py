@@ -247,7 +247,8 @@ async def test_what_no_save_could_check_is_refused_and_not_sent(
         with pytest.raises(Misuse, match="no patches"):
             session.advanced.patch("companies/1", "name", "x")
         with pytest.raises(Misuse, match="cannot stream"):
-            session._core.check_can_stream()
+            async for _ in session.advanced.stream(session.query(object_type=Company)):
+                pass
     with pytest.raises(Misuse, match="isolation is"):
         SessionOptions(isolation="snapshot")  # type: ignore[arg-type]
     with pytest.raises(Misuse, match="optimistic"):

@@ -8,7 +8,6 @@ import asyncio
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import pytest
 import requests
@@ -21,6 +20,8 @@ from quoth import (
     ConcurrencyError,
     DocumentStore,
     FateUnknown,
+    IndexDoesNotExist,
+    Misuse,
     NotSent,
     SerializationConflict,
     Session,
@@ -28,27 +29,8 @@ from quoth import (
     TransactionMode,
     retry,
 )
-from quoth.commands import Reply, WireRequest
-from quoth.serialization import JsonObject, encode
-from quoth.steps import ask
 from scripts.local_cluster import LocalCluster
 from tests.contract.conftest import make_database
-
-
-@dataclass(frozen=True)
-class Query:
-    """A query as any client sends it."""
-
-    text: str
-    is_read: ClassVar[bool] = True
-    is_for_database: ClassVar[bool] = True
-
-    def to_request(self) -> WireRequest:
-        return WireRequest("POST", "/queries", body=encode({"Query": self.text}))
-
-    def read(self, reply: Reply) -> JsonObject:
-        return reply.json()
-
 
 SERIALIZABLE = SessionOptions(isolation="serializable")
 ACCOUNTS = 6
@@ -233,6 +215,9 @@ async def test_what_came_by_a_prefix_or_a_query_is_changed_as_it_was_read(
     one, other, _ = opened = stores(shared_cluster, cluster_database)
     await open_accounts(one)
 
+    async def rich(session: AsyncSession) -> list[Account]:
+        return await session.query(object_type=Account).where_greater_than("balance", 50).to_list()
+
     async def tax(session: AsyncSession) -> int:
         every = await session.load_starting_with("accounts/", Account)
         for account in every:
@@ -242,17 +227,14 @@ async def test_what_came_by_a_prefix_or_a_query_is_changed_as_it_was_read(
 
     assert await one.retry(tax) == ACCOUNTS
     async with one.open_session(SERIALIZABLE) as session:
-        driver = session._drive
-        rich = "from Accounts where balance > 50"
-        query = Query(rich)
-        found = await driver(ask(query))
-        assert len(found["Results"]) == ACCOUNTS - 1
+        found = await rich(session)
+        assert len(found) == ACCOUNTS - 1
         # Another document of another collection does not matter, one of this collection does.
         async with other.open_session() as writer:
             await writer.store(Doctor(on_call=True), "doctors/1")
             await writer.save_changes()
         assert await session.load("doctors/1", Doctor) is not None
-        await session.store(Account(len(found["Results"])), "accounts/count")
+        await session.store(Account(len(found)), "accounts/count")
         await session.save_changes()
         async with other.open_session() as writer:
             await writer.store(Account(99), "accounts/late")
@@ -264,9 +246,16 @@ async def test_what_came_by_a_prefix_or_a_query_is_changed_as_it_was_read(
             ("Collection", "Accounts")
         ]
         session.clear()
-        assert len((await driver(ask(query)))["Results"]) == ACCOUNTS  # one of 5 is not rich
+        assert len(await rich(session)) == ACCOUNTS  # one of 5 is not rich
         with pytest.raises(BadRequest, match="compare-exchange"):
-            await driver(ask(Query("from Accounts where balance > 50 include cmpxchg(name)")))
+            await session.advanced.raw_query(
+                "from Accounts include cmpxchg(name)", Account
+            ).to_list()
+        with pytest.raises(IndexDoesNotExist):
+            await session.query_index("Accounts/ByName").to_list()
+        with pytest.raises(Misuse, match="cannot stream"):
+            async for _ in session.advanced.stream(session.query(object_type=Account)):
+                pass
     await close(opened)
 
 
