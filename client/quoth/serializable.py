@@ -25,7 +25,7 @@ from quoth.batches import (
     SaveBatch,
 )
 from quoth.commands import Command, Reply, TakeHiLoRange, WireRequest, fold, read_reply
-from quoth.errors import FateUnknown, Misuse, SerializationConflict
+from quoth.errors import Definite, FateUnknown, Misuse, SerializationConflict
 from quoth.multi_get import MultiGet
 from quoth.queries.index_query import RunQuery
 from quoth.reads import (
@@ -185,17 +185,22 @@ class Isolation:
         self._conflict: SerializationConflict | None = None
         self._reads_so_far = 0  # answers taken in; tells whether another task has read meanwhile
         self._is_committing = False
+        self._is_in_doubt = False  # a save may have been made, and the session does not know it
 
     def reset(self) -> None:
         """Forget what was read: what comes is another transaction."""
         self.reads, self._pin, self._conflict = ReadSet(), None, None
+        self._is_in_doubt = False
         self._reads_so_far += 1
 
     def check(self) -> None:
-        """Raise the conflict that the session has met, if it has."""
+        """Raise the conflict that the session has met, or Misuse if a save of it is in doubt."""
         if self._conflict is not None:
             known = self._conflict
             raise SerializationConflict(str(known), known.violations)
+        if self._is_in_doubt:
+            raise Misuse("the last save of this session may have been made, so what it has read may"
+                         " be no more: clear() it, and read what is there")  # fmt: skip
 
     def carry(self, steps: Steps[T]) -> Steps[T]:
         """The same steps, their commands made serializable."""
@@ -258,6 +263,11 @@ class Isolation:
         try:
             reads = self._reads_of(batch)
             done = yield from ask(Commit(batch, self._pin, reads))
+        except Definite:
+            raise
+        except BaseException:  # also when nobody waits for it any more
+            self._is_in_doubt = True
+            raise
         finally:
             self._is_committing = False
         self.commits += 1

@@ -230,6 +230,23 @@ async def test_after_a_conflict_the_session_is_over_until_it_is_cleared(
     assert wire.asked[-1].json["Pin"] is None
 
 
+async def test_after_a_save_of_unknown_fate_the_session_is_in_doubt_until_it_is_cleared(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.on("POST", COMMIT, fails=FateUnknown("no answer"))
+    async with store.open_session(SERIALIZABLE) as session:
+        await session.store(Company("One"), "companies/1")
+        with pytest.raises(FateUnknown):
+            await session.save_changes()
+        with pytest.raises(Misuse, match="may have been made"):
+            await session.save_changes()
+        with pytest.raises(Misuse, match="may have been made"):
+            await session.load("companies/2", Company)
+        session.clear()
+        read_document(wire, 9, "companies/1", "A:3-x", name="One")
+        assert await session.load("companies/1", Company) is not None
+
+
 async def test_a_session_that_only_reads_sends_nothing_when_it_saves(
     wire: Wire, store: AsyncDocumentStore
 ) -> None:
