@@ -44,7 +44,6 @@ from quoth.reads import GetValues, GetValuesStartingWith
 from quoth.serializable import Isolation
 from quoth.serialization import (
     METADATA,
-    JsonObject,
     get_identity,
     set_identity,
     to_document,
@@ -104,7 +103,7 @@ class SessionCore(Loading):
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
                          f" {document_id[:-1] + '|'!r} or leave the id out")  # fmt: skip
-        metadata = self._new_metadata(entity, document_id)
+        metadata = self.conventions.new_metadata(entity, document_id)
         self.tracking.add_new(entity, document_id, metadata=metadata, change_vector=change_vector)
         if not document_id.endswith(OPEN_ENDINGS):
             set_identity(entity, document_id, identity_property=identity_property)
@@ -231,7 +230,7 @@ class SessionCore(Loading):
     def missing(self, document_id: str, entity: object) -> Missing:
         """The document that a patch creates from an entity where there is none."""
         body = to_document(entity, identity_property=self.conventions.identity_property)
-        return Missing({**body, METADATA: self._new_metadata(entity, document_id)})
+        return Missing({**body, METADATA: self.conventions.new_metadata(entity, document_id)})
 
     def _check_can_patch(self, is_patch: bool) -> None:
         if is_patch and self.options.is_cluster_wide:
@@ -357,19 +356,6 @@ class SessionCore(Loading):
             lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
             self._hilo.lend(tag, lent)
         return found
-
-    def _new_metadata(self, entity: object, document_id: str) -> JsonObject:
-        metadata: JsonObject = {}
-        if isinstance(entity, dict):
-            metadata.update(entity.get(METADATA, {}))
-            collection = document_id.rstrip("|").partition("/")[0]
-        else:
-            collection = self.conventions.collection_of(type(entity))
-        kind = type(entity)
-        metadata.setdefault("@collection", collection)
-        # The official Python client finds the class by this name.
-        metadata.setdefault("Raven-Python-Type", f"{kind.__module__}.{kind.__name__}")
-        return metadata
 
     @contextmanager
     def _saving(self) -> Iterator[None]:

@@ -40,6 +40,7 @@ _REFUSALS = frozenset(
         "BadRequestException",
         "CompareExchangeInvalidKeyException",
         "CompareExchangeKeyTooBigException",
+        "IndexCompilationException",
         "InvalidCommandTypeException",
         "InvalidDataException",
         "InvalidOperationException",

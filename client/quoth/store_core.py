@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
+from quoth.bulk_insert import BulkInsertCore, BulkInsertOptions
 from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
@@ -75,6 +76,13 @@ class StoreCore:
         options = replace(options, database=name, request_executor=None)
         hilo = self._hilos.setdefault(name, HiLo())
         return SessionCore(options, self.conventions, hilo)
+
+    def new_bulk_insert_core(
+        self, database: str, options: BulkInsertOptions | None
+    ) -> BulkInsertCore:
+        self.use()
+        hilo = self._hilos.setdefault(database, HiLo())
+        return BulkInsertCore(options or BulkInsertOptions(), self.conventions, hilo)
 
     def execute(
         self, command: Command[T], database: str | None, known_raft_index: int | None

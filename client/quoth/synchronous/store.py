@@ -4,15 +4,21 @@
 It owns what sessions share: the connections, what is known of the nodes, and the ranges of ids.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
+from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
+from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
 from quoth.store_core import ATTEMPTS, StoreCore, options_of
+from quoth.synchronous.bulk_insert import BulkInsertOperation
+from quoth.synchronous.carrier import Carrier
+from quoth.synchronous.maintenance import MaintenanceOperationExecutor, OperationExecutor
 from quoth.synchronous.network import Network
 from quoth.synchronous.request_executor import RequestExecutor
 from quoth.synchronous.retrying import Retrying
@@ -47,6 +53,8 @@ class DocumentStore:
     ) -> None:
         self._core = StoreCore(urls, database, conventions)
         self._network = Network(transport, self._core.clock)
+        pause, monotonic = self._network.pause, self._core.clock.monotonic
+        self._carrier = Carrier(self._execute, pause, monotonic)
 
     def __enter__(self) -> Self:
         return self
@@ -96,9 +104,14 @@ class DocumentStore:
         self._core.identifier = identifier
 
     @property
-    def maintenance(self) -> Self:
-        """The store itself: here for programs that know RavenDB's clients."""
-        return self
+    def maintenance(self) -> MaintenanceOperationExecutor:
+        """Sends operations on the database, and through `server` on databases and the cluster."""
+        return MaintenanceOperationExecutor(self._carrier)
+
+    @property
+    def operations(self) -> OperationExecutor:
+        """Sends operations on documents and compare-exchange values."""
+        return OperationExecutor(self._carrier)
 
     def initialize(self) -> Self:
         """Freeze the conventions now; otherwise the first use does."""
@@ -156,10 +169,32 @@ class DocumentStore:
         retrying = Retrying(lambda: self.open_session(options), self._pause)
         return retrying(function, attempts)
 
+    def bulk_insert(
+        self, database: str | None = None, options: BulkInsertOptions | None = None
+    ) -> BulkInsertOperation:
+        """Store many documents fast: `with store.bulk_insert() as bulk_insert: ...`."""
+        name = self._core.name_of(database)
+        core = self._core.new_bulk_insert_core(name, options)
+        return BulkInsertOperation(core, name, self._carrier)
+
+    def execute_index(
+        self, task: AbstractIndexCreationTaskBase, database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the index that a class stands for."""
+        return self.execute_indexes([task], database)
+
+    def execute_indexes(
+        self, tasks: Iterable[AbstractIndexCreationTaskBase], database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the indexes that classes stand for: all of them, or none if one cannot be built."""
+        return self.maintenance.for_database(database).send(put_indexes(tasks))
+
     def send(self, operation: Command[T], *, database: str | None = None) -> T:
-        """Do something outside a session, as in `store.send(NextIdentityFor("bills|"))`."""
-        executor = RequestExecutor(self._core, self._network, database)
-        return executor(operation)
+        """Carry out an operation of any kind: `store.send(GetStatisticsOperation())`."""
+        return RequestExecutor(self._core, self._network, database)(operation)
+
+    def _execute(self, command: Command[Any], database: str | None) -> Any:
+        return RequestExecutor(self._core, self._network, database)(command)
 
     def close(self) -> None:
         """Give back unused ids and close every connection."""
