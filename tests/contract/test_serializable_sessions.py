@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pytest
+import ravendb
 import requests
+from ravendb.exceptions.raven_exceptions import ConcurrencyException
 
 from quoth import (
     AsyncDocumentStore,
@@ -337,6 +339,52 @@ async def test_it_meets_the_writers_of_other_modes_and_they_meet_it(
                 await writer.save_changes()
             assert not isinstance(met.value, SerializationConflict)
     await close(opened)
+
+
+def test_the_official_client_meets_it_as_it_meets_its_like(
+    shared_cluster: LocalCluster, cluster_database: str
+) -> None:
+    urls = shared_cluster.urls
+    with (
+        DocumentStore(urls, cluster_database) as ours,
+        ravendb.DocumentStore(urls[1:] + urls[:1], cluster_database) as theirs,
+    ):
+        theirs.initialize()
+        cluster_wide = ravendb.SessionOptions(transaction_mode=ravendb.TransactionMode.CLUSTER_WIDE)
+        cluster_wide.disable_atomic_document_writes_in_cluster_wide_transaction = False
+        with theirs.open_session(session_options=cluster_wide) as session:
+            session.store(Account(1), "accounts/1")
+            session.save_changes()
+
+        # They read, we write: their save is refused.
+        with theirs.open_session(session_options=cluster_wide) as session:
+            account = session.load("accounts/1", Account)
+
+            def add(ours: Session) -> None:
+                mine = ours.load("accounts/1", Account)
+                assert mine is not None
+                mine.balance += 1
+
+            ours.retry(add)
+            account.balance = 100
+            with pytest.raises(ConcurrencyException, match="Guard compare exchange value"):
+                session.save_changes()
+
+        # We read, they write by any means: our save is refused.
+        for number in range(2):
+            with ours.open_session(isolation="serializable") as session:
+                mine = session.load("accounts/1", Account)
+                assert mine is not None
+                options = {"session_options": cluster_wide} if number else {}
+                with theirs.open_session(**options) as other:
+                    account = other.load("accounts/1", Account)
+                    account.balance += 1
+                    other.save_changes()
+                mine.balance = 100
+                with pytest.raises(SerializationConflict):
+                    session.save_changes()
+        with ours.open_session(isolation="serializable") as session:
+            assert session.load("accounts/1", Account) == Account(4)
 
 
 async def test_values_are_read_and_written_with_documents(
