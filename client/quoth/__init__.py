@@ -55,6 +55,7 @@ from quoth.errors import (
     OperationTimeout,
     QuothError,
     ReplicationTimeout,
+    SerializationConflict,
     StaleResults,
     Unassured,
     UnexpectedResults,
@@ -151,6 +152,7 @@ from quoth.queries.suggestions import (
     SuggestionWithTerm,
     SuggestionWithTerms,
 )
+from quoth.retrying import retry
 from quoth.synchronous.advanced import Advanced as InMemoryDocumentSessionOperations
 from quoth.synchronous.bulk_insert import BulkInsertOperation
 from quoth.synchronous.cluster_transaction import ClusterTransaction
@@ -304,6 +306,7 @@ __all__ = [
     "RequestExecutor",
     "SearchEngineType",
     "SearchOperator",
+    "SerializationConflict",
     "ServerOperation",
     "ServerOperationExecutor",
     "Session",
@@ -331,6 +334,7 @@ __all__ = [
     "Violation",
     "WktField",
     "WrongType",
+    "retry",
 ]
 # Those of quoth.operations, in a list of their own: a test compares them.
 # fmt: off

@@ -40,6 +40,7 @@ from quoth.loading import Loading, check_id
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.patching import Missing, Patches
 from quoth.reads import GetValues, GetValuesStartingWith
+from quoth.serializable import Isolation
 from quoth.serialization import (
     METADATA,
     get_identity,
@@ -72,6 +73,7 @@ class SessionCore(Loading):
         self.lazies = Lazies(options.database)
         self.events = (events or Events()).for_session()
         self.patches = Patches()
+        self.isolation = Isolation() if options.is_serializable else None
         self._deferred: list[DocumentCommand] = []
         self._hilo = hilo
         self._is_saving = False
@@ -121,6 +123,8 @@ class SessionCore(Loading):
     def save_changes(self, session: object) -> Steps[None]:
         """Send what has changed as one batch; `session` is what conventions and events are told."""
         self._check_can_write("save")
+        if self.isolation is not None:
+            self.isolation.check()
         with self._saving():
             plan = self._plan(self._hooks(session))
             if not plan.commands:
@@ -263,6 +267,8 @@ class SessionCore(Loading):
         self.tracking.clear()
         self.patches.clear()
         self._deferred.clear()
+        if self.isolation is not None:
+            self.isolation.reset()
 
     def ignore_changes_for(self, entity: object) -> None:
         self.tracking.of(entity).is_ignored = True
@@ -314,6 +320,16 @@ class SessionCore(Loading):
             raise Misuse(f"compare-exchange values need a cluster-wide session: {how}")
 
     # Small things.
+
+    def isolated(self, steps: Steps[T]) -> Steps[T]:
+        """Steps as they are carried out: of a serializable session, with all it has read."""
+        return steps if self.isolation is None else self.isolation.carry(steps)
+
+    def check_can_stream(self) -> None:
+        """Raise Misuse if an answer that is read bit by bit has no place in this session."""
+        if self.isolation is not None:
+            raise Misuse("a serializable session cannot stream, for nothing could check what was"
+                         " read when it saves: use another session")  # fmt: skip
 
     def count_request(self, command: Command[Any]) -> None:
         """One more request of this session. Raises Misuse over the limit: a loop may have got out.

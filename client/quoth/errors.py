@@ -7,6 +7,7 @@
     │   ├── NotSent                  no node carried it out; safe to do again
     │   ├── ConcurrencyError         someone else was first: load again and decide again
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
+    │   │       └── SerializationConflict    ... of a serializable session, reads included
     │   ├── DatabaseDoesNotExist
     │   ├── IndexDoesNotExist
     │   ├── NoSuchDocument
@@ -79,6 +80,9 @@ class Violation:
 
     `kind` is `Document` (then `key` is the atomic guard, `rvn-atomic/` and the document's id) or
     `CompareExchange`. An index of 0 means "must not exist yet"; an actual index of -1 "is missing".
+    In a SerializationConflict the key of a `Document` is its id, of a `Prefix` or a `Collection`
+    its name ("" for all documents); it was not to change after the expected index, an etag, and
+    the actual one is the etag of the change. `Database`: the database is another one by now.
     """
 
     kind: str
@@ -93,6 +97,19 @@ class ClusterTransactionConflict(ConcurrencyError):
     def __init__(self, message: str, violations: Sequence[Violation] = ()) -> None:
         super().__init__(message)
         self.violations = tuple(violations)
+
+
+class SerializationConflict(ClusterTransactionConflict):
+    """What a serializable session has read is no more; nothing was written. Do it all again.
+
+    `violations` name what has changed. `attempts` is how many times `retry` had tried.
+    """
+
+    def __init__(
+        self, message: str, violations: Sequence[Violation] = (), *, attempts: int = 1
+    ) -> None:
+        super().__init__(message, violations)
+        self.attempts = attempts
 
 
 class DatabaseDoesNotExist(Definite):

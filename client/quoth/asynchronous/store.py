@@ -3,15 +3,16 @@
 It owns what sessions share: the connections, what is known of the nodes, and the ranges of ids.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from quoth.asynchronous.bulk_insert import AsyncBulkInsertOperation
 from quoth.asynchronous.carrier import AsyncCarrier
 from quoth.asynchronous.maintenance import AsyncMaintenanceOperationExecutor, AsyncOperationExecutor
 from quoth.asynchronous.network import AsyncNetwork
 from quoth.asynchronous.request_executor import AsyncRequestExecutor
+from quoth.asynchronous.retrying import AsyncRetrying
 from quoth.asynchronous.session import AsyncSession
 from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
@@ -20,7 +21,7 @@ from quoth.errors import Misuse
 from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
 from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
-from quoth.store_core import StoreCore, options_of
+from quoth.store_core import ATTEMPTS, StoreCore, options_of
 from quoth.transport import AsyncTransport
 
 T = TypeVar("T")
@@ -126,6 +127,7 @@ class AsyncDocumentStore:
         optimistic_concurrency: bool = False,
         no_caching: bool = False,
         request_executor: AsyncRequestExecutor | None = None,
+        isolation: Literal["serializable"] | None = None,
     ) -> AsyncSession:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
@@ -139,6 +141,7 @@ class AsyncDocumentStore:
             optimistic_concurrency=optimistic_concurrency,
             no_caching=no_caching,
             request_executor=request_executor,
+            isolation=isolation,
         )
         executor = options.request_executor or self.get_request_executor(options.database)
         if not isinstance(executor, AsyncRequestExecutor):
@@ -149,6 +152,21 @@ class AsyncDocumentStore:
         """What carries the requests of a database, None for the store's own."""
         name = self._core.name_of(database)
         return AsyncRequestExecutor(self._core, self._network, name)
+
+    async def retry(
+        self,
+        function: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        attempts: int = ATTEMPTS,
+        database: str | None = None,
+    ) -> T:
+        """Run a function in a serializable session and save it; again, while others are faster.
+
+        See `quoth.retry`, which is the same and says all.
+        """
+        options = SessionOptions(database, isolation="serializable")
+        retrying = AsyncRetrying(lambda: self.open_session(options), self._pause)
+        return await retrying(function, attempts)
 
     def bulk_insert(
         self, database: str | None = None, options: BulkInsertOptions | None = None
@@ -183,3 +201,6 @@ class AsyncDocumentStore:
             await self._network.run(self._core.close())
         finally:
             await self._network.close()
+
+    async def _pause(self, seconds: float) -> None:
+        await self._network.run(self._core.pause(seconds))

@@ -4,9 +4,9 @@
 It owns what sessions share: the connections, what is known of the nodes, and the ranges of ids.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
@@ -15,12 +15,13 @@ from quoth.errors import Misuse
 from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
 from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
-from quoth.store_core import StoreCore, options_of
+from quoth.store_core import ATTEMPTS, StoreCore, options_of
 from quoth.synchronous.bulk_insert import BulkInsertOperation
 from quoth.synchronous.carrier import Carrier
 from quoth.synchronous.maintenance import MaintenanceOperationExecutor, OperationExecutor
 from quoth.synchronous.network import Network
 from quoth.synchronous.request_executor import RequestExecutor
+from quoth.synchronous.retrying import Retrying
 from quoth.synchronous.session import Session
 from quoth.transport import Transport
 
@@ -127,6 +128,7 @@ class DocumentStore:
         optimistic_concurrency: bool = False,
         no_caching: bool = False,
         request_executor: RequestExecutor | None = None,
+        isolation: Literal["serializable"] | None = None,
     ) -> Session:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
@@ -140,6 +142,7 @@ class DocumentStore:
             optimistic_concurrency=optimistic_concurrency,
             no_caching=no_caching,
             request_executor=request_executor,
+            isolation=isolation,
         )
         executor = options.request_executor or self.get_request_executor(options.database)
         if not isinstance(executor, RequestExecutor):
@@ -150,6 +153,21 @@ class DocumentStore:
         """What carries the requests of a database, None for the store's own."""
         name = self._core.name_of(database)
         return RequestExecutor(self._core, self._network, name)
+
+    def retry(
+        self,
+        function: Callable[[Session], T],
+        *,
+        attempts: int = ATTEMPTS,
+        database: str | None = None,
+    ) -> T:
+        """Run a function in a serializable session and save it; again, while others are faster.
+
+        See `quoth.retry`, which is the same and says all.
+        """
+        options = SessionOptions(database, isolation="serializable")
+        retrying = Retrying(lambda: self.open_session(options), self._pause)
+        return retrying(function, attempts)
 
     def bulk_insert(
         self, database: str | None = None, options: BulkInsertOptions | None = None
@@ -184,3 +202,6 @@ class DocumentStore:
             self._network.run(self._core.close())
         finally:
             self._network.close()
+
+    def _pause(self, seconds: float) -> None:
+        self._network.run(self._core.pause(seconds))
