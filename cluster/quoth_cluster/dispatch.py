@@ -12,6 +12,7 @@ from quoth_cluster import (
     indexes,
     numbered,
     reservations,
+    serializable,
     totals,
     transaction,
 )
@@ -29,6 +30,7 @@ from quoth_cluster.commands import (
     SaveCheckedBatch,
     SaveNumbered,
     SeedIdentity,
+    SerializableTransaction,
 )
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import Outcome, Refused
@@ -40,6 +42,7 @@ DatabaseCommand: TypeAlias = (
     SaveBatch
     | SaveCheckedBatch
     | ClusterTransaction
+    | SerializableTransaction
     | ChangeCompareExchange
     | NextIdentity
     | SeedIdentity
@@ -81,7 +84,7 @@ def _may_stop_midway(command: DatabaseCommand) -> bool:
         return batch.may_stop_midway(command)
     if isinstance(command, SaveNumbered):
         return _may_stop_midway(command.batch)  # what comes behind it is not refused if it is one
-    return isinstance(command, ClusterTransaction)
+    return isinstance(command, ClusterTransaction | SerializableTransaction)
 
 
 def _step(step: Step, command: DatabaseCommand) -> Outcome:
@@ -92,6 +95,8 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
             return batch.save_checked_batch(step, command)
         case ClusterTransaction():
             return transaction.save_transaction(step, command)
+        case SerializableTransaction():
+            return serializable.save_transaction(step, command)
         case ChangeCompareExchange():
             return compare_exchange.step_change(step, command)
         case NextIdentity():

@@ -11,7 +11,7 @@ and it must not lose a number that it had. A document that is named by its numbe
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from quoth_cluster import batch, documents, sequences, transaction
+from quoth_cluster import batch, documents, sequences, serializable, transaction
 from quoth_cluster.checks import IDENTITY_END
 from quoth_cluster.commands import (
     ClusterTransaction,
@@ -20,6 +20,7 @@ from quoth_cluster.commands import (
     SaveBatch,
     SaveCheckedBatch,
     SaveNumbered,
+    SerializableTransaction,
 )
 from quoth_cluster.documents import fold_id
 from quoth_cluster.number_places import Filling, NoPlace, Value, filled, id_with, values_in
@@ -83,9 +84,9 @@ def save(step: Step, command: SaveNumbered) -> NumberedSaved | Refused:
 
 
 def _documents_of(command: SaveNumbered) -> tuple[DocumentCommand, ...]:
-    if isinstance(command.batch, ClusterTransaction):
-        return command.batch.documents
-    return command.batch.commands
+    if isinstance(command.batch, SaveBatch | SaveCheckedBatch):
+        return command.batch.commands
+    return command.batch.documents
 
 
 def _save(
@@ -98,6 +99,8 @@ def _save(
             return batch.save_checked_batch(step, replace(checked, commands=numbered))
         case ClusterTransaction() as agreed:
             return transaction.save_transaction(step, replace(agreed, documents=numbered))
+        case SerializableTransaction() as rested:
+            return serializable.save_transaction(step, replace(rested, documents=numbered))
 
 
 def _save_in_vain(

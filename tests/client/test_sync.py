@@ -14,7 +14,7 @@ from quoth import (
     ClusterTransactionConflict,
     DocumentStore,
     Misuse,
-    NextIdentityFor,
+    NextIdentityForOperation,
     SessionOptions,
     TransactionMode,
 )
@@ -64,7 +64,7 @@ def test_entities_are_made_in_the_callers_thread(wire: Wire, plain_store: Docume
 
 async def test_it_may_be_called_while_a_loop_runs(wire: Wire, plain_store: DocumentStore) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
-    assert plain_store.send(NextIdentityFor("a|")) == 6
+    assert plain_store.send(NextIdentityForOperation("a|")) == 6
 
 
 def test_many_threads_share_a_store(wire: Wire, plain_store: DocumentStore) -> None:
@@ -72,7 +72,7 @@ def test_many_threads_share_a_store(wire: Wire, plain_store: DocumentStore) -> N
     for number in numbers:
         wire.on("POST", "/identity/next", {"NewIdentityValue": number})
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda _: plain_store.send(NextIdentityFor("a|")), numbers)
+        found = pool.map(lambda _: plain_store.send(NextIdentityForOperation("a|")), numbers)
     assert sorted(found) == list(numbers)
 
 
@@ -82,14 +82,14 @@ def test_a_closed_store_says_so(wire: Wire) -> None:
     store.close()
     assert wire.transport.is_closed
     with pytest.raises(Misuse, match="closed"):
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
 
 
 def test_it_starts_no_thread(wire: Wire) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
     before = threading.active_count()
     with DocumentStore(URL, "shop", transport=wire.transport) as store:
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
         assert threading.active_count() == before
 
 
@@ -109,7 +109,7 @@ def test_ctrl_c_gives_up_the_request(request: pytest.FixtureRequest, silent: soc
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            store.send(NextIdentityFor("a|"))
+            store.send(NextIdentityForOperation("a|"))
         asked_from, _ = silent.accept()
         asked_from.settimeout(5)
         with asked_from:
@@ -121,11 +121,11 @@ def test_ctrl_c_gives_up_the_request(request: pytest.FixtureRequest, silent: soc
 def test_a_forked_store_says_so(wire: Wire) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
     with DocumentStore(URL, "shop", transport=wire.transport) as store:
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
         child = os.fork()
         if child == 0:
             try:
-                store.send(NextIdentityFor("a|"))
+                store.send(NextIdentityForOperation("a|"))
             except Misuse as error:
                 os._exit(0 if "fork" in str(error) else 1)
             finally:
@@ -150,7 +150,7 @@ def test_a_store_is_set_up_like_the_official_one(wire: Wire) -> None:
     assert store.identifier == f"{URL} (DB: shop)"
     store.identifier = "mine"
     assert (store.initialize() is store, store.identifier, store.urls) == (True, "mine", (URL,))
-    assert store.send(NextIdentityFor("a|")) == 6
+    assert store.send(NextIdentityForOperation("a|")) == 6
     with pytest.raises(Misuse, match="before it is first used"):
         store.database = "other"
     with pytest.raises(Misuse, match="before it is first used"):

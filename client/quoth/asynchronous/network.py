@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from quoth.clock import Clock
 from quoth.executor import Open, Step, WireSteps
 from quoth.transport import AsyncTransport, HttpRequest
-from quoth.wire.streams import StreamTransport
+from quoth.wire.aiohttp_transport import AiohttpTransport
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ class AsyncNetwork:
     """The transport of one store, as steps know it."""
 
     def __init__(self, transport: AsyncTransport | None, clock: Clock) -> None:
-        self._transport = transport or StreamTransport()
+        self._transport = transport or AiohttpTransport()
         self._clock = clock
 
     async def run(self, steps: WireSteps[T]) -> T:
@@ -31,6 +31,10 @@ class AsyncNetwork:
         except StopIteration as done:
             found: T = done.value
             return found
+
+    async def pause(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        await self._clock.sleep(seconds)
 
     async def close(self) -> None:
         """Let go of every connection."""

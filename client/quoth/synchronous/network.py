@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from quoth.clock import Clock
 from quoth.executor import Open, Step, WireSteps
 from quoth.transport import HttpRequest, Transport
-from quoth.wire.sockets import SocketTransport
+from quoth.wire.blocking_transport import BlockingTransport
 
 T = TypeVar("T")
 
@@ -14,7 +14,7 @@ class Network:
     """The transport of one store, as steps know it. Each thread waits for what it asked itself."""
 
     def __init__(self, transport: Transport | None, clock: Clock) -> None:
-        self._transport = transport or SocketTransport(clock)
+        self._transport = transport or BlockingTransport(clock)
         self._clock = clock
 
     def run(self, steps: WireSteps[T]) -> T:
@@ -31,6 +31,10 @@ class Network:
         except StopIteration as done:
             found: T = done.value
             return found
+
+    def pause(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self._clock.sleep_blocking(seconds)
 
     def close(self) -> None:
         """Let go of every connection."""

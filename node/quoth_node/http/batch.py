@@ -5,7 +5,12 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from quoth_cluster.commands import ClusterTransaction, SaveBatch, SaveNumbered
+from quoth_cluster.commands import (
+    ClusterTransaction,
+    SaveBatch,
+    SaveNumbered,
+    SerializableTransaction,
+)
 from quoth_cluster.errors import ClusterError
 from quoth_cluster.outcomes import BatchSaved, DocumentPut, NumberedSaved, TransactionSaved
 from quoth_cluster.sequence_commands import TakeNumbers
@@ -101,7 +106,7 @@ async def transact(
 
 async def save_numbered(
     exchange: Exchange,
-    command: SaveBatch | ClusterTransaction,
+    command: SaveBatch | ClusterTransaction | SerializableTransaction,
     takings: tuple[TakeNumbers, ...],
     answer: type[T],
 ) -> tuple[Agreed[T], tuple[Taken, ...]]:

@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from quoth_cluster.commands import (
     ChangeCompareExchange,
     ChangeDatabase,
+    CheckCollection,
     CheckCompareExchange,
     CheckDocument,
+    CheckKeys,
+    CheckPrefix,
     CheckSeparator,
     ClusterTransaction,
     Command,
@@ -36,6 +39,7 @@ from quoth_cluster.commands import (
     SaveCheckedBatch,
     SaveNumbered,
     SeedIdentity,
+    SerializableTransaction,
     TakeIndex,
     ToggleDatabases,
     encode,
@@ -100,6 +104,13 @@ CHECKS = st.one_of(
     st.builds(CheckDocument, IDS, VECTORS.map(lambda vector: vector or "")),
     st.builds(CheckCompareExchange, st.just("k"), st.integers(0, 9)),
     st.builds(CheckSeparator, st.sampled_from("/-")),
+)
+READS = st.one_of(
+    st.builds(CheckDocument, IDS, VECTORS.map(lambda vector: vector or "")),
+    st.builds(CheckCompareExchange, st.just("k"), st.integers(0, 9)),
+    st.builds(CheckKeys, st.sampled_from(["", "k"]), st.integers(-1, 2), st.integers(0, 9)),
+    st.builds(CheckPrefix, st.sampled_from(["users/", "X", "none"])),
+    st.builds(CheckCollection, st.sampled_from(["", "users", "Other"])),
 )
 USES = st.builds(
     SequenceUse,
@@ -166,6 +177,18 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         DOCUMENTS,
         st.lists(CHANGES, max_size=2).map(tuple),
         st.booleans(),
+        REQUEST_IDS,
+    ),
+    st.builds(
+        SerializableTransaction,
+        NAMES,
+        st.just(AT),
+        st.just("A"),
+        st.sampled_from(["", DATABASE_ID, DATABASE_ID]),
+        st.integers(0, 6),
+        st.lists(READS, max_size=2).map(tuple),
+        DOCUMENTS,
+        st.lists(CHANGES, max_size=2).map(tuple),
         REQUEST_IDS,
     ),
     st.builds(ChangeCompareExchange, NAMES, CHANGES, REQUEST_IDS),

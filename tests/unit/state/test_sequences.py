@@ -10,6 +10,7 @@ from quoth_cluster.commands import (
     SaveBatch,
     SaveCheckedBatch,
     SaveNumbered,
+    SerializableTransaction,
 )
 from quoth_cluster.outcomes import (
     BatchSaved,
@@ -29,7 +30,7 @@ from quoth_cluster.sequence_outcomes import SequenceDeleted, SequencesTended
 from quoth_cluster.sequences import NumberState
 from tests.unit.state import numbering
 from tests.unit.state.numbering import HERE, holders, number_in, numbered, rows, taking, values
-from tests.unit.state.story import AT, Story, delete, put
+from tests.unit.state.story import AT, DATABASE_ID, Story, delete, put
 
 BODY = numbering.BODY
 LAST = 2**63 - 1
@@ -168,6 +169,23 @@ def test_every_kind_of_transaction_takes_numbers(story: Story) -> None:
     assert refusal(story.run(SaveNumbered(checked, (places,)))) == Refusal.CHANGE_VECTOR
     again = SaveNumbered(agreed, (places,))
     assert refusal(story.run(again)) == Refusal.CLUSTER_TRANSACTION
+    assert values(story.run(numbered("i/d"))) == [3]
+
+
+def test_a_serializable_transaction_takes_numbers_if_what_it_read_stands(story: Story) -> None:
+    story.save(put("read"))
+    etag = story.loaded("read").etag
+    reads = (CheckDocument("read", story.loaded("read").change_vector),)
+    command = SaveNumbered(
+        SerializableTransaction(
+            *("db", AT, "A", DATABASE_ID, etag, reads, (put("i/{number}", body=BODY),), ())
+        ),
+        (taking("invoices", NumberPlace(0), HERE),),
+    )
+    assert values(story.run(command)) == [1]
+    assert values(story.run(command)) == [2]
+    story.save(put("read"))
+    assert refusal(story.run(command)) == Refusal.SERIALIZATION
     assert values(story.run(numbered("i/d"))) == [3]
 
 
