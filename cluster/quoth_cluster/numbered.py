@@ -33,7 +33,7 @@ from quoth_cluster.outcomes import (
     Refused,
     TransactionSaved,
 )
-from quoth_cluster.sequence_commands import NumberPlace, TakeNumbers
+from quoth_cluster.sequence_commands import NumberPlace, SequenceUse, TakeNumbers
 from quoth_cluster.sequence_outcomes import Taken
 from quoth_cluster.sequences import COUNT_MAX, TAKINGS_MAX, Numbers, NumberState, Sequence
 from quoth_cluster.step import Step, invalid
@@ -41,6 +41,19 @@ from quoth_cluster.step import Step, invalid
 PLACES_MAX = 2 * COUNT_MAX
 
 DocumentCommand = PutDocument | DeleteDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What one command takes, with its places made out."""
+
+    use: SequenceUse
+    count: int
+    places: list[NumberPlace]
+
+    @property
+    def name(self) -> str:
+        return self.use.name
 
 
 @dataclass(slots=True)
@@ -55,29 +68,32 @@ class Written:
 def save(step: Step, command: SaveNumbered) -> NumberedSaved | Refused:
     """Take the numbers, write them into the documents, and save these; or nothing."""
     commands = _documents_of(command)
-    if (refused := _check_takings(command.takings, commands)) is not None:
-        return refused
-    taken = _take_all(step, command.takings)
+    takings = _open_takings(command.takings, commands)
+    if isinstance(takings, Refused):
+        return takings
+    taken = _take_all(step, takings)
     if isinstance(taken, Refused):
         return taken
     parts, latest = taken
-    gets = _written(command.takings, parts, latest)
+    gets = _written(takings, parts, latest)
     if isinstance(gets, Refused):
         return gets
-    numbered = _with_numbers(step, gets, commands)
+    numbered = _with_numbers(gets, commands)
     if isinstance(numbered, Refused):
         return numbered
+    if (refused := _named_already(step, gets, numbered)) is not None:
+        return refused
     if (lost := _lost_number(step, gets, commands)) is not None:
         return _save_in_vain(step, command, numbered) or lost
     saved = _save(step, command, numbered)
     if isinstance(saved, Refused):
         return saved
     results = saved.results if isinstance(saved, BatchSaved) else saved.documents
-    if (refused := _check_untouched(command.takings, results, commands)) is not None:
+    if (refused := _check_untouched(takings, results, commands)) is not None:
         return refused
     for sequence in latest.values():
         sequences.store(step.txn, sequence)
-    for taking, part in zip(command.takings, parts, strict=True):
+    for taking, part in zip(takings, parts, strict=True):
         for row in _rows(taking, part, results, command.batch.at_micros):
             sequences.note(step.txn, latest[part.name], row)
     return NumberedSaved(saved, tuple(parts))
@@ -94,7 +110,9 @@ def _save(
 ) -> BatchSaved | TransactionSaved | Refused:
     match command.batch:
         case SaveBatch() as plain:
-            return batch.save_batch(step, replace(plain, commands=numbered))
+            tag, keeps = plain.node_tag, plain.keep_equal
+            whole = SaveBatch(plain.database, plain.at_micros, tag, numbered, None, keeps)
+            return batch.save_batch(step, whole)
         case SaveCheckedBatch() as checked:
             return batch.save_checked_batch(step, replace(checked, commands=numbered))
         case ClusterTransaction() as agreed:
@@ -117,36 +135,37 @@ def _save_in_vain(
 # What is asked for
 
 
-def _check_takings(
+def _open_takings(
     takings: tuple[TakeNumbers, ...], commands: tuple[DocumentCommand, ...]
-) -> Refused | None:
-    """What can be told without looking at what is stored."""
+) -> list[Taking] | Refused:
+    """What is taken, as far as it can be told without looking at what is stored."""
     if not 1 <= len(takings) <= TAKINGS_MAX:
         return invalid(f"A transaction takes numbers 1 to {TAKINGS_MAX} times, not {len(takings)}.")
     counts = sum(taking.count for taking in takings if taking.count > 0)
-    places = sum(len(taking.places) for taking in takings)
+    places = sum(len(taking.commands) for taking in takings)
     if counts > COUNT_MAX or places > PLACES_MAX:
         return invalid(
             f"A transaction takes {COUNT_MAX} numbers and writes them into {PLACES_MAX} places at "
             f"most, not {counts} and {places}."
         )
-    for taking in takings:
+    opened = [Taking(taking.use, taking.count, taking.places) for taking in takings]
+    for taking in opened:
         for place in taking.places:
             if (why := _wrong_with(place, taking, commands)) is not None:
-                return _no_place(f"A number of '{taking.use.name}': {why}")
+                return _no_place(f"A number of '{taking.name}': {why}")
         own = {place.index for place in taking.places} - {None}
         if len(own) not in (0, taking.count):
             return _no_place(
-                f"Of {taking.count} numbers of '{taking.use.name}' {len(own)} have a place of "
+                f"Of {taking.count} numbers of '{taking.name}' {len(own)} have a place of "
                 "their own: all must have one, or all stand in one array."
             )
         if not taking.places:
-            return _no_place(f"Numbers of '{taking.use.name}' have no place in any document.")
-    return None
+            return _no_place(f"Numbers of '{taking.name}' have no place in any document.")
+    return opened
 
 
 def _wrong_with(
-    place: NumberPlace, taking: TakeNumbers, commands: tuple[DocumentCommand, ...]
+    place: NumberPlace, taking: Taking, commands: tuple[DocumentCommand, ...]
 ) -> str | None:
     if not 0 <= place.command < len(commands):
         return f"there is no document command {place.command}"
@@ -168,13 +187,13 @@ def _no_place(message: str, document_id: str | None = None) -> Refused:
 
 
 def _take_all(
-    step: Step, takings: Iterable[TakeNumbers]
+    step: Step, takings: Iterable[Taking]
 ) -> tuple[list[Taken], dict[str, Sequence]] | Refused:
     """What each gets, and what becomes of the sequences. Nothing is stored yet."""
     parts: list[Taken] = []
     latest: dict[str, Sequence] = {}
     for taking in takings:
-        name = taking.use.name
+        name = taking.name
         sequence = sequences.use(
             step.txn,
             taking.use,
@@ -192,7 +211,7 @@ def _take_all(
 
 
 def _written(
-    takings: tuple[TakeNumbers, ...], parts: list[Taken], latest: dict[str, Sequence]
+    takings: list[Taking], parts: list[Taken], latest: dict[str, Sequence]
 ) -> dict[int, Written] | Refused:
     """What each document command gets, by its position."""
     written: dict[int, Written] = {}
@@ -212,40 +231,59 @@ def _written(
 
 
 def _with_numbers(
-    step: Step, written: dict[int, Written], commands: tuple[DocumentCommand, ...]
+    written: dict[int, Written], commands: tuple[DocumentCommand, ...]
 ) -> tuple[DocumentCommand, ...] | Refused:
     """The commands with all numbers in their places."""
     numbered = list(commands)
     for at, gets in written.items():
         command = commands[at]
         assert isinstance(command, PutDocument), "checked before"
-        filled_in = _fill(step, command, gets)
+        filled_in = _fill(command, gets)
         if isinstance(filled_in, Refused):
             return filled_in
         numbered[at] = filled_in
     return tuple(numbered)
 
 
-def _fill(step: Step, command: PutDocument, gets: Written) -> PutDocument | Refused:
+def _fill(command: PutDocument, gets: Written) -> PutDocument | Refused:
     document_id, body, expected = command.document_id, command.body, command.expected_change_vector
     try:
         if gets.id_number is not None:
             document_id = id_with(document_id, gets.id_number)
             expected = expected or ""
-            if (existing := documents.load(step.txn, document_id)) is not None:
-                return Refused(
-                    Refusal.CHANGE_VECTOR,
-                    f"The document '{document_id}' exists, and a document that is named by its "
-                    "number is new: no number was taken. Delete or rename it first.",
-                    document_id=document_id,
-                    expected_change_vector="",
-                    actual_change_vector=existing.change_vector,
-                )
         if gets.fillings:
             body = filled(body, gets.fillings)
     except NoPlace as why:
         return _no_place(f"The document '{document_id}': {why}.", document_id)
-    return replace(command, document_id=document_id, body=body, expected_change_vector=expected)
+    # Not by `replace`, which takes longer than all the rest of it.
+    return PutDocument(
+        document_id,
+        body,
+        command.metadata,
+        command.collection,
+        expected,
+        command.original_change_vector,
+    )
+
+
+def _named_already(
+    step: Step, written: dict[int, Written], numbered: tuple[DocumentCommand, ...]
+) -> Refused | None:
+    """Refuse a document that is named by its number, and is there."""
+    for at, gets in written.items():
+        if gets.id_number is None:
+            continue
+        document_id = numbered[at].document_id
+        if (existing := documents.load(step.txn, document_id)) is not None:
+            return Refused(
+                Refusal.CHANGE_VECTOR,
+                f"The document '{document_id}' exists, and a document that is named by its number "
+                "is new: no number was taken. Delete or rename it first.",
+                document_id=document_id,
+                expected_change_vector="",
+                actual_change_vector=existing.change_vector,
+            )
+    return None
 
 
 def _lost_number(
@@ -288,7 +326,7 @@ def is_held_by(row: Numbers, document_id: str) -> bool:
 
 
 def _check_untouched(
-    takings: tuple[TakeNumbers, ...],
+    takings: list[Taking],
     results: tuple[DocumentPut | DocumentDeleted, ...],
     commands: tuple[DocumentCommand, ...],
 ) -> Refused | None:
@@ -321,7 +359,7 @@ def _check_untouched(
 
 
 def _rows(
-    taking: TakeNumbers,
+    taking: Taking,
     part: Taken,
     results: tuple[DocumentPut | DocumentDeleted, ...],
     at_micros: int,

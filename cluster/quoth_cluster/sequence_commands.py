@@ -4,6 +4,7 @@ A number is taken when its command is applied: nobody holds a lock meanwhile. Nu
 are for ever, as those in `commands.py` are.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 
@@ -30,11 +31,44 @@ class NumberPlace:
 
 @dataclass(frozen=True, slots=True)
 class TakeNumbers:
-    """Take the next `count` numbers of a sequence into documents of the same batch."""
+    """Take the next `count` numbers of a sequence into documents of the same batch.
 
-    use: SequenceUse
+    Made by `of`. Its parts lie side by side: a batch may have thousands of places, and every node
+    unpacks each.
+    """
+
+    name: str
     count: int
-    places: tuple[NumberPlace, ...]
+    commands: tuple[int, ...]
+    paths: tuple[str | None, ...]
+    indexes: tuple[int | None, ...]
+    initial_value: int | None = None
+    reset_value: int | None = None
+    never_resets: bool = False
+
+    @classmethod
+    def of(cls, use: SequenceUse, count: int, places: Collection[NumberPlace]) -> "TakeNumbers":
+        """The command that takes numbers of `use` into `places`."""
+        return cls(
+            use.name,
+            count,
+            tuple(place.command for place in places),
+            tuple(place.path for place in places),
+            tuple(place.index for place in places),
+            use.initial_value,
+            use.reset_value,
+            use.never_resets,
+        )
+
+    @property
+    def use(self) -> SequenceUse:
+        """The sequence that is meant."""
+        return SequenceUse(self.name, self.initial_value, self.reset_value, self.never_resets)
+
+    @property
+    def places(self) -> list[NumberPlace]:
+        """Where the numbers go; those that lack a part are none."""
+        return list(map(NumberPlace, self.commands, self.paths, self.indexes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +146,6 @@ SequenceCommand = (
 
 CLASSES: dict[int, type] = {
     40: SequenceUse,
-    41: NumberPlace,
     42: TakeNumbers,
     44: IssueNumbers,
     45: ReserveNumbers,

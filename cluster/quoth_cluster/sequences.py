@@ -14,7 +14,7 @@ meets no row of before.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 
 from quoth_cluster.errors import CorruptFile
@@ -135,7 +135,11 @@ def take(sequence: Sequence, count: int) -> tuple[Sequence, Taken] | Refused:
             f"The sequence '{sequence.name}' has {left} numbers left up to {INTEGER_MAX}, "
             f"and {count} are wanted.",
         )
-    return replace(sequence, taken=last), taken
+    initial, reset = sequence.initial_value, sequence.reset_value
+    after = Sequence(
+        *(sequence.name, sequence.number, initial, reset, last, sequence.reserved, sequence.void)
+    )
+    return after, taken
 
 
 def check_name(name: str) -> Refused | None:

@@ -204,7 +204,7 @@ def numbered(
         puts.append(PutDocument(f"{document_id}/none", b"{}", b"{}", "@empty", "A:1-x"))
     places = [NumberPlace(0, "/n")] + [NumberPlace(0)] * is_named
     batch = SaveBatch("db", AT, "A", tuple(puts))
-    return SaveNumbered(batch, (TakeNumbers(SequenceUse(name), 1, tuple(places)),), request_id)
+    return SaveNumbered(batch, (TakeNumbers.of(SequenceUse(name), 1, tuple(places)),), request_id)
 
 
 def stored_complaint(rows: Rows) -> str | None:

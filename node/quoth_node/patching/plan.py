@@ -98,13 +98,7 @@ def placed(takings: tuple[TakeNumbers, ...], parts: list[Part]) -> tuple[TakeNum
     Raises Stopped.
     """
     return tuple(
-        replace(
-            taking,
-            places=tuple(
-                replace(place, command=_written_for(place.command, parts))
-                for place in taking.places
-            ),
-        )
+        replace(taking, commands=tuple(_written_for(one, parts) for one in taking.commands))
         for taking in takings
     )
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from quoth_cluster.codec import Codec
 from quoth_cluster.commands import CheckDocument, DeleteDocument, PutDocument
 from quoth_cluster.outcomes import DocumentDeleted, DocumentPut, Refused, Violation
-from quoth_cluster.sequence_commands import NumberPlace, SequenceUse, TakeNumbers
+from quoth_cluster.sequence_commands import TakeNumbers
 from quoth_cluster.sequence_outcomes import Taken
 
 
@@ -193,9 +193,7 @@ CODEC = Codec(
         20: Refused,
         21: Violation,
         22: TakeNumbers,
-        23: SequenceUse,
-        24: NumberPlace,
-        25: Taken,
+        23: Taken,
     }
 )
 

@@ -23,7 +23,7 @@ def taking(
     reset: int | None = None,
 ) -> TakeNumbers:
     """Take numbers of `name`."""
-    return TakeNumbers(SequenceUse(name, initial, reset), count, places)
+    return TakeNumbers.of(SequenceUse(name, initial, reset), count, places)
 
 
 def numbered(

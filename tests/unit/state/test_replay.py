@@ -126,7 +126,7 @@ PLACES = st.builds(
 )
 TAKINGS = st.lists(
     st.builds(
-        TakeNumbers, USES, st.sampled_from([1, 1, 2]), st.lists(PLACES, max_size=3).map(tuple)
+        TakeNumbers.of, USES, st.sampled_from([1, 1, 2]), st.lists(PLACES, max_size=3)
     ),
     max_size=2,
 ).map(tuple)

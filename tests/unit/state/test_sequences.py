@@ -234,7 +234,7 @@ def story_refuses(story: Story, command: SaveNumbered) -> None:
 def test_a_place_that_is_none_is_refused(story: Story, places: tuple[NumberPlace, ...]) -> None:
     body = b'{"Number":1,"list":[1,2],"object":{}}'
     command = SaveNumbered(
-        batch(put("i/a", body=body)), (TakeNumbers(SequenceUse("n"), 1, places),)
+        batch(put("i/a", body=body)), (TakeNumbers.of(SequenceUse("n"), 1, places),)
     )
     outcome = story.run(command)
     assert refusal(outcome) == Refusal.NUMBER_PLACE, outcome
@@ -314,7 +314,7 @@ def test_the_first_value_is_that_of_who_comes_first(story: Story) -> None:
     assert refusal(refused) == Refusal.SEQUENCE_PARAMETERS
     assert "initial value 1000" in str(refused)
     assert refusal(story.run(numbered("i/d", reset=2000))) == Refusal.SEQUENCE_PARAMETERS
-    no_reset = TakeNumbers(SequenceUse("invoices", never_resets=True), 1, (HERE,))
+    no_reset = TakeNumbers.of(SequenceUse("invoices", never_resets=True), 1, (HERE,))
     assert values(story.run(SaveNumbered(batch(put("i/e", body=BODY)), (no_reset,)))) == [1003]
 
 
@@ -328,7 +328,7 @@ def test_at_its_reset_value_a_sequence_begins_anew(story: Story) -> None:
     everything = NumberPlace(0, "/Number", None)
     command = SaveNumbered(batch(put("i/8", body=BODY)), (taking("loop", everything, count=4),))
     assert values(story.run(command)) == [5, 3, 4, 5]
-    no_reset = TakeNumbers(SequenceUse("loop", never_resets=True), 1, (HERE,))
+    no_reset = TakeNumbers.of(SequenceUse("loop", never_resets=True), 1, (HERE,))
     refused = story.run(SaveNumbered(batch(put("i/9", body=BODY)), (no_reset,)))
     assert refusal(refused) == Refusal.SEQUENCE_PARAMETERS
     refused = story.run(numbered("i/0", name="loop"))  # it holds 3, of an earlier round

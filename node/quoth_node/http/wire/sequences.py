@@ -56,13 +56,13 @@ def read_taking(fields: dict[str, Any], where: str, position: Mapping[int, int])
     if not isinstance(places, list) or not places:
         raise expected(f"{where}.Places", "an array with something in it", places)
     check_count(places, 2 * sequences.COUNT_MAX, "places")
-    return TakeNumbers(
-        use=read_use(fields, where, "Sequence"),
-        count=read_count(fields, where),
-        places=tuple(
+    return TakeNumbers.of(
+        read_use(fields, where, "Sequence"),
+        read_count(fields, where),
+        [
             read_place(place, f"{where}.Places[{number}]", position)
             for number, place in enumerate(places)
-        ),
+        ],
     )
 
 
