@@ -187,11 +187,12 @@ class Takers:
 
     # -- the verdict
 
-    def check(self, rows: Rows) -> None:
+    def check(self, everywhere: list[Rows]) -> None:
         """At the end: what is stored, and what was answered, tell the same story."""
-        complaint = stored_complaint(rows) or answers_complaint(self._requests, rows)
-        if complaint is not None:
-            self._world.watch.fail(f"sequences: {complaint}")
+        for rows in everywhere:
+            complaint = stored_complaint(rows) or answers_complaint(self._requests, rows)
+            if complaint is not None:
+                self._world.watch.fail(f"sequences: {complaint}")
 
 
 def numbered(

@@ -22,6 +22,7 @@ from tests.simulator.links import SimLinks
 from tests.simulator.member import Life, Node
 from tests.simulator.network import Network
 from tests.simulator.profile import Profile, draw_profile, in_small, with_plot
+from tests.simulator.registers import State
 from tests.simulator.snapshot_plots import after_install
 from tests.simulator.takers import Takers
 from tests.simulator.virtual_time import Time, Violation
@@ -190,10 +191,16 @@ class World:
         if not self.clients.has_read_everything():
             self.watch.fail("a calm cluster does not answer reads")
         if self.takers is not None:
-            for tag in self.members():
-                life = self.nodes[tag].life
-                if life is not None:
-                    self.takers.check(life.machine.state.rows)
+            self.takers.check([state.rows for state in self._newest_states()])
+
+    def _newest_states(self) -> list[State]:
+        """What the members hold; one that was added in the calm may not have it all yet."""
+        lives = [self.nodes[tag].life for tag in self.members()]
+        states = [life.machine.state for life in lives if life is not None]
+        newest = [one for one in states if one.position.log_index == self.watch.last_index]
+        if not newest:
+            self.watch.fail("nobody holds all of the history in the calm")
+        return newest
 
     def _is_settled(self) -> bool:
         if not self.clients.wrote_last:
