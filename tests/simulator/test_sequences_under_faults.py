@@ -1,6 +1,9 @@
 """Whatever befalls a cluster, the numbers of a sequence are 1 to n, each with one holder."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +22,7 @@ from tests.simulator.takers import (
 )
 from tests.simulator.world import World
 
+ROOT = Path(__file__).parents[2]
 FIRST_SEED = int(os.environ.get("QUOTH_FIRST_SEED", "0"))
 SEEDS = int(os.environ.get("QUOTH_SEEDS", "100"))
 IN_A_TEST = 20
@@ -46,6 +50,27 @@ def test_numbers_are_taken_refused_and_sent_again() -> None:
         sends = max(sends, *(one.sent for one in world.takers._requests))
     assert answers == {"NumberedSaved", "Refused", "NumbersReserved", "NumbersReleased", "NoneType"}
     assert sends == 5
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    seeds = (3, 8)
+    hashes = [World(seed, size=3, takes=True).run().trace_hash for seed in seeds]
+    assert hashes == [World(seed, size=3, takes=True).run().trace_hash for seed in seeds]
+    code = "import sys; from tests.simulator.world import World; print(*(World(int(s), size=3,"
+    code += " takes=True).run().trace_hash for s in sys.argv[1:]))"
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", code, *map(str, seeds)],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "PYTHONHASHSEED": "5",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert elsewhere.stdout.split() == hashes
 
 
 # -- the judges are judged

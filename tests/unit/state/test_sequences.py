@@ -1,17 +1,23 @@
 """Numbers are without a gap: each has a document, a holder outside, or a reason why it is void."""
 
+from pathlib import Path
+
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from quoth_cluster.commands import (
     CheckDocument,
     ClusterTransaction,
+    DeleteDatabases,
     PutCompareExchange,
     SaveBatch,
     SaveCheckedBatch,
     SaveNumbered,
     SerializableTransaction,
 )
+from quoth_cluster.machine import Machine
 from quoth_cluster.outcomes import (
     BatchSaved,
     NumberedSaved,
@@ -22,6 +28,7 @@ from quoth_cluster.outcomes import (
 from quoth_cluster.sequence_commands import (
     DeleteSequence,
     NumberPlace,
+    ReserveNumbers,
     SequenceUse,
     TakeNumbers,
     TendSequences,
@@ -30,7 +37,17 @@ from quoth_cluster.sequence_outcomes import SequenceDeleted, SequencesTended
 from quoth_cluster.sequences import NumberState
 from tests.unit.state import numbering
 from tests.unit.state.numbering import HERE, holders, number_in, numbered, rows, taking, values
-from tests.unit.state.story import AT, DATABASE_ID, Story, delete, put
+from tests.unit.state.story import (
+    AT,
+    DATABASE_ID,
+    MAP_BYTES,
+    STEADY,
+    Story,
+    create,
+    delete,
+    put,
+)
+from tests.unit.state.test_replay import fresh_folder
 
 BODY = numbering.BODY
 LAST = 2**63 - 1
@@ -398,3 +415,76 @@ def test_a_deleted_sequence_begins_anew_and_its_rows_go_bit_by_bit(story: Story)
     assert story.run(tend) == SequencesTended(0, 0, more=False)
     assert [row.state for row in rows(story, "invoices")] == [NumberState.DOCUMENT]
     assert sum(key[:1] == b"h" for key in story.dump()["db"]) == 1
+
+
+def test_a_replay_after_a_restart_takes_no_number_twice(story: Story) -> None:
+    story.machine.checkpoint()
+    position = story.machine.position
+    for name in "abc":
+        story.run(numbered(f"i/{name}", request_id=name))
+    story.run(ReserveNumbers("db", SequenceUse("invoices"), 2, AT, AT + 10**6))
+    before = story.dump()["db"]
+    story.machine.close()
+    story.machine = Machine.open(story.folder, map_bytes=MAP_BYTES)
+    assert story.machine.position == position, "nothing of it is durable by itself"
+    story.machine.apply([one for one in story.log if one.log_index > position.log_index])
+    assert story.dump()["db"] == before
+    assert values(story.run(numbered("i/a", request_id="a"))) == [1]
+    assert values(story.run(numbered("i/d"))) == [6]
+
+
+def test_a_copy_of_the_state_goes_on_with_its_sequences(story: Story, tmp_path: Path) -> None:
+    story.run(numbered("i/a", request_id="r"))
+    frozen = story.machine.freeze()
+    frozen.copy_to(tmp_path / "copy")
+    frozen.release()
+    other = Story(tmp_path / "other")
+    other.machine.install(tmp_path / "copy")
+    other.log = list(story.log)
+    assert holders(other, "invoices") == [(1, "i/a")]
+    assert values(other.run(numbered("i/a", request_id="r"))) == [1]
+    assert values(other.run(numbered("i/b"))) == [2]
+    other.machine.close()
+
+
+def test_a_deleted_database_takes_its_sequences_along(story: Story) -> None:
+    story.run(numbered("i/a"))
+    story.run(DeleteDatabases(("db",), hard=True))
+    story.run(create("db"))
+    assert numbering.sequence(story, "invoices") is None
+    assert values(story.run(numbered("i/a"))) == [1]
+
+
+@settings(STEADY, max_examples=200)
+@given(
+    st.lists(
+        st.builds(
+            NumberPlace,
+            st.integers(-1, 3),
+            st.none() | st.text("/~01na", max_size=6),
+            st.none() | st.integers(-1, 3),
+        ),
+        max_size=4,
+    ),
+    st.integers(-1, 4),
+    st.sampled_from([b"{}", b'{"n":{"a":[0,1]}}', b"{", b"[]", b"{1}", b'{"0":1e999,"1":NaN}']),
+    st.sampled_from(["i/a", "i/{number}", "i/{number:099}", "{number}{number}", "", "i|", "i/"]),
+)
+def test_whatever_is_asked_is_done_or_refused(
+    places: list[NumberPlace], count: int, body: bytes, document_id: str
+) -> None:
+    with fresh_folder() as folder:
+        story = Story(folder)
+        taking = TakeNumbers.of(SequenceUse("invoices"), count, places)
+        command = SaveNumbered(batch(put(document_id, body=body), put("i/b", body=BODY)), (taking,))
+        before = without_position(story.dump()["db"])
+        outcome = story.run(command)
+        if isinstance(outcome, Refused):
+            assert without_position(story.dump()["db"]) == before
+        else:
+            assert values(outcome) == list(range(1, count + 1))
+        database = story.machine.database("db")
+        assert database is not None
+        with database.read() as txn:
+            numbering.check(txn)
+        story.machine.close()
