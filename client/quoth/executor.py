@@ -24,7 +24,8 @@ from quoth.clock import Clock
 from quoth.commands import Command, Reply, WireRequest, read_reply
 from quoth.conventions import Conventions
 from quoth.errors import BadRequest, FateUnknown, NotSent, QuothError
-from quoth.replies import error_of
+from quoth.lanes import Lanes
+from quoth.replies import error_of, may_have_happened
 from quoth.topology import Topology, from_cluster_answer, from_database_answer, in_order
 from quoth.transport import HttpRequest, HttpResponse
 
@@ -100,14 +101,23 @@ class Executor:
         self._is_stale = True
         self._asking = Lock()  # held by the one who asks for the topology; nobody waits for it
         self._failed_until: dict[str, float] = {}
+        self.lanes = Lanes()
 
-    def execute(self, command: Command[T], *, known_raft_index: int | None = None) -> WireSteps[T]:
+    def execute(
+        self,
+        command: Command[T],
+        *,
+        known_raft_index: int | None = None,
+        request_id: str | None = None,
+    ) -> WireSteps[T]:
         """The answer to a command, from whichever node gave one.
 
         `known_raft_index`: the node waits until it has applied that much, so that a session reads
-        what its cluster transactions wrote.
+        what its cluster transactions wrote. `request_id` is that of a write which may have been
+        offered before.
         """
-        taken = yield from self._until_taken(self._call(command, known_raft_index))
+        call = self._call(command, known_raft_index, request_id=request_id)
+        taken = yield from self._until_taken(call)
         response = taken.response
         return read_reply(command, Reply(response.status, response.body, response.headers))
 
@@ -122,22 +132,31 @@ class Executor:
         return taken.stream
 
     def _call(
-        self, command: Command[Any], known_raft_index: int | None, *, is_opened: bool = False
+        self,
+        command: Command[Any],
+        known_raft_index: int | None,
+        *,
+        request_id: str | None = None,
+        is_opened: bool = False,
     ) -> _Call:
         request = command.to_request()
         headers = {"Raven-Client-Version": CLIENT_VERSION, **request.headers}
         if request.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
         if known_raft_index is not None:
             headers["Known-Raft-Index"] = str(known_raft_index)
         query = request.query
         if not command.is_read:
-            query += (("raft-request-id", self._clock.new_request_id()),)
+            query += (("raft-request-id", request_id or self.new_request_id()),)
         assert self.database is not None or not command.is_for_database, "the cluster has none"
         target = self._place + request.path if command.is_for_database else request.path
         if query:
             target += "?" + urlencode(query, quote_via=quote, safe="")
         return _Call(request, target, headers, command.is_read, is_opened)
+
+    def new_request_id(self) -> str:
+        """An id no other request has."""
+        return self._clock.new_request_id()
 
     def _until_taken(self, call: _Call) -> WireSteps[_Taken]:
         deadline = self._clock.monotonic() + self._conventions.failover_seconds
@@ -229,6 +248,5 @@ def _check_may_go_on(error: QuothError, *, is_read: bool) -> None:
     if isinstance(error, NotSent) or (is_read and isinstance(error, FateUnknown)):
         return
     if isinstance(error, FateUnknown):
-        text = f"{error}. The write may have happened: read before doing it again"
-        raise FateUnknown(text) from error
+        raise may_have_happened(error) from error
     raise error

@@ -75,19 +75,10 @@ class StoreCore:
         hilo = self._hilos.setdefault(name, HiLo())
         return SessionCore(options, self.conventions, hilo)
 
-    def execute(
-        self, command: Command[T], database: str | None, known_raft_index: int | None
-    ) -> WireSteps[T]:
+    def executor_for(self, command: Command[Any], database: str | None) -> Executor:
+        """What carries a command: for a database, the one named or else the store's own."""
         self.use()
-        name = self.name_of(database) if command.is_for_database else None
-        return self.executor_of(name).execute(command, known_raft_index=known_raft_index)
-
-    def open(
-        self, command: Command[Any], database: str | None, known_raft_index: int | None
-    ) -> WireSteps[Any]:
-        self.use()
-        name = self.name_of(database) if command.is_for_database else None
-        return self.executor_of(name).open(command, known_raft_index=known_raft_index)
+        return self.executor_of(self.name_of(database) if command.is_for_database else None)
 
     def executor_of(self, database: str | None) -> Executor:
         executor = self._executors.get(database)
@@ -108,7 +99,7 @@ class StoreCore:
 
     def _return_range(self, database: str, command: ReturnHiLoRange) -> WireSteps[None]:
         try:
-            yield from self.execute(command, database, None)
+            yield from self.executor_for(command, database).execute(command)
         except QuothError as error:
             # Numbers that are not given back are only skipped.
             log.debug("ids of %s were not given back: %s", command.tag, error)

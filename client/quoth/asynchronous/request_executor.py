@@ -33,7 +33,8 @@ class AsyncRequestExecutor:
         `known_raft_index`: the node first waits until it has applied that much. Raises NotSent if
         no node took it, FateUnknown if a write may have happened, and what the node refused.
         """
-        return await self._network.run(self._core.execute(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        return await self._network.ask(executor, command, known_raft_index)
 
     async def open(self, command: Command[Any], known_raft_index: int | None = None) -> AsyncLines:
         """The answer to a read, line by line. Raises as a call does, before the first line.
@@ -41,5 +42,6 @@ class AsyncRequestExecutor:
         async with await executor.open(command) as lines:
             async for line in lines: ...
         """
-        body = await self._network.run(self._core.open(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        body = await self._network.run(executor.open(command, known_raft_index=known_raft_index))
         return AsyncLines(body)

@@ -34,7 +34,8 @@ class RequestExecutor:
         `known_raft_index`: the node first waits until it has applied that much. Raises NotSent if
         no node took it, FateUnknown if a write may have happened, and what the node refused.
         """
-        return self._network.run(self._core.execute(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        return self._network.ask(executor, command, known_raft_index)
 
     def open(self, command: Command[Any], known_raft_index: int | None = None) -> Lines:
         """The answer to a read, line by line. Raises as a call does, before the first line.
@@ -42,5 +43,6 @@ class RequestExecutor:
         with executor.open(command) as lines:
             for line in lines: ...
         """
-        body = self._network.run(self._core.open(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        body = self._network.run(executor.open(command, known_raft_index=known_raft_index))
         return Lines(body)
