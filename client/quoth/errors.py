@@ -8,13 +8,18 @@
     │   ├── ConcurrencyError         someone else was first: load again and decide again
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
     │   ├── DatabaseDoesNotExist
+    │   ├── IndexDoesNotExist
     │   ├── NoSuchDocument
     │   └── BadRequest               the server refused it; doing it again will not help
     ├── Indefinite                   a write may have happened
     │   └── FateUnknown              read what is there before doing it again
-    └── Unassured                    it did happen; what was to be waited for did not, in time
-        ├── ReplicationTimeout
-        └── IndexTimeout
+    ├── Unassured                    it did happen; what was to be waited for did not, in time
+    │   ├── ReplicationTimeout
+    │   └── IndexTimeout
+    └── UnexpectedResults            a query was answered, and not with what was asked for
+        ├── NoResult                 there is none
+        ├── ManyResults              there is more than one
+        └── StaleResults             the index had not caught up in time
 
 A read changes nothing, so for a read `Indefinite` only says that there is no answer.
 """
@@ -90,6 +95,10 @@ class DatabaseDoesNotExist(Definite):
     """The cluster has no database of that name."""
 
 
+class IndexDoesNotExist(Definite):
+    """The database has no index of that name."""
+
+
 class NoSuchDocument(Definite):
     """The document is gone."""
 
@@ -124,3 +133,19 @@ class ReplicationTimeout(Unassured):
 
 class IndexTimeout(Unassured):
     """The write is stored, and indexes have not caught up with it."""
+
+
+class UnexpectedResults(QuothError):
+    """A query was answered, and not with what was asked for."""
+
+
+class NoResult(UnexpectedResults):
+    """`first()` or `single()` found nothing."""
+
+
+class ManyResults(UnexpectedResults):
+    """`single()` found more than one result."""
+
+
+class StaleResults(UnexpectedResults):
+    """The index had not caught up with all changes in the time that the query was to wait."""

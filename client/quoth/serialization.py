@@ -116,14 +116,14 @@ def become(entity: Any, fresh: Any) -> None:
         entity.clear()
         entity.update(fresh)
         return
-    if hasattr(entity, "__dict__"):
-        vars(entity).clear()
-        vars(entity).update(vars(fresh))
+    old, new = getattr(entity, "__dict__", {}), getattr(fresh, "__dict__", {})
+    slots = [name for name in _slots_of(type(entity)) if hasattr(fresh, name)]
     try:
-        for name in _slots_of(type(entity)):
-            if hasattr(fresh, name):
-                setattr(entity, name, getattr(fresh, name))
-    except AttributeError as error:  # frozen classes of all kinds say it so
+        for name in (*new, *slots):
+            setattr(entity, name, getattr(fresh, name))
+        for name in old.keys() - new.keys():
+            delattr(entity, name)
+    except (AttributeError, TypeError, ValueError) as error:  # frozen classes say it in many ways
         text = f"a {type(entity).__name__} cannot be changed in place: evict it and load it again"
         raise Misuse(f"{text} ({error})") from None
 

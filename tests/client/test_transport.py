@@ -10,9 +10,9 @@ import pytest
 from quoth.clock import SystemClock
 from quoth.errors import FateUnknown, Misuse, NotSent
 from quoth.transport import HttpRequest, HttpResponse
+from quoth.wire.aiohttp_transport import AiohttpTransport
+from quoth.wire.blocking_transport import BlockingTransport
 from quoth.wire.exchange import CONNECTIONS_MAX, IDLE_SECONDS_MAX
-from quoth.wire.sockets import SocketTransport
-from quoth.wire.streams import StreamTransport
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: value\r\n\r\nok"
@@ -33,8 +33,8 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
 class Tasks:
     """The transport of asynchronous stores."""
 
-    def __init__(self) -> None:
-        self.transport = StreamTransport()
+    def __init__(self, idle_seconds_max: float = IDLE_SECONDS_MAX) -> None:
+        self.transport = AiohttpTransport(idle_seconds_max=idle_seconds_max)
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         return await self.transport.send(request)
@@ -58,8 +58,8 @@ class Tasks:
 class Threads:
     """The transport of synchronous stores, each request from a thread of its own."""
 
-    def __init__(self) -> None:
-        self.transport = SocketTransport(SystemClock())
+    def __init__(self, idle_seconds_max: float = IDLE_SECONDS_MAX) -> None:
+        self.transport = BlockingTransport(SystemClock(), idle_seconds_max=idle_seconds_max)
 
     async def send(self, request: HttpRequest) -> HttpResponse:
         return await asyncio.to_thread(self.transport.send_blocking, request)
@@ -209,11 +209,12 @@ async def test_nothing_is_sent_again_on_a_kept_connection_that_breaks(
     assert len(server.seen) == 2
 
 
-@pytest.mark.parametrize("rest", [b"", OK])
+@pytest.mark.parametrize(("kind", "rest"), [(Tasks, b""), (Threads, b""), (Threads, OK)])
 async def test_a_kept_connection_on_which_something_came_is_not_used(
-    wires: Wires, rest: bytes
+    kind: type[Wires], rest: bytes
 ) -> None:
     """It was closed, or answers what nobody asked; the next request has a new one, and succeeds."""
+    wires = kind()
     ended = asyncio.Event()
     connections = 0
 
@@ -237,19 +238,20 @@ async def test_a_kept_connection_on_which_something_came_is_not_used(
         await wires.send(request(url))
         await ended.wait()
         assert (await wires.send(request(url))).body == b"ok"
+    await wires.close()
     assert connections == 2
 
 
-async def test_a_connection_is_not_kept_longer_than_servers_do(
-    wires: Wires, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", [Tasks, Threads])
+async def test_a_connection_is_not_kept_longer_than_servers_do(kind: type[Wires]) -> None:
     assert IDLE_SECONDS_MAX < 60
     server = Server(OK, OK)
+    wires = kind(idle_seconds_max=0.001)
     async with listening(server) as url:
         await wires.send(request(url))
-        for room in ("sockets", "streams"):
-            monkeypatch.setattr(f"quoth.wire.{room}.IDLE_SECONDS_MAX", -1.0)
+        await asyncio.sleep(0.01)
         await wires.send(request(url))
+        await wires.close()
     assert server.connections == 2
 
 
@@ -365,7 +367,7 @@ async def test_nothing_is_sent_after_closing(wires: Wires) -> None:
 
 
 def test_one_event_loop_after_another_may_use_it() -> None:
-    transport = StreamTransport()
+    transport = AiohttpTransport()
     server = Server(OK)
 
     async def once() -> None:

@@ -12,7 +12,7 @@ from tests.house.source import PACKAGES, SourceFile, part_of, source_files
 
 # What each room may use from outside, besides the standard library.
 FOREIGN = {
-    "quoth": {"msgpack", "orjson"},
+    "quoth": {"aiohttp", "msgpack", "orjson", "yarl"},
     "quoth_cluster": {"google_crc32c", "lmdb", "msgpack", "orjson", "pysyncobj"},
     "quoth_node": {
         *("aiohttp", "apsw", "lark", "msgpack", "orjson"),
@@ -22,8 +22,10 @@ FOREIGN = {
 
 # A foreign thing has one door: (room, foreign module) -> the only modules that may import it.
 DOORS = {
-    ("quoth", "select"): ("quoth.wire",),
-    ("quoth", "socket"): ("quoth.wire.sockets",),
+    ("quoth", "aiohttp"): ("quoth.wire.aiohttp_transport",),
+    ("quoth", "yarl"): ("quoth.wire.aiohttp_transport",),
+    ("quoth", "select"): ("quoth.wire.blocking_transport",),
+    ("quoth", "socket"): ("quoth.wire.blocking_transport",),
     ("quoth", "ssl"): ("quoth.wire.exchange",),
     ("quoth_cluster", "lmdb"): ("quoth_cluster.store.environment",),
     ("quoth_cluster", "pysyncobj"): ("quoth_cluster.raft.syncobj",),

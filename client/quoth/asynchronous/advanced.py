@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
 from quoth.asynchronous.driving import AsyncDriver
@@ -28,7 +28,13 @@ T = TypeVar("T")
 
 
 class AsyncAdvanced:
-    """The rest of a session; `session.advanced` and the session itself both have it."""
+    """The rest of a session; `session.advanced` and the session itself both have it.
+
+    Programs written for RavenDB know it as InMemoryDocumentSessionOperations, and annotate with it.
+    """
+
+    ReplicationWaitOptsBuilder: TypeAlias = ReplicationWaitBuilder
+    IndexesWaitOptsBuilder: TypeAlias = IndexWaitBuilder
 
     _core: SessionCore
     _drive: AsyncDriver

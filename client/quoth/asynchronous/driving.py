@@ -1,8 +1,9 @@
 """AsyncDriver: takes the steps of a session's core, and carries each command where it must go."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
+from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.turn import AsyncTurn
 from quoth.commands import Command
 from quoth.core import SessionCore
@@ -10,7 +11,16 @@ from quoth.lazies import Pending
 from quoth.steps import Steps
 
 T = TypeVar("T")
-AsyncExecute = Callable[[Command[Any], int | None], Awaitable[Any]]
+
+
+class AsyncExecute(Protocol):
+    """What carries the commands of a session to a node."""
+
+    def __call__(self, command: Command[Any], known_raft_index: int | None) -> Awaitable[Any]:
+        """The answer."""
+
+    def open(self, command: Command[Any], known_raft_index: int | None) -> Awaitable[AsyncLines]:
+        """The answer, line by line."""
 
 
 class AsyncDriver:
@@ -36,6 +46,11 @@ class AsyncDriver:
         except StopIteration as done:
             found: T = done.value
             return found
+
+    async def open(self, command: Command[Any]) -> AsyncLines:
+        """The answer to a read, line by line."""
+        self.core.count_request(command)
+        return await self._execute.open(command, self.core.known_raft_index)
 
     def lazily(
         self, steps: Steps[T], on_eval: Callable[[T], object] | None = None

@@ -9,7 +9,7 @@ from quoth.executor import Executor, Open, Step, WireSteps
 from quoth.lanes import Lane
 from quoth.together import Asked, Told
 from quoth.transport import AsyncTransport, HttpRequest
-from quoth.wire.streams import StreamTransport
+from quoth.wire.aiohttp_transport import AiohttpTransport
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ class AsyncNetwork:
     """The transport of one store, as steps know it."""
 
     def __init__(self, transport: AsyncTransport | None, clock: Clock) -> None:
-        self._transport = transport or StreamTransport()
+        self._transport = transport or AiohttpTransport()
         self._clock = clock
         self._flights: set[asyncio.Task[None]] = set()  # shared requests under way
 

@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar, overload
 from quoth.asynchronous.advanced import AsyncAdvanced
 from quoth.asynchronous.driving import AsyncDriver, AsyncExecute
 from quoth.asynchronous.including import AsyncLoaderWithInclude
+from quoth.asynchronous.querying import AsyncQuerying
 from quoth.core import SessionCore
 from quoth.including import Include, IncludeBuilder, includes_of
 
@@ -13,7 +14,7 @@ T = TypeVar("T")
 Ids = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 
 
-class AsyncSession(AsyncAdvanced):
+class AsyncSession(AsyncQuerying, AsyncAdvanced):
     """A unit of work: entities by identity, and their changes saved together.
 
         async with store.open_session() as session:

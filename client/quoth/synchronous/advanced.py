@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from quoth.batches import DocumentCommand
 from quoth.changes import DocumentsChanges
@@ -29,7 +29,13 @@ T = TypeVar("T")
 
 
 class Advanced:
-    """The rest of a session; `session.advanced` and the session itself both have it."""
+    """The rest of a session; `session.advanced` and the session itself both have it.
+
+    Programs written for RavenDB know it as InMemoryDocumentSessionOperations, and annotate with it.
+    """
+
+    ReplicationWaitOptsBuilder: TypeAlias = ReplicationWaitBuilder
+    IndexesWaitOptsBuilder: TypeAlias = IndexWaitBuilder
 
     _core: SessionCore
     _drive: Driver

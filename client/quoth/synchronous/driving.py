@@ -2,16 +2,26 @@
 """Driver: takes the steps of a session's core, and carries each command where it must go."""
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from quoth.commands import Command
 from quoth.core import SessionCore
 from quoth.lazies import Pending
 from quoth.steps import Steps
+from quoth.synchronous.lines import Lines
 from quoth.synchronous.turn import Turn
 
 T = TypeVar("T")
-Execute = Callable[[Command[Any], int | None], Any]
+
+
+class Execute(Protocol):
+    """What carries the commands of a session to a node."""
+
+    def __call__(self, command: Command[Any], known_raft_index: int | None) -> Any:
+        """The answer."""
+
+    def open(self, command: Command[Any], known_raft_index: int | None) -> Lines:
+        """The answer, line by line."""
 
 
 class Driver:
@@ -37,6 +47,11 @@ class Driver:
         except StopIteration as done:
             found: T = done.value
             return found
+
+    def open(self, command: Command[Any]) -> Lines:
+        """The answer to a read, line by line."""
+        self.core.count_request(command)
+        return self._execute.open(command, self.core.known_raft_index)
 
     def lazily(self, steps: Steps[T], on_eval: Callable[[T], object] | None = None) -> "Lazy[T]":
         """Let steps wait until one of all that wait is needed; then all travel together."""

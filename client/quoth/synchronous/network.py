@@ -10,7 +10,7 @@ from quoth.executor import Executor, Open, Step, WireSteps
 from quoth.lanes import Lane
 from quoth.together import Asked, Told
 from quoth.transport import HttpRequest, Transport
-from quoth.wire.sockets import SocketTransport
+from quoth.wire.blocking_transport import BlockingTransport
 
 T = TypeVar("T")
 
@@ -19,7 +19,7 @@ class Network:
     """The transport of one store, as steps know it. Each thread waits for what it asked itself."""
 
     def __init__(self, transport: Transport | None, clock: Clock) -> None:
-        self._transport = transport or SocketTransport(clock)
+        self._transport = transport or BlockingTransport(clock)
         self._clock = clock
 
     def ask(self, executor: Executor, command: Command[T], known_raft_index: int | None) -> T:

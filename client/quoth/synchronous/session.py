@@ -9,12 +9,13 @@ from quoth.including import Include, IncludeBuilder, includes_of
 from quoth.synchronous.advanced import Advanced
 from quoth.synchronous.driving import Driver, Execute
 from quoth.synchronous.including import LoaderWithInclude
+from quoth.synchronous.querying import Querying
 
 T = TypeVar("T")
 Ids = list[str] | tuple[str, ...] | set[str] | frozenset[str]
 
 
-class Session(Advanced):
+class Session(Querying, Advanced):
     """A unit of work: entities by identity, and their changes saved together.
 
         with store.open_session() as session:

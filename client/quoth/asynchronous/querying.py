@@ -1,0 +1,167 @@
+"""AsyncQuerying: the methods of a session that begin a query."""
+
+from typing import Any, TypeVar, overload
+
+from quoth.asynchronous.driving import AsyncDriver
+from quoth.asynchronous.query import AsyncDocumentQuery, AsyncRawDocumentQuery
+from quoth.asynchronous.streaming import AsyncStreaming
+from quoth.core import SessionCore
+from quoth.queries.draft import QueryDraft
+from quoth.queries.sources import IndexTask, Query, draft_of
+
+T = TypeVar("T")
+
+
+class AsyncQuerying(AsyncStreaming):
+    """Queries of a session. Results are entities of it, like those that it loads.
+
+    Without an `object_type` results are dictionaries, of any collection.
+    """
+
+    _core: SessionCore
+    _drive: AsyncDriver
+
+    @overload
+    def query(self, source: Query | None = None) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    @overload
+    def query(
+        self, source: Query | None = None, *, object_type: type[T]
+    ) -> AsyncDocumentQuery[T]: ...
+    @overload
+    def query(self, source: Query | None, object_type: type[T]) -> AsyncDocumentQuery[T]: ...
+
+    def query(
+        self, source: Query | None = None, object_type: type[Any] | None = None
+    ) -> AsyncDocumentQuery[Any]:
+        """A query of the collection of a class, or of a source.
+
+        async for company in session.query(object_type=Company).where_equals("city", "Rome"):
+            print(company.name)
+        """
+        if source is None:
+            return self._query(object_type)
+        if source.index_type is not None:
+            return self._query_of_task(source.index_type, object_type)
+        return self._query(object_type, source.index_name, source.collection)
+
+    @overload
+    def query_collection(self, collection_name: str) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    @overload
+    def query_collection(
+        self, collection_name: str, object_type: type[T]
+    ) -> AsyncDocumentQuery[T]: ...
+
+    def query_collection(
+        self, collection_name: str, object_type: type[Any] | None = None
+    ) -> AsyncDocumentQuery[Any]:
+        """A query of a collection by its name."""
+        return self._query(object_type, None, collection_name)
+
+    @overload
+    def query_index(self, index_name: str) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    @overload
+    def query_index(self, index_name: str, object_type: type[T]) -> AsyncDocumentQuery[T]: ...
+
+    def query_index(
+        self, index_name: str, object_type: type[Any] | None = None
+    ) -> AsyncDocumentQuery[Any]:
+        """A query of an index by its name."""
+        return self._query(object_type, index_name, None)
+
+    @overload
+    def query_index_type(
+        self, index_type: type[IndexTask]
+    ) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    @overload
+    def query_index_type(
+        self, index_type: type[IndexTask], object_type: type[T]
+    ) -> AsyncDocumentQuery[T]: ...
+
+    def query_index_type(
+        self, index_type: type[IndexTask], object_type: type[Any] | None = None
+    ) -> AsyncDocumentQuery[Any]:
+        """A query of the index that a class defines."""
+        return self._query_of_task(index_type, object_type)
+
+    @overload
+    def document_query(
+        self,
+        index_name: str | None = None,
+        collection_name: str | None = None,
+        *,
+        is_map_reduce: bool = False,
+    ) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    @overload
+    def document_query(
+        self,
+        index_name: str | None = None,
+        collection_name: str | None = None,
+        *,
+        object_type: type[T],
+        is_map_reduce: bool = False,
+    ) -> AsyncDocumentQuery[T]: ...
+    @overload
+    def document_query(
+        self,
+        index_name: str | None,
+        collection_name: str | None,
+        object_type: type[T],
+        is_map_reduce: bool = False,
+    ) -> AsyncDocumentQuery[T]: ...
+
+    def document_query(
+        self,
+        index_name: str | None = None,
+        collection_name: str | None = None,
+        object_type: type[Any] | None = None,
+        is_map_reduce: bool = False,
+    ) -> AsyncDocumentQuery[Any]:
+        """A query of an index or a collection; without both of the collection of the class.
+
+        Results of an index with `is_map_reduce` are groups, which have no id.
+        """
+        return self._query(object_type, index_name, collection_name, is_map_reduce=is_map_reduce)
+
+    def document_query_from_index_type(
+        self, index_type: type[IndexTask], object_type: type[T]
+    ) -> AsyncDocumentQuery[T]:
+        """A query of the index that a class defines."""
+        return self._query_of_task(index_type, object_type)
+
+    @overload
+    def raw_query(self, query: str) -> AsyncRawDocumentQuery[dict[str, Any]]: ...
+    @overload
+    def raw_query(self, query: str, object_type: type[T]) -> AsyncRawDocumentQuery[T]: ...
+
+    def raw_query(
+        self, query: str, object_type: type[Any] | None = None
+    ) -> AsyncRawDocumentQuery[Any]:
+        """A query in RQL. Give values by `add_parameter`, never by writing them into the text."""
+        identity = self._core.conventions.identity_property
+        draft = QueryDraft(session=self, identity_property=identity, raw=query)
+        return AsyncRawDocumentQuery(self._drive, draft, object_type or dict)
+
+    def _query(
+        self,
+        object_type: type[Any] | None,
+        index_name: str | None = None,
+        collection_name: str | None = None,
+        *,
+        is_map_reduce: bool = False,
+    ) -> AsyncDocumentQuery[Any]:
+        made_of = object_type or dict
+        draft = draft_of(
+            self._core.conventions,
+            made_of,
+            index_name=index_name,
+            collection_name=collection_name,
+            is_map_reduce=is_map_reduce,
+        )
+        draft.session = self
+        return AsyncDocumentQuery(self._drive, draft, made_of)
+
+    def _query_of_task(
+        self, index_type: type[IndexTask], object_type: type[Any] | None
+    ) -> AsyncDocumentQuery[Any]:
+        task = index_type()
+        return self._query(object_type, task.index_name, is_map_reduce=task.is_map_reduce)
