@@ -4,7 +4,7 @@
     lane is taken          who comes waits
     a flight comes back    all that wait are the next one; if it is only one, it goes alone
 
-A lane has one flight, or some if the node is far away. There are no timers: nobody waits who could
+A lane has two flights, or some more if the node is far away. There are no timers: nobody waits who could
 go. A read goes with a request that is sent after it was
 asked, never with one that is under way. Used by any number of tasks or threads.
 """
@@ -18,10 +18,9 @@ from quoth.commands import Command
 from quoth.reads import GetDocuments
 from quoth.together import Asked, Kind, Loads, Saves, Told
 
-# To a node near by one request at a time is best: the processor is what is scarce. To one far away
-# time is, so several are under way.
-NEAR_SECONDS = 0.005
-FLIGHTS_MAX = 8
+# To a node near by the processor is what is scarce: while it works on one request, the answers of
+# the last one are worked on here. To one far away time is, so more are under way.
+FLIGHTS_NEAR, FLIGHTS_FAR = 2, 8
 
 
 class Lane:
@@ -34,9 +33,9 @@ class Lane:
         self.kind = kind
         self._lock = Lock()
         self._flights = 0
-        self._flights_max = 1
+        self._flights_max = FLIGHTS_NEAR
         self._flying = 0  # how many are on them
-        self._fastest_seconds = NEAR_SECONDS  # of a flight, of late
+        self._fastest_seconds = kind.near_seconds  # of a flight, of late
         self._waiting: deque[Asked] = deque()
 
     def enter(self, asked: Asked | None = None) -> bool:
@@ -59,7 +58,8 @@ class Lane:
             if seconds is not None:
                 # A load of the machine makes flights slow, but not the fastest one.
                 self._fastest_seconds = min(seconds, self._fastest_seconds * 1.02)
-                self._flights_max = 1 if self._fastest_seconds < NEAR_SECONDS else FLIGHTS_MAX
+                is_near = self._fastest_seconds < self.kind.near_seconds
+                self._flights_max = FLIGHTS_NEAR if is_near else FLIGHTS_FAR
             self._flights -= 1
             self._flying -= landed
             # All flights shall be alike.

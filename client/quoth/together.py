@@ -57,6 +57,7 @@ class Kind(Protocol):
     """How commands of one kind share a request."""
 
     size_max: int
+    near_seconds: float  # a node that answers in less is near
 
     def lost(self) -> Any:
         """The outcome of each if nobody knows what became of the shared request."""
@@ -72,6 +73,7 @@ class Loads:
     """Documents by their ids, without includes."""
 
     size_max = LOADED_TOGETHER_MAX
+    near_seconds = 0.005
 
     @staticmethod
     def fits(command: GetDocuments) -> bool:
@@ -116,6 +118,7 @@ class Saves:
     """Batches, each a transaction of its own."""
 
     size_max = SAVED_TOGETHER_BYTES_MAX
+    near_seconds = 0.025  # disks and other nodes take their time
 
     def __init__(self) -> None:
         self.is_known = True  # until a server says that it has no such route

@@ -217,7 +217,7 @@ def asks_query(_: str) -> Callable[[int], load.Asked]:
     return make
 
 
-BYTES = {
+BYTES: dict[str, Callable[[str], Callable[[int], load.Asked]]] = {
     "store": http.put,
     "load": http.load,
     "query": asks_query,

@@ -20,7 +20,7 @@ from quoth import (
     NotSent,
 )
 from quoth.batches import PutDocument, SaveBatch
-from quoth.lanes import FLIGHTS_MAX, Lane
+from quoth.lanes import FLIGHTS_FAR, Lane
 from quoth.mock_transport import MockTransport, response
 from quoth.reads import GetDocuments
 from quoth.together import LOADED_TOGETHER_MAX, Asked, Loads, Told
@@ -126,6 +126,12 @@ def request_ids(request: HttpRequest) -> list[str]:
     return [asked(request).query["raft-request-id"]]
 
 
+@pytest.fixture(autouse=True)
+def one_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that the second one waits already."""
+    monkeypatch.setattr("quoth.lanes.FLIGHTS_NEAR", 1)
+
+
 class Store:
     """An asynchronous store whose first request is under way until `land`."""
 
@@ -148,7 +154,7 @@ class Store:
 
 
 @pytest.fixture
-async def one() -> Any:
+async def one(one_flight: None) -> Any:
     node = Node()
     store = Store(node)
     yield store
@@ -306,7 +312,7 @@ async def test_closing_gives_up_what_is_under_way(one: Store) -> None:
 
 
 @pytest.fixture
-def plain() -> Iterator[tuple[Node, DocumentStore]]:
+def plain(one_flight: None) -> Iterator[tuple[Node, DocumentStore]]:
     node = Node()
     with DocumentStore(URL, "shop", transport=node) as store:
         yield node, store
@@ -360,7 +366,7 @@ def test_far_away_several_are_under_way() -> None:
     assert not any(lane.enter(each) for each in ours)
     groups = lane.leave(1, seconds=0.050)
     assert [len(each) for each in groups] == [3, 3, 3, 3, 3, 3, 2]
-    assert lane.enter() and not lane.enter(), f"{FLIGHTS_MAX} at once"
+    assert lane.enter() and not lane.enter(), f"{FLIGHTS_FAR} at once"
     for each in groups:
         assert lane.leave(len(each), seconds=0.050) == []
 
