@@ -69,7 +69,13 @@ from quoth.operations import (
     SeedIdentityForOperation,
     Statistics,
 )
-from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
+from quoth.options import (
+    LoadBalanceBehavior,
+    OptimisticConcurrencyMode,
+    ReadBalanceBehavior,
+    SessionOptions,
+    TransactionMode,
+)
 from quoth.patching import JavaScriptArray, JavaScriptMap
 from quoth.queries.choices import (
     GroupByMethod,
@@ -236,6 +242,7 @@ __all__ = [
     "JavaScriptMap",
     "Lazy",
     "Lines",
+    "LoadBalanceBehavior",
     "LoadToken",
     "ManyResults",
     "MethodCall",
@@ -269,6 +276,7 @@ __all__ = [
     "RangeFacet",
     "RavenDocumentQuery",
     "RawDocumentQuery",
+    "ReadBalanceBehavior",
     "ReplicationTimeout",
     "RequestExecutor",
     "SearchOperator",

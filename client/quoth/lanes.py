@@ -4,9 +4,9 @@
     lane is taken          who comes waits
     a flight comes back    all that wait are the next one; if it is only one, it goes alone
 
-A lane has two flights, or some more if the node is far away. There are no timers: nobody waits who could
-go. A read goes with a request that is sent after it was
-asked, never with one that is under way. Used by any number of tasks or threads.
+A lane has two flights, or some more if the node is far away. There are no timers: nobody waits who
+could go. A read goes with a request that is sent after it was asked, never with one that is under
+way. Used by any number of tasks or threads.
 """
 
 from collections import deque
@@ -15,6 +15,8 @@ from typing import Any
 
 from quoth.batches import SaveBatch
 from quoth.commands import Command
+from quoth.conventions import Conventions
+from quoth.options import LoadBalanceBehavior
 from quoth.reads import GetDocuments
 from quoth.together import Asked, Kind, Loads, Saves, Told
 
@@ -98,13 +100,24 @@ class Lane:
 class Lanes:
     """The lanes of one database."""
 
-    def __init__(self) -> None:
+    def __init__(self, conventions: Conventions) -> None:
+        self._conventions = conventions
         self._saves, self._loads = Saves(), Loads()
         self._save_lane, self._load_lane = Lane(self._saves), Lane(self._loads)
 
-    def of(self, command: Command[Any]) -> Lane | None:
+    def may_be_cached(self, command: Command[Any], no_caching: bool) -> bool:
+        """Whether an answer to the command can be kept."""
+        is_on = self._conventions.cache_bytes_max > 0 and not no_caching
+        return is_on and isinstance(command, GetDocuments)
+
+    def of(self, command: Command[Any], no_caching: bool = False) -> Lane | None:
         """Where a command goes; None if it never shares a request."""
+        balance = self._conventions.load_balance_behavior
+        if not self._conventions.shares_requests or balance is not LoadBalanceBehavior.NONE:
+            return None
         if isinstance(command, GetDocuments):
+            if self.may_be_cached(command, no_caching):
+                return None
             return self._load_lane if self._loads.fits(command) else None
         if isinstance(command, SaveBatch):
             return self._save_lane if self._saves.fits(command) else None

@@ -21,6 +21,29 @@ class TransactionMode(Enum):
     CLUSTER_WIDE = "ClusterWide"
 
 
+class ReadBalanceBehavior(Enum):
+    """Which node reads go to.
+
+    NONE: the preferred node, as writes do. ROUND_ROBIN: each node in its turn. FASTEST_NODE: the
+        one that answered fastest of late; now and then a read measures another one.
+    """
+
+    NONE = "None"
+    ROUND_ROBIN = "RoundRobin"
+    FASTEST_NODE = "FastestNode"
+
+
+class LoadBalanceBehavior(Enum):
+    """Which node the requests of a session go to.
+
+    NONE: the preferred node, or what `read_balance_behavior` says. USE_SESSION_CONTEXT: always the
+        same one for the same context, as `load_balancer_per_session_context_selector` names it.
+    """
+
+    NONE = "None"
+    USE_SESSION_CONTEXT = "UseSessionContext"
+
+
 class OptimisticConcurrencyMode(Enum):
     """What a save is checked against, as RavenDB's clients name it."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from quoth.caching import AnswerCache
 from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
@@ -13,7 +14,8 @@ from quoth.core import SessionCore
 from quoth.errors import Misuse, QuothError
 from quoth.executor import Executor, WireSteps
 from quoth.hilo import HiLo
-from quoth.options import SessionOptions, TransactionMode
+from quoth.manner import PLAIN, Manner
+from quoth.options import LoadBalanceBehavior, SessionOptions, TransactionMode
 from quoth.topology import normal_urls
 
 T = TypeVar("T")
@@ -42,6 +44,7 @@ class StoreCore:
         self.identifier: str | None = None
         self.is_closed = False
         self._process_id: int | None = None
+        self._cache: AnswerCache | None = None
         self._executors: dict[str | None, Executor] = {}
         self._hilos: dict[str, HiLo] = {}
 
@@ -64,6 +67,7 @@ class StoreCore:
         if self._process_id is None:
             self.conventions.freeze()
             self._process_id = os.getpid()
+            self._cache = AnswerCache(self.conventions.cache_bytes_max)
         elif self._process_id != os.getpid():
             # Its connections and the ids lent to it are its parent's.
             raise Misuse("this store was used before a fork: open one in each process")
@@ -75,6 +79,17 @@ class StoreCore:
         hilo = self._hilos.setdefault(name, HiLo())
         return SessionCore(options, self.conventions, hilo)
 
+    def manner_of(self, options: SessionOptions, database: str | None) -> Manner:
+        """How the requests of a new session go."""
+        conventions, context = self.conventions, None
+        select = conventions.load_balancer_per_session_context_selector
+        by_context = conventions.load_balance_behavior is LoadBalanceBehavior.USE_SESSION_CONTEXT
+        if by_context and select is not None:
+            context = select(self.name_of(database))
+        if context is None and not options.no_caching:
+            return PLAIN
+        return Manner(context, options.no_caching)
+
     def executor_for(self, command: Command[Any], database: str | None) -> Executor:
         """What carries a command: for a database, the one named or else the store's own."""
         self.use()
@@ -83,7 +98,13 @@ class StoreCore:
     def executor_of(self, database: str | None) -> Executor:
         executor = self._executors.get(database)
         if executor is None:
-            made = Executor(self.urls, database, conventions=self.conventions, clock=self.clock)
+            made = Executor(
+                self.urls,
+                database,
+                conventions=self.conventions,
+                clock=self.clock,
+                cache=self._cache,
+            )
             executor = self._executors.setdefault(database, made)
         return executor
 

@@ -16,6 +16,7 @@ import orjson
 from quoth.batches import PatchDocument, SaveBatch
 from quoth.commands import Command, Reply, WireRequest, fold, read_reply
 from quoth.errors import BadRequest, FateUnknown, NotSent, QuothError
+from quoth.manner import Manner
 from quoth.reads import GetDocuments, LoadedDocuments
 from quoth.replies import error_of, may_have_happened
 from quoth.serialization import JsonObject
@@ -93,7 +94,9 @@ class Loads:
         known = max((each.known_raft_index or 0 for each in group), default=0)
         try:
             loaded = yield from executor.execute(
-                GetDocuments(tuple(ids)), known_raft_index=known or None
+                GetDocuments(tuple(ids)),
+                known_raft_index=known or None,
+                manner=Manner(no_caching=True),  # nobody will ask for just these again
             )
         except BadRequest:  # of one of the ids, or of all documents together
             return [Told.ALONE] * len(group)

@@ -23,7 +23,7 @@ from quoth.batches import PutDocument, SaveBatch
 from quoth.lanes import FLIGHTS_FAR, Lane
 from quoth.mock_transport import MockTransport, response
 from quoth.reads import GetDocuments
-from quoth.together import LOADED_TOGETHER_MAX, Asked, Loads, Told
+from quoth.together import LOADED_TOGETHER_MAX, Asked, Loads, Saves, Told
 from tests.client.wire import URL, asked, document
 
 BATCHES = "/databases/shop/quoth/batches"
@@ -132,6 +132,13 @@ def one_flight(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("quoth.lanes.FLIGHTS_NEAR", 1)
 
 
+@pytest.fixture
+def near(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every node is near, also on a slow machine."""
+    monkeypatch.setattr(Loads, "near_seconds", 60.0)
+    monkeypatch.setattr(Saves, "near_seconds", 60.0)
+
+
 class Store:
     """An asynchronous store whose first request is under way until `land`."""
 
@@ -154,7 +161,7 @@ class Store:
 
 
 @pytest.fixture
-async def one(one_flight: None) -> Any:
+async def one(one_flight: None, near: None) -> Any:
     node = Node()
     store = Store(node)
     yield store
@@ -312,7 +319,7 @@ async def test_closing_gives_up_what_is_under_way(one: Store) -> None:
 
 
 @pytest.fixture
-def plain(one_flight: None) -> Iterator[tuple[Node, DocumentStore]]:
+def plain(one_flight: None, near: None) -> Iterator[tuple[Node, DocumentStore]]:
     node = Node()
     with DocumentStore(URL, "shop", transport=node) as store:
         yield node, store

@@ -1,12 +1,14 @@
 """AsyncNetwork: carries out what executors decide, and awaits it. By hand in both folders."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from quoth.clock import Clock
 from quoth.commands import Command
-from quoth.executor import Executor, Open, Step, WireSteps
+from quoth.executor import Beside, Executor, Open, Step, WireSteps
 from quoth.lanes import Lane
+from quoth.manner import PLAIN, Manner
 from quoth.together import Asked, Told
 from quoth.transport import AsyncTransport, HttpRequest
 from quoth.wire.aiohttp_transport import AiohttpTransport
@@ -20,13 +22,25 @@ class AsyncNetwork:
     def __init__(self, transport: AsyncTransport | None, clock: Clock) -> None:
         self._transport = transport or AiohttpTransport()
         self._clock = clock
-        self._flights: set[asyncio.Task[None]] = set()  # shared requests under way
+        self._flights: set[asyncio.Task[None]] = set()  # shared requests under way, and probes
 
-    async def ask(self, executor: Executor, command: Command[T], known_raft_index: int | None) -> T:
+    async def ask(
+        self,
+        executor: Executor,
+        command: Command[T],
+        known_raft_index: int | None,
+        manner: Manner = PLAIN,
+    ) -> T:
         """The answer to a command, which may share a request with others of the same moment."""
-        lane = executor.lanes.of(command)
+
+        def alone(request_id: str | None = None) -> WireSteps[T]:
+            return executor.execute(
+                command, known_raft_index=known_raft_index, request_id=request_id, manner=manner
+            )
+
+        lane = executor.lanes.of(command, manner.no_caching)
         if lane is None:
-            return await self.run(executor.execute(command, known_raft_index=known_raft_index))
+            return await self.run(alone())
         if not lane.enter():
             request_id = executor.new_request_id()
             asked = lane.kind.asked(command, known_raft_index, request_id)
@@ -34,17 +48,13 @@ class AsyncNetwork:
             if not lane.enter(asked):
                 outcome = await self._wait(executor, lane, asked)
                 if outcome is Told.ALONE:
-                    return await self.run(
-                        executor.execute(
-                            command, known_raft_index=known_raft_index, request_id=request_id
-                        )
-                    )
+                    return await self.run(alone(request_id))
                 if outcome is not Told.GO:
                     found: T = outcome
                     return found
         began = self._clock.monotonic()
         try:
-            return await self.run(executor.execute(command, known_raft_index=known_raft_index))
+            return await self.run(alone())
         finally:
             self._hand_over(executor, lane, 1, began)
 
@@ -76,6 +86,9 @@ class AsyncNetwork:
             return await self._transport.send(step)
         if isinstance(step, Open):
             return await self._transport.open(step.request)
+        if isinstance(step, Beside):
+            self._own(self.run(step.steps))
+            return None
         return await self._clock.sleep(step.seconds)
 
     async def _wait(self, executor: Executor, lane: Lane, asked: Asked) -> Any:
@@ -100,9 +113,13 @@ class AsyncNetwork:
                 _tell(group[0], Told.GO)
                 continue
             # In a task of its own: it must not end with one of its passengers.
-            flight = asyncio.get_running_loop().create_task(self._fly(executor, lane, group))
-            self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
+            self._own(self._fly(executor, lane, group))
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let it go on by itself, until the store is closed at the latest."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._flights.add(task)
+        task.add_done_callback(self._flights.discard)
 
     async def _fly(self, executor: Executor, lane: Lane, group: list[Asked]) -> None:
         began = self._clock.monotonic()

@@ -1,13 +1,14 @@
 """Network: carries out what executors decide, and blocks. By hand in both folders."""
 
 from collections.abc import Sequence
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from quoth.clock import Clock
 from quoth.commands import Command
-from quoth.executor import Executor, Open, Step, WireSteps
+from quoth.executor import Beside, Executor, Open, Step, WireSteps
 from quoth.lanes import Lane
+from quoth.manner import PLAIN, Manner
 from quoth.together import Asked, Told
 from quoth.transport import HttpRequest, Transport
 from quoth.wire.blocking_transport import BlockingTransport
@@ -22,11 +23,23 @@ class Network:
         self._transport = transport or BlockingTransport(clock)
         self._clock = clock
 
-    def ask(self, executor: Executor, command: Command[T], known_raft_index: int | None) -> T:
+    def ask(
+        self,
+        executor: Executor,
+        command: Command[T],
+        known_raft_index: int | None,
+        manner: Manner = PLAIN,
+    ) -> T:
         """The answer to a command, which may share a request with others of the same moment."""
-        lane = executor.lanes.of(command)
+
+        def alone(request_id: str | None = None) -> WireSteps[T]:
+            return executor.execute(
+                command, known_raft_index=known_raft_index, request_id=request_id, manner=manner
+            )
+
+        lane = executor.lanes.of(command, manner.no_caching)
         if lane is None:
-            return self.run(executor.execute(command, known_raft_index=known_raft_index))
+            return self.run(alone())
         if not lane.enter():
             request_id = executor.new_request_id()
             asked = lane.kind.asked(command, known_raft_index, request_id)
@@ -35,17 +48,13 @@ class Network:
             if not lane.enter(asked):
                 outcome = self._wait(executor, lane, asked)
                 if outcome is Told.ALONE:
-                    return self.run(
-                        executor.execute(
-                            command, known_raft_index=known_raft_index, request_id=request_id
-                        )
-                    )
+                    return self.run(alone(request_id))
                 if outcome is not Told.GO:
                     found: T = outcome
                     return found
         began = self._clock.monotonic()
         try:
-            return self.run(executor.execute(command, known_raft_index=known_raft_index))
+            return self.run(alone())
         finally:
             self._hand_over(lane, 1, began)
 
@@ -73,6 +82,10 @@ class Network:
             return self._transport.send_blocking(step)
         if isinstance(step, Open):
             return self._transport.open_blocking(step.request)
+        if isinstance(step, Beside):
+            # It keeps no process alive, and ends by itself within the time-out of a request.
+            Thread(target=self.run, args=(step.steps,), name="quoth probe", daemon=True).start()
+            return None
         return self._clock.sleep_blocking(step.seconds)
 
     def _wait(self, executor: Executor, lane: Lane, asked: Asked) -> Any:
