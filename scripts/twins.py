@@ -16,7 +16,7 @@ from pathlib import Path
 CLIENT = Path(__file__).parent.parent / "client" / "quoth"
 SOURCE, MADE = CLIENT / "asynchronous", CLIENT / "synchronous"
 # Written by hand in both folders, under one name and with the same face.
-BY_HAND = frozenset({"network.py", "turn.py"})
+BY_HAND = frozenset({"flight.py", "network.py", "turn.py"})
 
 NAMES = {
     "__aenter__": "__enter__",

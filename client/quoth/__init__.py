@@ -5,10 +5,19 @@
 `DocumentStore` is for synchronous programs, `AsyncDocumentStore` for asynchronous ones; the same
 sessions, operations and errors serve both.
 """
+# ruff: noqa: F405
+# The operations come by one line, and each is named below.
 
+from quoth.asynchronous.bulk_insert import AsyncBulkInsertOperation
 from quoth.asynchronous.cluster_transaction import AsyncClusterTransaction
 from quoth.asynchronous.driving import AsyncLazy
 from quoth.asynchronous.lines import AsyncLines
+from quoth.asynchronous.maintenance import (
+    AsyncMaintenanceOperationExecutor,
+    AsyncOperationExecutor,
+    AsyncServerOperationExecutor,
+)
+from quoth.asynchronous.operation import AsyncOperation
 from quoth.asynchronous.query import (
     AsyncAggregationDocumentQuery,
     AsyncDocumentQuery,
@@ -19,11 +28,15 @@ from quoth.asynchronous.request_executor import AsyncRequestExecutor
 from quoth.asynchronous.session import AsyncSession
 from quoth.asynchronous.store import AsyncDocumentStore
 from quoth.batches import DeleteDocument, PatchDocument, PatchRequest, PutDocument
+from quoth.bulk_insert import BulkInsertOptions, BulkInsertProgress
 from quoth.changes import DocumentsChanges
+from quoth.commands import Command as MaintenanceOperation
+from quoth.commands import Command as ServerOperation
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
 from quoth.errors import (
     BadRequest,
+    BulkInsertAborted,
     ClusterTransactionConflict,
     ConcurrencyError,
     DatabaseDoesNotExist,
@@ -37,8 +50,12 @@ from quoth.errors import (
     NoResult,
     NoSuchDocument,
     NotSent,
+    OperationCanceled,
+    OperationFailed,
+    OperationTimeout,
     QuothError,
     ReplicationTimeout,
+    SerializationConflict,
     StaleResults,
     Unassured,
     UnexpectedResults,
@@ -52,30 +69,31 @@ from quoth.events import (
     BeforeStoreEventArgs,
 )
 from quoth.including import IncludeBuilder
+from quoth.indexes.creation import (
+    AbstractIndexCreationTask,
+    AbstractIndexCreationTaskBase,
+    AbstractJavaScriptIndexCreationTask,
+    AbstractMultiMapIndexCreationTask,
+    IndexCreation,
+)
+from quoth.indexes.definitions import (
+    FieldIndexing,
+    FieldStorage,
+    FieldTermVector,
+    IndexDefinition,
+    IndexDeploymentMode,
+    IndexFieldOptions,
+    IndexLockMode,
+    IndexPriority,
+    IndexRunningStatus,
+    IndexState,
+    IndexType,
+    SearchEngineType,
+)
 from quoth.loading import ConditionalLoadResult
 from quoth.mock_transport import MockTransport
-from quoth.operations import (
-    CompareExchangeResult,
-    CreateDatabase,
-    DeleteCompareExchange,
-    DeleteDatabases,
-    GetCompareExchange,
-    GetDatabaseNames,
-    GetIdentities,
-    GetStatistics,
-    NextIdentityFor,
-    PutCompareExchange,
-    SeedIdentityFor,
-    SeedIdentityForOperation,
-    Statistics,
-)
-from quoth.options import (
-    LoadBalanceBehavior,
-    OptimisticConcurrencyMode,
-    ReadBalanceBehavior,
-    SessionOptions,
-    TransactionMode,
-)
+from quoth.operations import *  # noqa: F403
+from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
 from quoth.patching import JavaScriptArray, JavaScriptMap
 from quoth.queries.choices import (
     GroupByMethod,
@@ -100,41 +118,23 @@ from quoth.queries.facets import (
     RangeBuilder,
     RangeFacet,
 )
-from quoth.queries.groups import (
-    GroupBy,
-    GroupByDocumentQuery,
-    GroupByField,
-)
+from quoth.queries.groups import GroupBy, GroupByDocumentQuery, GroupByField
 from quoth.queries.highlighting import (
     ExplanationOptions,
     Explanations,
     HighlightingOptions,
     Highlightings,
 )
-from quoth.queries.index_query import (
-    IndexQuery,
-    QueryResult,
-    QueryStatistics,
-    QueryTimings,
-)
-from quoth.queries.methods import (
-    MethodCall,
-    RavenDocumentQuery,
-)
+from quoth.queries.index_query import IndexQuery, QueryResult, QueryStatistics, QueryTimings
+from quoth.queries.methods import MethodCall, RavenDocumentQuery
 from quoth.queries.more_like_this import (
     MoreLikeThisBuilder,
     MoreLikeThisOptions,
     MoreLikeThisUsingAnyDocument,
     MoreLikeThisUsingDocument,
 )
-from quoth.queries.projections import (
-    DeclareToken,
-    LoadToken,
-    QueryData,
-)
-from quoth.queries.sources import (
-    Query,
-)
+from quoth.queries.projections import DeclareToken, LoadToken, QueryData
+from quoth.queries.sources import Query
 from quoth.queries.spatial import (
     DynamicSpatialField,
     PointField,
@@ -142,10 +142,7 @@ from quoth.queries.spatial import (
     SpatialCriteriaFactory,
     WktField,
 )
-from quoth.queries.streaming import (
-    StreamQueryStatistics,
-    StreamResult,
-)
+from quoth.queries.streaming import StreamQueryStatistics, StreamResult
 from quoth.queries.suggestions import (
     StringDistanceTypes,
     SuggestionBuilder,
@@ -155,10 +152,18 @@ from quoth.queries.suggestions import (
     SuggestionWithTerm,
     SuggestionWithTerms,
 )
+from quoth.retrying import retry
 from quoth.synchronous.advanced import Advanced as InMemoryDocumentSessionOperations
+from quoth.synchronous.bulk_insert import BulkInsertOperation
 from quoth.synchronous.cluster_transaction import ClusterTransaction
 from quoth.synchronous.driving import Lazy
 from quoth.synchronous.lines import Lines
+from quoth.synchronous.maintenance import (
+    MaintenanceOperationExecutor,
+    OperationExecutor,
+    ServerOperationExecutor,
+)
+from quoth.synchronous.operation import Operation
 from quoth.synchronous.query import (
     AggregationDocumentQuery,
     DocumentQuery,
@@ -172,16 +177,25 @@ from quoth.synchronous.store import DocumentStore
 from quoth.transport import AsyncTransport, HttpRequest, HttpResponse, Transport
 
 __all__ = [
+    "AbstractIndexCreationTask",
+    "AbstractIndexCreationTaskBase",
+    "AbstractJavaScriptIndexCreationTask",
+    "AbstractMultiMapIndexCreationTask",
     "AfterSaveChangesEventArgs",
     "AggregationDocumentQuery",
     "AsyncAggregationDocumentQuery",
+    "AsyncBulkInsertOperation",
     "AsyncClusterTransaction",
     "AsyncDocumentQuery",
     "AsyncDocumentStore",
     "AsyncLazy",
     "AsyncLines",
+    "AsyncMaintenanceOperationExecutor",
+    "AsyncOperation",
+    "AsyncOperationExecutor",
     "AsyncRawDocumentQuery",
     "AsyncRequestExecutor",
+    "AsyncServerOperationExecutor",
     "AsyncSession",
     "AsyncSuggestionDocumentQuery",
     "AsyncTransport",
@@ -189,19 +203,19 @@ __all__ = [
     "BeforeDeleteEventArgs",
     "BeforeQueryEventArgs",
     "BeforeStoreEventArgs",
+    "BulkInsertAborted",
+    "BulkInsertOperation",
+    "BulkInsertOptions",
+    "BulkInsertProgress",
     "ClusterTransaction",
     "ClusterTransactionConflict",
-    "CompareExchangeResult",
     "CompareExchangeValue",
     "ConcurrencyError",
     "ConditionalLoadResult",
     "Conventions",
-    "CreateDatabase",
     "DatabaseDoesNotExist",
     "DeclareToken",
     "Definite",
-    "DeleteCompareExchange",
-    "DeleteDatabases",
     "DeleteDocument",
     "DocumentQuery",
     "DocumentSession",
@@ -219,11 +233,10 @@ __all__ = [
     "FacetTermSortMode",
     "FacetValue",
     "FateUnknown",
+    "FieldIndexing",
+    "FieldStorage",
+    "FieldTermVector",
     "GenericRangeFacet",
-    "GetCompareExchange",
-    "GetDatabaseNames",
-    "GetIdentities",
-    "GetStatistics",
     "GroupBy",
     "GroupByDocumentQuery",
     "GroupByField",
@@ -235,15 +248,25 @@ __all__ = [
     "InMemoryDocumentSessionOperations",
     "IncludeBuilder",
     "Indefinite",
+    "IndexCreation",
+    "IndexDefinition",
+    "IndexDeploymentMode",
     "IndexDoesNotExist",
+    "IndexFieldOptions",
+    "IndexLockMode",
+    "IndexPriority",
     "IndexQuery",
+    "IndexRunningStatus",
+    "IndexState",
     "IndexTimeout",
+    "IndexType",
     "JavaScriptArray",
     "JavaScriptMap",
     "Lazy",
     "Lines",
-    "LoadBalanceBehavior",
     "LoadToken",
+    "MaintenanceOperation",
+    "MaintenanceOperationExecutor",
     "ManyResults",
     "MethodCall",
     "Misuse",
@@ -252,18 +275,21 @@ __all__ = [
     "MoreLikeThisOptions",
     "MoreLikeThisUsingAnyDocument",
     "MoreLikeThisUsingDocument",
-    "NextIdentityFor",
     "NoResult",
     "NoSuchDocument",
     "NotSent",
     "NullsOrdering",
+    "Operation",
+    "OperationCanceled",
+    "OperationExecutor",
+    "OperationFailed",
+    "OperationTimeout",
     "OptimisticConcurrencyMode",
     "OrderingType",
     "PatchDocument",
     "PatchRequest",
     "PointField",
     "ProjectionBehavior",
-    "PutCompareExchange",
     "PutDocument",
     "Query",
     "QueryData",
@@ -276,12 +302,13 @@ __all__ = [
     "RangeFacet",
     "RavenDocumentQuery",
     "RawDocumentQuery",
-    "ReadBalanceBehavior",
     "ReplicationTimeout",
     "RequestExecutor",
+    "SearchEngineType",
     "SearchOperator",
-    "SeedIdentityFor",
-    "SeedIdentityForOperation",
+    "SerializationConflict",
+    "ServerOperation",
+    "ServerOperationExecutor",
     "Session",
     "SessionOptions",
     "ShouldIgnoreEntityChanges",
@@ -290,7 +317,6 @@ __all__ = [
     "SpatialRelation",
     "SpatialUnits",
     "StaleResults",
-    "Statistics",
     "StreamQueryStatistics",
     "StreamResult",
     "StringDistanceTypes",
@@ -308,4 +334,49 @@ __all__ = [
     "Violation",
     "WktField",
     "WrongType",
+    "retry",
 ]
+# Those of quoth.operations, in a list of their own: a test compares them.
+# fmt: off
+__all__ += [
+    "AddClusterNodeOperation", "AddDatabaseNodeOperation", "BuildNumber", "BulkOperationResult",
+    "ClientConfiguration", "ClusterLog", "ClusterMember", "ClusterPeer", "ClusterTopology",
+    "ClusterTopologyResponse", "CollectionDetails", "CollectionStatistics", "CollectionStats",
+    "CompareExchangeResult", "CreateDatabaseOperation", "DatabaseInfo", "DatabaseLockMode",
+    "DatabaseNode", "DatabaseNodes", "DatabasePutResult", "DatabaseRecord",
+    "DatabaseRecordWithEtag", "DatabaseSettings", "DatabaseStatistics", "DatabaseTopology",
+    "DeleteByQueryOperation", "DeleteCompareExchangeValueOperation", "DeleteDatabaseOperation",
+    "DeleteDatabaseParameters", "DeleteDatabaseResult", "DeleteIndexErrorsOperation",
+    "DeleteIndexOperation", "DemoteClusterNodeOperation", "DetailedCollectionStatistics",
+    "DetailedDatabaseStatistics", "DisableDatabaseToggleResult", "DisableIndexOperation",
+    "EnableIndexOperation", "GetBuildNumberOperation", "GetClientConfigurationOperation",
+    "GetClientConfigurationResult", "GetClusterLogOperation", "GetClusterTopologyOperation",
+    "GetCollectionStatisticsOperation", "GetCompareExchangeValueOperation",
+    "GetCompareExchangeValuesOperation", "GetDatabaseNamesOperation", "GetDatabaseRecordOperation",
+    "GetDatabaseSettingsOperation", "GetDatabaseTopologyOperation", "GetDatabasesOperation",
+    "GetDetailedCollectionStatisticsOperation", "GetDetailedStatisticsOperation",
+    "GetIdentitiesOperation", "GetIndexErrorsOperation", "GetIndexNamesOperation",
+    "GetIndexOperation", "GetIndexStalenessOperation", "GetIndexStatisticsOperation",
+    "GetIndexesOperation", "GetIndexesStatisticsOperation", "GetIndexingStatusOperation",
+    "GetJoinInfoOperation", "GetLicenseStatusOperation", "GetNextOperationIdCommand",
+    "GetNodeInfoOperation", "GetOperationStateOperation",
+    "GetServerWideClientConfigurationOperation", "GetServerWideOperationStateOperation",
+    "GetStatisticsOperation", "GetTermsOperation", "IndexErrors", "IndexHasChangedOperation",
+    "IndexInformation", "IndexStaleness", "IndexStats", "IndexStatus", "IndexingError",
+    "IndexingStatus", "JoinInfo", "JsonPatchDocument", "JsonPatchOperation",
+    "KillOperationCommand", "KillServerOperationCommand", "LoadBalanceBehavior",
+    "ModifyDatabaseTopologyOperation", "ModifyDatabaseTopologyResult", "NextIdentityForOperation",
+    "NodeInfo", "NodeStatus", "OperationIdResult", "OperationProgress", "OperationState",
+    "OperationStatus", "PatchByQueryOperation", "PatchOperation", "PatchResult", "PatchStatus",
+    "PromoteClusterNodeOperation", "PromoteDatabaseNodeOperation",
+    "PutClientConfigurationOperation", "PutCompareExchangeValueOperation",
+    "PutDatabaseSettingsOperation", "PutIndexResult", "PutIndexesOperation",
+    "PutServerWideClientConfigurationOperation", "QueryOperationOptions", "ReadBalanceBehavior",
+    "RemoveClusterNodeOperation", "ReorderDatabaseMembersOperation", "ReplaceIndexOperation",
+    "ResetIndexOperation", "SeedIdentityForOperation", "SetDatabaseDynamicDistributionOperation",
+    "SetDatabasesLockOperation", "SetIndexesLockOperation", "SetIndexesPriorityOperation", "Size",
+    "StartIndexOperation", "StartIndexingOperation", "StopIndexOperation", "StopIndexingOperation",
+    "ToggleDatabasesStateOperation", "ToggleManyDatabasesStateOperation",
+    "UpdateDatabaseOperation", "UpdateUnusedDatabasesOperation",
+]
+# fmt: on

@@ -145,6 +145,6 @@ def read_reply(command: Command[T_co], reply: Reply) -> T_co:
         return command.read(reply)
     except QuothError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         what = f"{type(error).__name__} {error}"
         raise FateUnknown(f"the answer has another shape: {what}: {reply.body[:80]!r}") from error

@@ -12,6 +12,7 @@ from typing import Any
 from quoth.errors import Misuse
 from quoth.naming import collection_of
 from quoth.options import LoadBalanceBehavior, ReadBalanceBehavior
+from quoth.serialization import METADATA, JsonObject
 
 ShouldIgnore = Callable[[Any, Any, str], bool]
 
@@ -81,6 +82,20 @@ class Conventions:
     def collection_of(self, entity_type: type) -> str:
         """The collection of a class: `Company` -> `Companies`."""
         return self.collection_names.get(entity_type) or collection_of(entity_type.__name__)
+
+    def new_metadata(self, entity: object, document_id: str) -> JsonObject:
+        """The metadata of a document that is to be made of an entity."""
+        kind = type(entity)
+        metadata: JsonObject = {}
+        if isinstance(entity, dict):
+            metadata.update(entity.get(METADATA, {}))
+            collection = document_id.rstrip("|").partition("/")[0]
+        else:
+            collection = self.collection_of(kind)
+        metadata.setdefault("@collection", collection)
+        # The official Python client finds the class by this name.
+        metadata.setdefault("Raven-Python-Type", f"{kind.__module__}.{kind.__name__}")
+        return metadata
 
     def ignores(self, session: object, entity: object, document_id: str) -> bool:
         """Whether this save leaves the entity out."""

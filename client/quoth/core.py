@@ -41,9 +41,9 @@ from quoth.naming import id_prefix_of
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.patching import Missing, Patches
 from quoth.reads import GetValues, GetValuesStartingWith
+from quoth.serializable import Isolation
 from quoth.serialization import (
     METADATA,
-    JsonObject,
     get_identity,
     set_identity,
     to_document,
@@ -74,6 +74,7 @@ class SessionCore(Loading):
         self.lazies = Lazies(options.database)
         self.events = (events or Events()).for_session()
         self.patches = Patches()
+        self.isolation = Isolation() if options.is_serializable else None
         self._deferred: list[DocumentCommand] = []
         self._hilo = hilo
         self._is_saving = False
@@ -102,7 +103,7 @@ class SessionCore(Loading):
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
                          f" {document_id[:-1] + '|'!r} or leave the id out")  # fmt: skip
-        metadata = self._new_metadata(entity, document_id)
+        metadata = self.conventions.new_metadata(entity, document_id)
         self.tracking.add_new(entity, document_id, metadata=metadata, change_vector=change_vector)
         if not document_id.endswith(OPEN_ENDINGS):
             set_identity(entity, document_id, identity_property=identity_property)
@@ -120,6 +121,8 @@ class SessionCore(Loading):
     def save_changes(self, session: object) -> Steps[None]:
         """Send what has changed as one batch; `session` is what conventions and events are told."""
         self._check_can_write("save")
+        if self.isolation is not None:
+            self.isolation.check()
         with self._saving():
             plan = self._plan(self._hooks(session))
             if not plan.commands:
@@ -227,7 +230,7 @@ class SessionCore(Loading):
     def missing(self, document_id: str, entity: object) -> Missing:
         """The document that a patch creates from an entity where there is none."""
         body = to_document(entity, identity_property=self.conventions.identity_property)
-        return Missing({**body, METADATA: self._new_metadata(entity, document_id)})
+        return Missing({**body, METADATA: self.conventions.new_metadata(entity, document_id)})
 
     def _check_can_patch(self, is_patch: bool) -> None:
         if is_patch and self.options.is_cluster_wide:
@@ -261,6 +264,8 @@ class SessionCore(Loading):
         self.tracking.clear()
         self.patches.clear()
         self._deferred.clear()
+        if self.isolation is not None:
+            self.isolation.reset()
 
     def ignore_changes_for(self, entity: object) -> None:
         self.tracking.of(entity).is_ignored = True
@@ -313,6 +318,16 @@ class SessionCore(Loading):
 
     # Small things.
 
+    def isolated(self, steps: Steps[T]) -> Steps[T]:
+        """Steps as they are carried out: of a serializable session, with all it has read."""
+        return steps if self.isolation is None else self.isolation.carry(steps)
+
+    def check_can_stream(self) -> None:
+        """Raise Misuse if an answer that is read bit by bit has no place in this session."""
+        if self.isolation is not None:
+            raise Misuse("a serializable session cannot stream, for nothing could check what was"
+                         " read when it saves: use another session")  # fmt: skip
+
     def count_request(self, command: Command[Any]) -> None:
         """One more request of this session. Raises Misuse over the limit: a loop may have got out.
 
@@ -341,19 +356,6 @@ class SessionCore(Loading):
             lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
             self._hilo.lend(tag, lent)
         return found
-
-    def _new_metadata(self, entity: object, document_id: str) -> JsonObject:
-        metadata: JsonObject = {}
-        if isinstance(entity, dict):
-            metadata.update(entity.get(METADATA, {}))
-            collection = document_id.rstrip("|").partition("/")[0]
-        else:
-            collection = self.conventions.collection_of(type(entity))
-        kind = type(entity)
-        metadata.setdefault("@collection", collection)
-        # The official Python client finds the class by this name.
-        metadata.setdefault("Raven-Python-Type", f"{kind.__module__}.{kind.__name__}")
-        return metadata
 
     @contextmanager
     def _saving(self) -> Iterator[None]:

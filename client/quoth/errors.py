@@ -7,15 +7,20 @@
     │   ├── NotSent                  no node carried it out; safe to do again
     │   ├── ConcurrencyError         someone else was first: load again and decide again
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
+    │   │       └── SerializationConflict    ... of a serializable session, reads included
     │   ├── DatabaseDoesNotExist
     │   ├── IndexDoesNotExist
     │   ├── NoSuchDocument
     │   └── BadRequest               the server refused it; doing it again will not help
     ├── Indefinite                   a write may have happened
-    │   └── FateUnknown              read what is there before doing it again
+    │   ├── FateUnknown              read what is there before doing it again
+    │   ├── OperationFailed          it changed some documents, and not the others
+    │   │   └── OperationCanceled    ... because somebody killed it
+    │   └── BulkInsertAborted        it stored some documents, and says which it did not
     ├── Unassured                    it did happen; what was to be waited for did not, in time
     │   ├── ReplicationTimeout
-    │   └── IndexTimeout
+    │   ├── IndexTimeout
+    │   └── OperationTimeout         an operation still goes on
     └── UnexpectedResults            a query was answered, and not with what was asked for
         ├── NoResult                 there is none
         ├── ManyResults              there is more than one
@@ -75,6 +80,9 @@ class Violation:
 
     `kind` is `Document` (then `key` is the atomic guard, `rvn-atomic/` and the document's id) or
     `CompareExchange`. An index of 0 means "must not exist yet"; an actual index of -1 "is missing".
+    In a SerializationConflict the key of a `Document` is its id, of a `Prefix` or a `Collection`
+    its name ("" for all documents); it was not to change after the expected index, an etag, and
+    the actual one is the etag of the change. `Database`: the database is another one by now.
     """
 
     kind: str
@@ -89,6 +97,19 @@ class ClusterTransactionConflict(ConcurrencyError):
     def __init__(self, message: str, violations: Sequence[Violation] = ()) -> None:
         super().__init__(message)
         self.violations = tuple(violations)
+
+
+class SerializationConflict(ClusterTransactionConflict):
+    """What a serializable session has read is no more; nothing was written. Do it all again.
+
+    `violations` name what has changed. `attempts` is how many times `retry` had tried.
+    """
+
+    def __init__(
+        self, message: str, violations: Sequence[Violation] = (), *, attempts: int = 1
+    ) -> None:
+        super().__init__(message, violations)
+        self.attempts = attempts
 
 
 class DatabaseDoesNotExist(Definite):
@@ -123,6 +144,44 @@ class FateUnknown(Indefinite):
     """
 
 
+class OperationFailed(Indefinite):
+    """An operation over many documents ended early; what it had done by then stays.
+
+    `processed` documents of `total` were certainly done, None if nobody knows how many there are.
+    `__cause__` is why.
+    """
+
+    def __init__(self, message: str, *, processed: int, total: int | None) -> None:
+        super().__init__(message)
+        self.processed = processed
+        self.total = total
+
+
+class OperationCanceled(OperationFailed):
+    """Somebody killed the operation before it had come to its end."""
+
+
+class BulkInsertAborted(Indefinite):
+    """A bulk insert could not store all documents; those it had stored stay. `__cause__` is why.
+
+    `stored` is how many documents certainly are, `unknown_ids` those of which nobody knows, and
+    `not_stored_ids` those that certainly are not: they can be sent again.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stored: int,
+        unknown_ids: Sequence[str],
+        not_stored_ids: Sequence[str],
+    ) -> None:
+        super().__init__(message)
+        self.stored = stored
+        self.unknown_ids = tuple(unknown_ids)
+        self.not_stored_ids = tuple(not_stored_ids)
+
+
 class Unassured(QuothError):
     """The write is stored. What the session wanted to wait for did not come in time."""
 
@@ -133,6 +192,10 @@ class ReplicationTimeout(Unassured):
 
 class IndexTimeout(Unassured):
     """The write is stored, and indexes have not caught up with it."""
+
+
+class OperationTimeout(Unassured):
+    """An operation goes on: it had not ended in the time there was. Wait again, or kill it."""
 
 
 class UnexpectedResults(QuothError):

@@ -6,6 +6,7 @@ A class with a rarer plural is named through `Conventions.collection_names`.
 """
 
 import re
+from functools import cache
 
 _IRREGULAR = {
     "alumnus": "alumni",
@@ -45,6 +46,7 @@ _PLAIN_O = frozenset(
 _LAST_WORD = re.compile(r"[A-Z]?[^A-Z]*$|[A-Z]+$")
 
 
+@cache
 def collection_of(class_name: str) -> str:
     """The plural of the last word of a CamelCase name; the words before it stay.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from quoth.errors import Misuse
 
@@ -62,6 +62,8 @@ class SessionOptions:
     request_executor: what carries the requests, from `get_request_executor` of the same store; it
         brings its database along.
     optimistic_concurrency_mode: the same as `optimistic_concurrency`, as RavenDB's clients say it.
+    isolation: "serializable" reads one state of the database, and saves only if all that was read
+        still stands; see `retry`. Its saves are cluster-wide. None: as the transaction mode says.
     """
 
     database: str | None = None
@@ -71,8 +73,11 @@ class SessionOptions:
     no_caching: bool = False
     request_executor: Any = field(default=None, compare=False)
     optimistic_concurrency_mode: OptimisticConcurrencyMode | None = None
+    isolation: Literal["serializable"] | None = None
 
     def __post_init__(self) -> None:
+        if self.isolation not in (None, "serializable"):
+            raise Misuse(f'isolation is "serializable" or None, not {self.isolation!r}')
         if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES:
             object.__setattr__(self, "optimistic_concurrency", True)
         if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES_AND_READS:
@@ -88,8 +93,12 @@ class SessionOptions:
                          " has nothing to check")  # fmt: skip
 
     @property
+    def is_serializable(self) -> bool:
+        return self.isolation == "serializable"
+
+    @property
     def is_cluster_wide(self) -> bool:
-        return self.transaction_mode is TransactionMode.CLUSTER_WIDE
+        return self.transaction_mode is TransactionMode.CLUSTER_WIDE or self.is_serializable
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from quoth.errors import (
     ConcurrencyError,
     DatabaseDoesNotExist,
     FateUnknown,
+    IndexDoesNotExist,
     IndexTimeout,
     NotSent,
     QuothError,
     ReplicationTimeout,
+    SerializationConflict,
     Violation,
 )
 from quoth.serialization import JsonObject
@@ -38,6 +40,7 @@ _REFUSALS = frozenset(
         "BadRequestException",
         "CompareExchangeInvalidKeyException",
         "CompareExchangeKeyTooBigException",
+        "IndexCompilationException",
         "InvalidCommandTypeException",
         "InvalidDataException",
         "InvalidOperationException",
@@ -60,6 +63,8 @@ def error_of(response: HttpResponse) -> QuothError | None:
     message = str(found.get("Message") or found.get("Error") or f"HTTP {status}")
     if "database-missing" in response.headers or kind == "DatabaseDoesNotExistException":
         return DatabaseDoesNotExist(message)
+    if kind == "IndexDoesNotExistException":
+        return IndexDoesNotExist(message)
     if status in _NOT_EXECUTED:
         return NotSent(message)
     if status in _FROM_BETWEEN:
@@ -106,6 +111,8 @@ def _conflict(message: str, kind: str, found: JsonObject) -> ConcurrencyError:
         )
         for each in listed or ()
     ]
+    if kind == "SerializationConflictException":
+        return SerializationConflict(message, violations)
     return ClusterTransactionConflict(message, violations)
 
 

@@ -4,15 +4,16 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from quoth.bulk_insert import BulkInsertCore, BulkInsertOptions
 from quoth.caching import AnswerCache
 from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
 from quoth.core import SessionCore
 from quoth.errors import Misuse, QuothError
-from quoth.executor import Executor, WireSteps
+from quoth.executor import Executor, Pause, WireSteps
 from quoth.hilo import HiLo
 from quoth.manner import PLAIN, Manner
 from quoth.options import LoadBalanceBehavior, SessionOptions, TransactionMode
@@ -20,6 +21,7 @@ from quoth.topology import normal_urls
 
 T = TypeVar("T")
 URL_DEFAULT = "http://127.0.0.1:8080"
+ATTEMPTS = 10  # of what is run again while others are faster
 log = logging.getLogger("quoth")
 
 
@@ -90,6 +92,13 @@ class StoreCore:
             return PLAIN
         return Manner(context, options.no_caching)
 
+    def new_bulk_insert_core(
+        self, database: str, options: BulkInsertOptions | None
+    ) -> BulkInsertCore:
+        self.use()
+        hilo = self._hilos.setdefault(database, HiLo())
+        return BulkInsertCore(options or BulkInsertOptions(), self.conventions, hilo)
+
     def executor_for(self, command: Command[Any], database: str | None) -> Executor:
         """What carries a command: for a database, the one named or else the store's own."""
         self.use()
@@ -107,6 +116,10 @@ class StoreCore:
             )
             executor = self._executors.setdefault(database, made)
         return executor
+
+    def pause(self, seconds: float) -> WireSteps[None]:
+        """Wait for about so long, so that those who met do not meet again."""
+        yield Pause(seconds * self.clock.jitter())
 
     def close(self) -> WireSteps[None]:
         """Give back the ids that were lent and not used."""
@@ -157,6 +170,7 @@ def options_of(
     optimistic_concurrency: bool,
     no_caching: bool,
     request_executor: Any,
+    isolation: Literal["serializable"] | None,
 ) -> SessionOptions:
     """The options of a session, given as one value or one by one."""
     given = database if isinstance(database, SessionOptions) else options
@@ -170,4 +184,5 @@ def options_of(
         optimistic_concurrency,
         no_caching=no_caching,
         request_executor=request_executor,
+        isolation=isolation,
     )

@@ -116,6 +116,54 @@ class ClusterTransaction:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckPrefix:
+    """Go on only while no document whose id begins so has come, changed or gone."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCollection:
+    """Go on only while no document of a collection has come, changed or gone; '': of any."""
+
+    collection: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckKeys:
+    """Go on only while the compare-exchange values whose keys begin so are those that were read.
+
+    They were so many, and none had an index above this one.
+    """
+
+    prefix: str
+    count: int
+    newest_index: int
+
+
+ReadCheck = CheckDocument | CheckCompareExchange | CheckPrefix | CheckCollection | CheckKeys
+
+
+@dataclass(frozen=True, slots=True)
+class SerializableTransaction:
+    """A cluster transaction that rests on all that its session has read, or nothing.
+
+    The checks look at the state before it. Prefixes and collections may not have changed since the
+    etag `since_etag`. Nodes of before it do not know this command, and stop at it.
+    """
+
+    database: str
+    at_micros: int
+    node_tag: str
+    database_id: str  # of the database that was read; '': nothing was
+    since_etag: int
+    checks: tuple[ReadCheck, ...]
+    documents: tuple[PutDocument | DeleteDocument, ...]
+    compare_exchange: tuple[PutCompareExchange | DeleteCompareExchange, ...]
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeCompareExchange:
     """One compare-exchange change by itself; a mismatch is an answer, not an error."""
 
@@ -311,6 +359,7 @@ Command = (
     | PutIndex
     | DeleteIndex
     | ChangeIndexes
+    | SerializableTransaction
 )
 
 CODEC = Codec(
@@ -341,6 +390,10 @@ CODEC = Codec(
         26: PutIndex,
         27: DeleteIndex,
         28: ChangeIndexes,
+        29: CheckPrefix,
+        30: CheckCollection,
+        31: SerializableTransaction,
+        32: CheckKeys,
     }
 )
 

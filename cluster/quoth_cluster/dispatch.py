@@ -10,6 +10,7 @@ from quoth_cluster import (
     hilo,
     identities,
     indexes,
+    serializable,
     totals,
     transaction,
 )
@@ -26,6 +27,7 @@ from quoth_cluster.commands import (
     SaveBatch,
     SaveCheckedBatch,
     SeedIdentity,
+    SerializableTransaction,
 )
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import Outcome, Refused
@@ -36,6 +38,7 @@ DatabaseCommand: TypeAlias = (
     SaveBatch
     | SaveCheckedBatch
     | ClusterTransaction
+    | SerializableTransaction
     | ChangeCompareExchange
     | NextIdentity
     | SeedIdentity
@@ -73,7 +76,7 @@ def carry_out(
 def _may_stop_midway(command: DatabaseCommand) -> bool:
     if isinstance(command, SaveBatch | SaveCheckedBatch):
         return batch.may_stop_midway(command)
-    return isinstance(command, ClusterTransaction)
+    return isinstance(command, ClusterTransaction | SerializableTransaction)
 
 
 def _step(step: Step, command: DatabaseCommand) -> Outcome:
@@ -84,6 +87,8 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
             return batch.save_checked_batch(step, command)
         case ClusterTransaction():
             return transaction.save_transaction(step, command)
+        case SerializableTransaction():
+            return serializable.save_transaction(step, command)
         case ChangeCompareExchange():
             return compare_exchange.step_change(step, command)
         case NextIdentity():

@@ -4,7 +4,8 @@ A document is a header beside the bytes of two JSON objects: what users wrote as
 metadata. Loading puts the bytes together; nothing here decodes JSON.
 
 Invariant: a folded id has a document or a latest tombstone or neither; every document has exactly
-one row at its etag; all etags of the database are different and at most `totals.last_etag`.
+one row at its etag; all etags of the database are different and at most `totals.last_etag`. A
+tombstone stays until its id has a document again: `changed_since` rests on that.
 """
 
 from collections.abc import Iterator
@@ -133,6 +134,30 @@ def sized_tombstones(txn: ReadTxn, *, after_etag: int = 0) -> Iterator[tuple[int
     start = keys.of_number(keys.TOMBSTONES, after_etag + 1)
     for key, value in txn.scan(keys.TOMBSTONES, start=start):
         yield len(value), _decode_tombstone(key, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The last change of one id, told as `collection` only where that was asked for."""
+
+    etag: int
+    folded_id: bytes
+    collection: str | None
+
+
+def changed_since(txn: ReadTxn, etag: int, *, with_collections: bool) -> Iterator[Changed]:
+    """Every id whose document has come, changed or gone after `etag`, documents first.
+
+    Its last change has left a row, of the document or of the tombstone, and nothing takes that away
+    but a later change. An id may be told twice, if it came back to another collection.
+    """
+    start = keys.of_number(keys.DOCUMENTS_AT_ETAG, etag + 1)
+    for key, value in txn.scan(keys.DOCUMENTS_AT_ETAG, start=start):
+        _, folded = DOCUMENT_AT_ETAG.unpack(value)
+        document = _load(txn, folded) if with_collections else None
+        yield Changed(keys.number_of(key), folded, document.collection if document else None)
+    for tombstone in tombstones(txn, after_etag=etag):
+        yield Changed(tombstone.etag, fold_id(tombstone.document_id), tombstone.collection)
 
 
 def count(txn: ReadTxn) -> int:

@@ -18,6 +18,7 @@ class Refusal(StrEnum):
     CHANGE_VECTOR = "change-vector"  # optimistic concurrency; expected and actual are given
     ATOMIC_GUARD = "atomic-guard"  # a single-node write over a guard it does not know
     CLUSTER_TRANSACTION = "cluster-transaction"  # violations are listed
+    SERIALIZATION = "serialization"  # what was read has changed; violations are listed
     GUARD_KEY = "guard-key"  # atomic guards are not for users to change
     COLLECTION = "collection"  # a document cannot change its collection
     NO_INDEX = "no-index"
@@ -28,9 +29,13 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One failed check of a cluster transaction."""
+    """One failed check of a cluster transaction.
 
-    kind: str  # 'CompareExchange' or 'Document'
+    Of a serializable one, a document, a prefix or a collection has for its expected index the etag
+    since which it was not to change, and for its actual one the etag of the change.
+    """
+
+    kind: str  # 'CompareExchange', 'Document'; if serializable also 'Prefix', 'Collection'
     key: str
     expected_index: int
     actual_index: int  # -1 if missing

@@ -43,14 +43,20 @@ from quoth_cluster.step import Step, check_time, invalid
 MISSING_INDEX = -1  # how a violation tells that there is no value
 
 
-def save_transaction(step: Step, transaction: ClusterTransaction) -> TransactionSaved | Refused:
-    """Check all indexes, then change compare-exchange values, documents and their guards."""
+def save_transaction(
+    step: Step, transaction: ClusterTransaction, *, is_checked: bool = False
+) -> TransactionSaved | Refused:
+    """Check all indexes, then change compare-exchange values, documents and their guards.
+
+    With `is_checked` the documents are known to be those that were read, whatever their guards.
+    """
     if (refused := _check_transaction(step, transaction)) is not None:
         return refused
     commands = _resolve_ids(step, transaction)
     if isinstance(commands, Refused):
         return commands
-    if (refused := _check_indexes(step, transaction, commands)) is not None:
+    guarded = commands if transaction.atomic_guards and not is_checked else ()
+    if (refused := _check_indexes(step, transaction, guarded)) is not None:
         return refused
     results: list[DocumentPut | DocumentDeleted] = []
     for command in commands:
@@ -118,7 +124,7 @@ def _resolve_ids(
 def _check_indexes(
     step: Step,
     transaction: ClusterTransaction,
-    commands: Iterable[PutDocument | DeleteDocument],
+    guarded: Iterable[PutDocument | DeleteDocument],
 ) -> Refused | None:
     """Collect every violation of an index, of values first, then of atomic guards."""
     messages: list[str] = []
@@ -128,7 +134,7 @@ def _check_indexes(
             messages.append(_violation_text(change, actual))
             kind = "CompareExchange"
             violations.append(Violation(kind, change.key, change.expected_index, actual))
-    for command in commands if transaction.atomic_guards else ():
+    for command in guarded:
         guard_change = _guard_change(step, command)
         if guard_change is None:
             continue

@@ -6,11 +6,11 @@ from quoth import (
     ClusterTransactionConflict,
     ConcurrencyError,
     Conventions,
-    CreateDatabase,
+    CreateDatabaseOperation,
     DocumentStore,
-    GetCompareExchange,
+    GetCompareExchangeValueOperation,
     Misuse,
-    SeedIdentityFor,
+    SeedIdentityForOperation,
     Session,
     SessionOptions,
     TransactionMode,
@@ -28,7 +28,7 @@ def run(report: Report, urls: Sequence[str], database: str) -> None:
     report.part(PART, "the client of this house")
     with DocumentStore(urls, database) as store:
         with report.step("a database is created on every node") as step:
-            store.send(CreateDatabase(database))
+            store.maintenance.server.send(CreateDatabaseOperation(database))
             step.detail = database
         seed_identity(report, store)
         save_changes(report, store)
@@ -40,11 +40,11 @@ def run(report: Report, urls: Sequence[str], database: str) -> None:
 
 def seed_identity(report: Report, store: DocumentStore) -> None:
     with report.step("seeded to 23, companies| gives companies/24") as step:
-        store.send(SeedIdentityFor("companies|", 23))
+        store.maintenance.send(SeedIdentityForOperation("companies|", 23))
         step.detail = _store_company(store)
         expect(step.detail == "companies/24", f"it gave {step.detail}")
     with report.step("forced down to 5, companies| gives companies/6") as step:
-        store.send(SeedIdentityFor("companies|", 5, force_update=True))
+        store.maintenance.send(SeedIdentityForOperation("companies|", 5, force_update=True))
         step.detail = _store_company(store)
         expect(step.detail == "companies/6", f"it gave {step.detail}")
 
@@ -84,7 +84,7 @@ def save_cluster_wide(report: Report, store: DocumentStore) -> None:
         with store.open_session(CLUSTER_WIDE) as session:
             user_id = _sign_up(session)
             session.save_changes()
-        reserved = store.send(GetCompareExchange("usernames/John"))
+        reserved = store.operations.send(GetCompareExchangeValueOperation("usernames/John"))
         expect(reserved is not None and reserved.value == user_id, f"it holds {reserved}")
         step.detail = f"usernames/John -> {user_id}"
     with report.step("a second John is refused, and nothing of him stays") as step:

@@ -14,7 +14,7 @@ from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent,
 from quoth.executor import Executor
 from quoth.manner import Manner
 from quoth.mock_transport import Answer, MockTransport, response
-from quoth.operations import NextIdentityFor
+from quoth.operations import NextIdentityForOperation
 from quoth.options import LoadBalanceBehavior, ReadBalanceBehavior
 from quoth.reads import GetDocuments
 from quoth.transport import HttpRequest
@@ -22,7 +22,7 @@ from tests.client.wire import asked
 
 A, B, C = "http://a:1", "http://b:1", "http://c:1"
 READ: Any = GetDocuments(("companies/1",))
-WRITE: Any = NextIdentityFor("companies|")
+WRITE: Any = NextIdentityForOperation("companies|")
 DONE = response(200, {"NewIdentityValue": 6, "Results": [], "Includes": {}})
 REFUSED = NotSent("connection refused")
 LOST = FateUnknown("no answer within 30 s")

@@ -18,7 +18,7 @@ from quoth import (
     HttpResponse,
     Misuse,
     MockTransport,
-    NextIdentityFor,
+    NextIdentityForOperation,
     NotSent,
     SessionOptions,
     TransactionMode,
@@ -70,7 +70,7 @@ def test_entities_are_made_in_the_callers_thread(wire: Wire, plain_store: Docume
 
 async def test_it_may_be_called_while_a_loop_runs(wire: Wire, plain_store: DocumentStore) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
-    assert plain_store.send(NextIdentityFor("a|")) == 6
+    assert plain_store.send(NextIdentityForOperation("a|")) == 6
 
 
 def test_many_threads_share_a_store(wire: Wire, plain_store: DocumentStore) -> None:
@@ -78,7 +78,7 @@ def test_many_threads_share_a_store(wire: Wire, plain_store: DocumentStore) -> N
     for number in numbers:
         wire.on("POST", "/identity/next", {"NewIdentityValue": number})
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda _: plain_store.send(NextIdentityFor("a|")), numbers)
+        found = pool.map(lambda _: plain_store.send(NextIdentityForOperation("a|")), numbers)
     assert sorted(found) == list(numbers)
 
 
@@ -88,14 +88,14 @@ def test_a_closed_store_says_so(wire: Wire) -> None:
     store.close()
     assert wire.transport.is_closed
     with pytest.raises(Misuse, match="closed"):
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
 
 
 def test_it_starts_no_thread(wire: Wire) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
     before = threading.active_count()
     with DocumentStore(URL, "shop", transport=wire.transport) as store:
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
         assert threading.active_count() == before
 
 
@@ -115,7 +115,7 @@ def test_ctrl_c_gives_up_the_request(request: pytest.FixtureRequest, silent: soc
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         started = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            store.send(NextIdentityFor("a|"))
+            store.send(NextIdentityForOperation("a|"))
         asked_from, _ = silent.accept()
         asked_from.settimeout(5)
         with asked_from:
@@ -127,11 +127,11 @@ def test_ctrl_c_gives_up_the_request(request: pytest.FixtureRequest, silent: soc
 def test_a_forked_store_says_so(wire: Wire) -> None:
     wire.on("POST", "/identity/next", {"NewIdentityValue": 6})
     with DocumentStore(URL, "shop", transport=wire.transport) as store:
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
         child = os.fork()
         if child == 0:
             try:
-                store.send(NextIdentityFor("a|"))
+                store.send(NextIdentityForOperation("a|"))
             except Misuse as error:
                 os._exit(0 if "fork" in str(error) else 1)
             finally:
@@ -156,7 +156,7 @@ def test_a_store_is_set_up_like_the_official_one(wire: Wire) -> None:
     assert store.identifier == f"{URL} (DB: shop)"
     store.identifier = "mine"
     assert (store.initialize() is store, store.identifier, store.urls) == (True, "mine", (URL,))
-    assert store.send(NextIdentityFor("a|")) == 6
+    assert store.send(NextIdentityForOperation("a|")) == 6
     with pytest.raises(Misuse, match="before it is first used"):
         store.database = "other"
     with pytest.raises(Misuse, match="before it is first used"):
@@ -197,12 +197,12 @@ def test_a_failed_node_is_probed_beside_the_requests() -> None:
     transport = MockTransport(answer)
     conventions = Conventions(node_retry_seconds=0.0)
     with DocumentStore("http://a:1", "db", conventions=conventions, transport=transport) as store:
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
         is_down = False
-        store.send(NextIdentityFor("a|"))
+        store.send(NextIdentityForOperation("a|"))
         assert probed.wait(5)
         for _ in range(1_000):
-            store.send(NextIdentityFor("a|"))
+            store.send(NextIdentityForOperation("a|"))
             if asked(transport.requests[-1]).node == "http://a:1":
                 break
         else:

@@ -15,21 +15,22 @@ from quoth import (
     BadRequest,
     ClusterTransactionConflict,
     ConcurrencyError,
-    CreateDatabase,
+    CreateDatabaseOperation,
     DatabaseDoesNotExist,
-    DeleteCompareExchange,
-    DeleteDatabases,
+    DeleteCompareExchangeValueOperation,
+    DeleteDatabaseOperation,
     DocumentStore,
     FateUnknown,
-    GetCompareExchange,
-    GetDatabaseNames,
-    GetIdentities,
-    GetStatistics,
-    NextIdentityFor,
+    GetCompareExchangeValueOperation,
+    GetDatabaseNamesOperation,
+    GetIdentitiesOperation,
+    GetStatisticsOperation,
+    IndexDefinition,
+    NextIdentityForOperation,
     NotSent,
-    PutCompareExchange,
+    PutCompareExchangeValueOperation,
+    PutIndexesOperation,
     ReplicationTimeout,
-    SeedIdentityFor,
     SeedIdentityForOperation,
     TransactionMode,
 )
@@ -103,7 +104,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 @pytest.fixture
 async def store(node: Node) -> AsyncIterator[AsyncDocumentStore]:
     async with AsyncDocumentStore(node.url, "shop") as store:
-        await store.send(CreateDatabase("shop"))
+        await store.send(CreateDatabaseOperation("shop"))
         yield store
 
 
@@ -160,14 +161,14 @@ async def test_includes_come_along(store: AsyncDocumentStore, node: Node) -> Non
 
 
 async def test_identities_count_on(store: AsyncDocumentStore) -> None:
-    assert await store.send(SeedIdentityFor("companies|", 23)) == 23
+    assert await store.send(SeedIdentityForOperation("companies|", 23)) == 23
     async with store.open_session() as session:
         company = Company("RavenDB")
         await session.store(company, "companies|")
         await session.save_changes()
         assert company.Id == "companies/24"
         assert await session.load("companies/24", Company) is company
-    assert await store.send(SeedIdentityFor("companies", 5)) == 24
+    assert await store.send(SeedIdentityForOperation("companies", 5)) == 24
     assert await store.send(SeedIdentityForOperation("companies|", 5, force_update=True)) == 5
     async with store.open_session() as session:
         one, two = Company("one"), Company("two")
@@ -179,8 +180,8 @@ async def test_identities_count_on(store: AsyncDocumentStore) -> None:
         await session.store(numbered, "companies/")
         await session.save_changes()
         assert numbered.Id is not None and numbered.Id.endswith("-A")
-    assert await store.send(NextIdentityFor("companies|")) == 8
-    assert await store.send(GetIdentities()) == {"companies|": 8}
+    assert await store.send(NextIdentityForOperation("companies|")) == 8
+    assert await store.send(GetIdentitiesOperation()) == {"companies|": 8}
 
 
 async def test_optimistic_concurrency(store: AsyncDocumentStore) -> None:
@@ -290,19 +291,21 @@ async def test_values_are_read_changed_and_removed(store: AsyncDocumentStore) ->
         assert (item.value, item.index) == (Address("Rome", "Via Appia"), created.index)
         values.delete_compare_exchange_value(item)
         await session.save_changes()
-    assert await store.send(GetCompareExchange("address")) is None
+    assert await store.send(GetCompareExchangeValueOperation("address")) is None
 
 
 async def test_compare_exchange_operations(store: AsyncDocumentStore) -> None:
-    first = await store.send(PutCompareExchange("a", {"n": 1}))
-    assert first.is_successful and first.value == {"n": 1}
-    lost = await store.send(PutCompareExchange("a", {"n": 2}))
-    assert not lost.is_successful and (lost.index, lost.value) == (first.index, {"n": 1})
-    item = await store.send(GetCompareExchange("a"))
+    first = await store.send(PutCompareExchangeValueOperation("a", {"n": 1}))
+    assert first.successful and first.value == {"n": 1}
+    lost = await store.send(PutCompareExchangeValueOperation("a", {"n": 2}))
+    assert not lost.successful and (lost.index, lost.value) == (first.index, {"n": 1})
+    item = await store.send(GetCompareExchangeValueOperation("a"))
     assert item is not None and (item.index, item.value) == (first.index, {"n": 1})
-    assert not (await store.send(DeleteCompareExchange("a", 1_000_000))).is_successful
-    assert (await store.send(DeleteCompareExchange("a", item.index))).is_successful
-    assert await store.send(GetCompareExchange("a")) is None
+    too_late = DeleteCompareExchangeValueOperation(None, "a", 1_000_000)
+    assert not (await store.send(too_late)).successful
+    removed = await store.send(DeleteCompareExchangeValueOperation(None, "a", item.index))
+    assert removed.successful and removed.value == {"n": 1}
+    assert await store.send(GetCompareExchangeValueOperation("a")) is None
 
 
 async def test_waiting_for_replication(store: AsyncDocumentStore, node: Node) -> None:
@@ -331,22 +334,23 @@ async def test_failures_say_what_they_are(store: AsyncDocumentStore, node: Node)
         elected = loop.call_later(0.3, setattr, node.log, "propose_fails", None)
         await session.save_changes()
         assert elected.when() <= loop.time()
-    with pytest.raises(BadRequest):
-        await store.send(NextIdentityFor(""))
+    with pytest.raises(BadRequest, match="index 'x'"):
+        await store.send(PutIndexesOperation(IndexDefinition("x", maps=["no map at all"])))
 
 
 async def test_databases_come_and_go(store: AsyncDocumentStore) -> None:
     with pytest.raises(ConcurrencyError, match="already exists"):
-        await store.send(CreateDatabase("shop"))
+        await store.send(CreateDatabaseOperation("shop"))
     with pytest.raises(BadRequest):
-        await store.send(CreateDatabase("no/such name"))
-    await store.send(CreateDatabase("other"))
-    assert await store.send(GetDatabaseNames()) == ["other", "shop"]
-    assert (await store.send(GetStatistics(), database="other")).documents == 0
-    await store.send(DeleteDatabases("other", "missing"))
+        await store.send(CreateDatabaseOperation("no/such name"))
+    await store.send(CreateDatabaseOperation("other"))
+    assert await store.send(GetDatabaseNamesOperation()) == ["other", "shop"]
+    assert (await store.send(GetStatisticsOperation(), database="other")).count_of_documents == 0
+    both = DeleteDatabaseOperation.Parameters(["other", "missing"], hard_delete=True)
+    assert (await store.send(DeleteDatabaseOperation(parameters=both))).raft_command_index > 0
     for name in ("other", "another"):
         with pytest.raises(DatabaseDoesNotExist, match=name):
-            await store.send(GetStatistics(), database=name)
+            await store.send(GetStatisticsOperation(), database=name)
     async with store.open_session("other") as session:
         await session.store(Company("x"), "companies/1")
         with pytest.raises(DatabaseDoesNotExist):
@@ -356,18 +360,18 @@ async def test_databases_come_and_go(store: AsyncDocumentStore) -> None:
 async def test_a_closed_node_is_told_at_once(tmp_path: Path) -> None:
     async with listening(tmp_path / "A") as node:
         store = AsyncDocumentStore(node.url, "shop")
-        await store.send(CreateDatabase("shop"))
+        await store.send(CreateDatabaseOperation("shop"))
     with pytest.raises((NotSent, FateUnknown)):
-        await store.send(CreateDatabase("other"))
+        await store.send(CreateDatabaseOperation("other"))
     with pytest.raises(NotSent):
-        await store.send(GetStatistics())
+        await store.send(GetStatisticsOperation())
     await store.close()
 
 
 async def test_the_synchronous_store_does_the_same(node: Node) -> None:
     def program() -> None:
         with DocumentStore(node.url, "shop") as store:
-            store.send(CreateDatabase("shop"))
+            store.send(CreateDatabaseOperation("shop"))
             with store.open_session() as session:
                 session.store(Company("one"))
                 session.save_changes()
@@ -410,6 +414,6 @@ async def test_unused_ids_are_given_back(node: Node) -> None:
     for expected in ("companies/1-A", "companies/2-A"):
         async with AsyncDocumentStore(node.url, "shop") as store:
             if expected == "companies/1-A":
-                await store.send(CreateDatabase("shop"))
+                await store.send(CreateDatabaseOperation("shop"))
             async with store.open_session() as session:
                 assert await session.store(Company("x")) == expected

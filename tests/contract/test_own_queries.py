@@ -486,7 +486,7 @@ async def test_values_are_found_as_they_are_stored(store: quoth.AsyncDocumentSto
 
 
 async def test_values_come_along_with_results(store: quoth.AsyncDocumentStore) -> None:
-    await store.send(quoth.PutCompareExchange("users/1", {"n": 1}, 0))
+    await store.send(quoth.PutCompareExchangeValueOperation("users/1", {"n": 1}, 0))
     options = quoth.SessionOptions(transaction_mode=quoth.TransactionMode.CLUSTER_WIDE)
     async with store.open_session(options) as session:
         query = session.query(object_type=User).where_equals("name", "Bo")

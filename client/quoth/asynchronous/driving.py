@@ -33,6 +33,7 @@ class AsyncDriver:
 
     async def __call__(self, steps: Steps[T]) -> T:
         """The result of the steps, when all their commands have been carried out."""
+        steps = self.core.isolated(steps)
         try:
             command = next(steps)
             while True:
@@ -48,7 +49,8 @@ class AsyncDriver:
             return found
 
     async def open(self, command: Command[Any]) -> AsyncLines:
-        """The answer to a read, line by line."""
+        """The answer to a read, line by line. Raises Misuse in a session that cannot have one."""
+        self.core.check_can_stream()
         self.core.count_request(command)
         return await self._execute.open(command, self.core.known_raft_index)
 

@@ -73,6 +73,10 @@ class AsyncNetwork:
             found: T = done.value
             return found
 
+    async def pause(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        await self._clock.sleep(seconds)
+
     async def close(self) -> None:
         """Let go of every connection; what is under way is given up."""
         while flights := list(self._flights):

@@ -3,18 +3,25 @@
 It owns what sessions share: the connections, what is known of the nodes, and the ranges of ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+from quoth.asynchronous.bulk_insert import AsyncBulkInsertOperation
+from quoth.asynchronous.carrier import AsyncCarrier
+from quoth.asynchronous.maintenance import AsyncMaintenanceOperationExecutor, AsyncOperationExecutor
 from quoth.asynchronous.network import AsyncNetwork
 from quoth.asynchronous.request_executor import AsyncRequestExecutor
+from quoth.asynchronous.retrying import AsyncRetrying
 from quoth.asynchronous.session import AsyncSession
+from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
+from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
+from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
-from quoth.store_core import StoreCore, options_of
+from quoth.store_core import ATTEMPTS, StoreCore, options_of
 from quoth.transport import AsyncTransport
 
 T = TypeVar("T")
@@ -45,6 +52,8 @@ class AsyncDocumentStore:
     ) -> None:
         self._core = StoreCore(urls, database, conventions)
         self._network = AsyncNetwork(transport, self._core.clock)
+        pause, monotonic = self._network.pause, self._core.clock.monotonic
+        self._carrier = AsyncCarrier(self._execute, pause, monotonic)
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,9 +103,14 @@ class AsyncDocumentStore:
         self._core.identifier = identifier
 
     @property
-    def maintenance(self) -> Self:
-        """The store itself: here for programs that know RavenDB's clients."""
-        return self
+    def maintenance(self) -> AsyncMaintenanceOperationExecutor:
+        """Sends operations on the database, and through `server` on databases and the cluster."""
+        return AsyncMaintenanceOperationExecutor(self._carrier)
+
+    @property
+    def operations(self) -> AsyncOperationExecutor:
+        """Sends operations on documents and compare-exchange values."""
+        return AsyncOperationExecutor(self._carrier)
 
     def initialize(self) -> Self:
         """Freeze the conventions now; otherwise the first use does."""
@@ -113,6 +127,7 @@ class AsyncDocumentStore:
         optimistic_concurrency: bool = False,
         no_caching: bool = False,
         request_executor: AsyncRequestExecutor | None = None,
+        isolation: Literal["serializable"] | None = None,
     ) -> AsyncSession:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
@@ -126,6 +141,7 @@ class AsyncDocumentStore:
             optimistic_concurrency=optimistic_concurrency,
             no_caching=no_caching,
             request_executor=request_executor,
+            isolation=isolation,
         )
         executor = options.request_executor or self.get_request_executor(options.database)
         if not isinstance(executor, AsyncRequestExecutor):
@@ -141,10 +157,47 @@ class AsyncDocumentStore:
         name = self._core.name_of(database)
         return AsyncRequestExecutor(self._core, self._network, name)
 
+    async def retry(
+        self,
+        function: Callable[[AsyncSession], Awaitable[T]],
+        *,
+        attempts: int = ATTEMPTS,
+        database: str | None = None,
+    ) -> T:
+        """Run a function in a serializable session and save it; again, while others are faster.
+
+        See `quoth.retry`, which is the same and says all.
+        """
+        options = SessionOptions(database, isolation="serializable")
+        retrying = AsyncRetrying(lambda: self.open_session(options), self._pause)
+        return await retrying(function, attempts)
+
+    def bulk_insert(
+        self, database: str | None = None, options: BulkInsertOptions | None = None
+    ) -> AsyncBulkInsertOperation:
+        """Store many documents fast: `async with store.bulk_insert() as bulk_insert: ...`."""
+        name = self._core.name_of(database)
+        core = self._core.new_bulk_insert_core(name, options)
+        return AsyncBulkInsertOperation(core, name, self._carrier)
+
+    async def execute_index(
+        self, task: AbstractIndexCreationTaskBase, database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the index that a class stands for."""
+        return await self.execute_indexes([task], database)
+
+    async def execute_indexes(
+        self, tasks: Iterable[AbstractIndexCreationTaskBase], database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the indexes that classes stand for: all of them, or none if one cannot be built."""
+        return await self.maintenance.for_database(database).send(put_indexes(tasks))
+
     async def send(self, operation: Command[T], *, database: str | None = None) -> T:
-        """Do something outside a session, as in `await store.send(NextIdentityFor("bills|"))`."""
-        executor = AsyncRequestExecutor(self._core, self._network, database)
-        return await executor(operation)
+        """Carry out an operation of any kind: `await store.send(GetStatisticsOperation())`."""
+        return await AsyncRequestExecutor(self._core, self._network, database)(operation)
+
+    async def _execute(self, command: Command[Any], database: str | None) -> Any:
+        return await AsyncRequestExecutor(self._core, self._network, database)(command)
 
     async def close(self) -> None:
         """Give back unused ids and close every connection."""
@@ -152,3 +205,6 @@ class AsyncDocumentStore:
             await self._network.run(self._core.close())
         finally:
             await self._network.close()
+
+    async def _pause(self, seconds: float) -> None:
+        await self._network.run(self._core.pause(seconds))

@@ -75,6 +75,12 @@ class Advanced:
     def use_optimistic_concurrency(self, is_wanted: bool) -> None:
         self._core.set_optimistic(is_wanted)
 
+    @property
+    def has_saved(self) -> bool:
+        """Whether this session has written anything yet. Known of serializable ones only."""
+        isolation = self._core.isolation
+        return isolation is not None and isolation.commits > 0
+
     def has_changes(self) -> bool:
         """Whether `save_changes` would send anything."""
         return self._core.has_changes()

@@ -34,6 +34,7 @@ class Driver:
 
     def __call__(self, steps: Steps[T]) -> T:
         """The result of the steps, when all their commands have been carried out."""
+        steps = self.core.isolated(steps)
         try:
             command = next(steps)
             while True:
@@ -49,7 +50,8 @@ class Driver:
             return found
 
     def open(self, command: Command[Any]) -> Lines:
-        """The answer to a read, line by line."""
+        """The answer to a read, line by line. Raises Misuse in a session that cannot have one."""
+        self.core.check_can_stream()
         self.core.count_request(command)
         return self._execute.open(command, self.core.known_raft_index)
 

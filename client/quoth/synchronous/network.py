@@ -73,6 +73,10 @@ class Network:
             found: T = done.value
             return found
 
+    def pause(self, seconds: float) -> None:
+        """Let so many seconds pass."""
+        self._clock.sleep_blocking(seconds)
+
     def close(self) -> None:
         """Let go of every connection."""
         self._transport.close_blocking()

@@ -4,17 +4,24 @@
 It owns what sessions share: the connections, what is known of the nodes, and the ranges of ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
+from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
+from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
+from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
-from quoth.store_core import StoreCore, options_of
+from quoth.store_core import ATTEMPTS, StoreCore, options_of
+from quoth.synchronous.bulk_insert import BulkInsertOperation
+from quoth.synchronous.carrier import Carrier
+from quoth.synchronous.maintenance import MaintenanceOperationExecutor, OperationExecutor
 from quoth.synchronous.network import Network
 from quoth.synchronous.request_executor import RequestExecutor
+from quoth.synchronous.retrying import Retrying
 from quoth.synchronous.session import Session
 from quoth.transport import Transport
 
@@ -46,6 +53,8 @@ class DocumentStore:
     ) -> None:
         self._core = StoreCore(urls, database, conventions)
         self._network = Network(transport, self._core.clock)
+        pause, monotonic = self._network.pause, self._core.clock.monotonic
+        self._carrier = Carrier(self._execute, pause, monotonic)
 
     def __enter__(self) -> Self:
         return self
@@ -95,9 +104,14 @@ class DocumentStore:
         self._core.identifier = identifier
 
     @property
-    def maintenance(self) -> Self:
-        """The store itself: here for programs that know RavenDB's clients."""
-        return self
+    def maintenance(self) -> MaintenanceOperationExecutor:
+        """Sends operations on the database, and through `server` on databases and the cluster."""
+        return MaintenanceOperationExecutor(self._carrier)
+
+    @property
+    def operations(self) -> OperationExecutor:
+        """Sends operations on documents and compare-exchange values."""
+        return OperationExecutor(self._carrier)
 
     def initialize(self) -> Self:
         """Freeze the conventions now; otherwise the first use does."""
@@ -114,6 +128,7 @@ class DocumentStore:
         optimistic_concurrency: bool = False,
         no_caching: bool = False,
         request_executor: RequestExecutor | None = None,
+        isolation: Literal["serializable"] | None = None,
     ) -> Session:
         """A new session. It opens nothing on the server and is cheap: one per piece of work.
 
@@ -127,6 +142,7 @@ class DocumentStore:
             optimistic_concurrency=optimistic_concurrency,
             no_caching=no_caching,
             request_executor=request_executor,
+            isolation=isolation,
         )
         executor = options.request_executor or self.get_request_executor(options.database)
         if not isinstance(executor, RequestExecutor):
@@ -142,10 +158,47 @@ class DocumentStore:
         name = self._core.name_of(database)
         return RequestExecutor(self._core, self._network, name)
 
+    def retry(
+        self,
+        function: Callable[[Session], T],
+        *,
+        attempts: int = ATTEMPTS,
+        database: str | None = None,
+    ) -> T:
+        """Run a function in a serializable session and save it; again, while others are faster.
+
+        See `quoth.retry`, which is the same and says all.
+        """
+        options = SessionOptions(database, isolation="serializable")
+        retrying = Retrying(lambda: self.open_session(options), self._pause)
+        return retrying(function, attempts)
+
+    def bulk_insert(
+        self, database: str | None = None, options: BulkInsertOptions | None = None
+    ) -> BulkInsertOperation:
+        """Store many documents fast: `with store.bulk_insert() as bulk_insert: ...`."""
+        name = self._core.name_of(database)
+        core = self._core.new_bulk_insert_core(name, options)
+        return BulkInsertOperation(core, name, self._carrier)
+
+    def execute_index(
+        self, task: AbstractIndexCreationTaskBase, database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the index that a class stands for."""
+        return self.execute_indexes([task], database)
+
+    def execute_indexes(
+        self, tasks: Iterable[AbstractIndexCreationTaskBase], database: str | None = None
+    ) -> list[PutIndexResult]:
+        """Put the indexes that classes stand for: all of them, or none if one cannot be built."""
+        return self.maintenance.for_database(database).send(put_indexes(tasks))
+
     def send(self, operation: Command[T], *, database: str | None = None) -> T:
-        """Do something outside a session, as in `store.send(NextIdentityFor("bills|"))`."""
-        executor = RequestExecutor(self._core, self._network, database)
-        return executor(operation)
+        """Carry out an operation of any kind: `store.send(GetStatisticsOperation())`."""
+        return RequestExecutor(self._core, self._network, database)(operation)
+
+    def _execute(self, command: Command[Any], database: str | None) -> Any:
+        return RequestExecutor(self._core, self._network, database)(command)
 
     def close(self) -> None:
         """Give back unused ids and close every connection."""
@@ -153,3 +206,6 @@ class DocumentStore:
             self._network.run(self._core.close())
         finally:
             self._network.close()
+
+    def _pause(self, seconds: float) -> None:
+        self._network.run(self._core.pause(seconds))

@@ -243,6 +243,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     Refusal.CHANGE_VECTOR: CONCURRENCY,
     Refusal.ATOMIC_GUARD: CONCURRENCY,
     Refusal.CLUSTER_TRANSACTION: Told(409, f"{OFFICIAL}ClusterTransactionConcurrencyException"),
+    Refusal.SERIALIZATION: Told(409, "Quoth.SerializationConflictException"),
     Refusal.GUARD_KEY: Told(
         400, f"{OFFICIAL}Documents.CompareExchange.CompareExchangeInvalidKeyException"
     ),

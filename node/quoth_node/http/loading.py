@@ -43,6 +43,7 @@ class Found:
 
     document_id: str
     change_vector: str
+    etag: int
     json: bytes
 
 
@@ -154,4 +155,4 @@ def as_found(document: StoredDocument | None, wanted: Wanted) -> Found | None:
     if document is None:
         return None
     json = replies.one(document, wanted.metadata_only)
-    return Found(document.document_id, document.change_vector, json)
+    return Found(document.document_id, document.change_vector, document.etag, json)

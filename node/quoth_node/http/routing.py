@@ -54,6 +54,7 @@ from quoth_node.http.query import INTEGER, Query, decode
 from quoth_node.http.query_operations import ROUTES as QUERY_OPERATIONS
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
+from quoth_node.http.serializable import ROUTES as SERIALIZABLE
 from quoth_node.http.services import Services
 from quoth_node.http.stats import ROUTES as STATS
 from quoth_node.http.streams import ROUTES as STREAMS
@@ -83,6 +84,7 @@ ROWS = tuple(
         PATCHES,
         QUERIES,
         QUERY_OPERATIONS,
+        SERIALIZABLE,
         STATS,
         STREAMS,
         TOPOLOGY,

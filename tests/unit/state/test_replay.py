@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from quoth_cluster.commands import (
     ChangeCompareExchange,
     ChangeDatabase,
+    CheckCollection,
     CheckCompareExchange,
     CheckDocument,
+    CheckKeys,
+    CheckPrefix,
     CheckSeparator,
     ClusterTransaction,
     Command,
@@ -35,6 +38,7 @@ from quoth_cluster.commands import (
     SaveBatch,
     SaveCheckedBatch,
     SeedIdentity,
+    SerializableTransaction,
     TakeIndex,
     ToggleDatabases,
     encode,
@@ -88,6 +92,13 @@ CHECKS = st.one_of(
     st.builds(CheckCompareExchange, st.just("k"), st.integers(0, 9)),
     st.builds(CheckSeparator, st.sampled_from("/-")),
 )
+READS = st.one_of(
+    st.builds(CheckDocument, IDS, VECTORS.map(lambda vector: vector or "")),
+    st.builds(CheckCompareExchange, st.just("k"), st.integers(0, 9)),
+    st.builds(CheckKeys, st.sampled_from(["", "k"]), st.integers(-1, 2), st.integers(0, 9)),
+    st.builds(CheckPrefix, st.sampled_from(["users/", "X", "none"])),
+    st.builds(CheckCollection, st.sampled_from(["", "users", "Other"])),
+)
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS, st.booleans()),
@@ -109,6 +120,18 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         DOCUMENTS,
         st.lists(CHANGES, max_size=2).map(tuple),
         st.booleans(),
+        REQUEST_IDS,
+    ),
+    st.builds(
+        SerializableTransaction,
+        NAMES,
+        st.just(AT),
+        st.just("A"),
+        st.sampled_from(["", DATABASE_ID, DATABASE_ID]),
+        st.integers(0, 6),
+        st.lists(READS, max_size=2).map(tuple),
+        DOCUMENTS,
+        st.lists(CHANGES, max_size=2).map(tuple),
         REQUEST_IDS,
     ),
     st.builds(ChangeCompareExchange, NAMES, CHANGES, REQUEST_IDS),

@@ -70,7 +70,11 @@ class Batch:
 
 def read_batch(body: bytes | bytearray, *, new_id: Callable[[], str]) -> Batch:
     """The commands of `POST /bulk_docs`, split into documents and compare-exchange values."""
-    whole = an_object(parse(body), "The body")
+    return batch_of(an_object(parse(body), "The body"), new_id=new_id)
+
+
+def batch_of(whole: dict[str, Any], *, new_id: Callable[[], str]) -> Batch:
+    """The batch that an object describes."""
     cluster_wide = is_cluster_wide(whole)
     commands = whole.get("Commands")
     if not isinstance(commands, list):

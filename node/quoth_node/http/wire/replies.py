@@ -46,7 +46,7 @@ def refused_extras(refused: Refused) -> dict[str, object]:
         "ExpectedChangeVector": refused.expected_change_vector,
         "ActualChangeVector": refused.actual_change_vector,
     }
-    if refused.refusal == Refusal.CLUSTER_TRANSACTION:
+    if refused.refusal in (Refusal.CLUSTER_TRANSACTION, Refusal.SERIALIZATION):
         extras["ConcurrencyViolations"] = [
             {
                 "Type": violation.kind,

@@ -1,0 +1,1 @@
+"""Indexes as programs describe them: definitions, and classes that make definitions."""

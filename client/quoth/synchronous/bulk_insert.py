@@ -1,0 +1,152 @@
+# Made from asynchronous/bulk_insert.py by `python -m scripts.twins`: change that one.
+"""BulkInsertOperation: the synchronous shell over the core of bulk inserts."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from quoth.bulk_insert import BulkInsertCore, BulkInsertOptions, Chunk, OnProgress
+from quoth.errors import FateUnknown, QuothError
+from quoth.operations.running import (
+    GetNextOperationIdCommand,
+    GetOperationStateOperation,
+    OperationState,
+    OperationStatus,
+)
+from quoth.synchronous.carrier import Carrier
+from quoth.synchronous.flight import Flight
+
+ASK_SECONDS = 5.0  # how long a node is asked what became of a chunk whose answer was lost
+PAUSE_SECONDS = 0.1
+
+
+class BulkInsertOperation:
+    """Stores many documents, fast: one request for each megabyte of them.
+
+        with store.bulk_insert() as bulk_insert:
+            for name in names:
+                bulk_insert.store(Company(name))
+
+    Leaving the block sends what is left. It is no transaction: what was stored before a failure
+    stays, and BulkInsertAborted tells which documents those are not. If the block is left by an
+    exception, what has not been sent is not stored. Of several documents with one id the last one
+    given stays. One bulk insert is for one thread; the tasks of that may share it.
+    """
+
+    def __init__(self, core: BulkInsertCore, database: str, carry: Carrier) -> None:
+        self._core = core
+        self._database = database
+        self._carry = carry
+        self._flight = Flight(self._send)
+
+    def __enter__(self) -> Self:
+        self._flight.begin()
+        self._core.is_open = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None and self._core.is_open:
+                rest = self._core.take_rest()
+                if rest is not None:
+                    self._hand_over(rest)
+        finally:
+            self._core.is_open = False
+            self._core.drop_rest()
+            self._flight.end(error)
+        if error is None:
+            self._core.tell_progress()
+            if self._core.has_failed:
+                raise self._core.aborted()
+
+    @property
+    def options(self) -> BulkInsertOptions:
+        """How documents are stored."""
+        return self._core.options
+
+    def on_progress(self, on_progress: OnProgress) -> None:
+        """Call this with a BulkInsertProgress for each chunk that is stored.
+
+        It is called within `store` and at the end, where it may raise.
+        """
+        self._core.watch(on_progress)
+
+    def store(
+        self, entity: object, metadata: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> str:
+        """Take a document in; returns its id, which is made as sessions make it.
+
+        Raises BulkInsertAborted if some document before it could not be stored.
+        """
+        self._core.check_open()
+        if key is None:
+            key = (metadata or {}).get("@id")
+        while key is None:
+            key = self._core.id_of(entity)
+            if key is None:
+                borrowing = self._core.borrowing(entity)
+                self._core.lend(entity, self._carry.execute(borrowing, self._database))
+        self.store_as(entity, key, metadata)
+        return key
+
+    def store_as(self, entity: object, key: str, metadata: Mapping[str, Any] | None = None) -> None:
+        """Take a document in under this id."""
+        self._core.check_open()
+        self._core.tell_progress()
+        if self._core.has_failed:
+            self._flight.settle()
+            raise self._core.aborted()
+        full = self._core.add(entity, key, metadata)
+        if full is not None:
+            self._hand_over(full)
+
+    def abort(self) -> None:
+        """Send nothing more. What is on its way is waited for; what was stored stays."""
+        self._core.is_open = False
+        self._core.drop_rest()
+        self._flight.settle()
+
+    def _hand_over(self, chunk: Chunk) -> None:
+        while self._core.must_wait(chunk):
+            self._flight.settle()
+        self._core.sent(chunk)
+        self._flight.add(chunk)
+
+    def _send(self, chunk: Chunk) -> None:
+        """Send a chunk and note what becomes of it."""
+        core = self._core
+        if core.has_failed:
+            core.not_stored(chunk)
+            return
+        try:
+            operation_id = self._carry.execute(GetNextOperationIdCommand(), self._database)
+        except QuothError as error:
+            core.not_stored(chunk, error)
+            return
+        try:
+            self._carry.execute(core.inserting(chunk, operation_id), self._database)
+        except FateUnknown as error:
+            core.answer_lost(chunk, self._state_at_end(operation_id), error)
+        except QuothError as error:
+            core.not_stored(chunk, error)
+        else:
+            core.stored(chunk)
+
+    def _state_at_end(self, operation_id: int) -> OperationState | None:
+        """How the operation of a chunk ended whose answer was lost; None if nobody can tell."""
+        command = GetOperationStateOperation(operation_id)
+        deadline = self._carry.monotonic() + ASK_SECONDS
+        while True:
+            try:
+                state: OperationState | None = self._carry.execute(command, self._database)
+            except QuothError:
+                return None  # the first error says more than that nobody answers now
+            is_over = state is None or state.status is not OperationStatus.IN_PROGRESS
+            if is_over or self._carry.monotonic() >= deadline:
+                return state
+            self._carry.pause(PAUSE_SECONDS)
