@@ -17,7 +17,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 
@@ -183,7 +183,7 @@ class Executor:
         assert self.database is not None or not command.is_for_database, "the cluster has none"
         target = self._place + request.path if command.is_for_database else request.path
         if query:
-            target += "?" + urlencode(query, quote_via=quote, safe="")
+            target += "?" + "&".join([f"{name}={quote(each, safe='')}" for name, each in query])
         return _Call(request, target, headers, command.is_read, is_opened, context)
 
     def new_request_id(self) -> str:

@@ -5,31 +5,41 @@ asked, and certainly did nothing, the answer is ALONE: each goes on by itself, a
 request id that it had.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
-from urllib.parse import quote, urlencode
+from typing import Any, ClassVar, Protocol, TypeVar
+from urllib.parse import quote
 
 import orjson
 
 from quoth.batches import PatchDocument, SaveBatch
 from quoth.commands import Command, Reply, WireRequest, fold, read_reply
 from quoth.errors import BadRequest, FateUnknown, NotSent, QuothError
-from quoth.manner import Manner
+from quoth.manner import PLAIN, Manner
 from quoth.reads import GetDocuments, LoadedDocuments
 from quoth.replies import error_of, may_have_happened
 from quoth.serialization import JsonObject
 from quoth.transport import HttpResponse
 
-if TYPE_CHECKING:
-    from quoth.executor import Executor, WireSteps
-
+T = TypeVar("T")
 LOADED_TOGETHER_MAX = 128
 IDS_ALONE_MIN = 17  # a load of so many ids is a large request by itself
 SAVED_TOGETHER_MAX = 64
 SAVED_TOGETHER_BYTES_MAX = 1 << 20
 ROUTE = "/quoth/batches"
+
+
+Steps = Generator[Any, Any, T]  # of a network, by whoever carries commands
+
+
+class Carrier(Protocol):
+    """What carries a command: an Executor."""
+
+    def execute(
+        self, command: Command[T], *, known_raft_index: int | None = None, manner: Manner = PLAIN
+    ) -> Steps[T]:
+        """The answer."""
 
 
 class Told(Enum):
@@ -66,7 +76,7 @@ class Kind(Protocol):
     def asked(self, command: Command[Any], known_raft_index: int | None, request_id: str) -> Asked:
         """A command, ready to wait."""
 
-    def carry(self, executor: "Executor", group: Sequence[Asked]) -> "WireSteps[list[Any]]":
+    def carry(self, executor: Carrier, group: Sequence[Asked]) -> Steps[list[Any]]:
         """An outcome for each of the group."""
 
 
@@ -88,7 +98,7 @@ class Loads:
         assert isinstance(command, GetDocuments)
         return Asked(command, known_raft_index, len(command.ids))
 
-    def carry(self, executor: "Executor", group: Sequence[Asked]) -> "WireSteps[list[Any]]":
+    def carry(self, executor: Carrier, group: Sequence[Asked]) -> Steps[list[Any]]:
         ids = dict.fromkeys(name for each in group for name in each.command.ids)  # type: ignore[attr-defined]
         # Who waits for the newest that one of them has seen waits for what each has seen.
         known = max((each.known_raft_index or 0 for each in group), default=0)
@@ -137,13 +147,12 @@ class Saves:
 
     def asked(self, command: Command[Any], known_raft_index: int | None, request_id: str) -> Asked:
         request = command.to_request()
-        query = urlencode(
-            (*request.query, ("raft-request-id", request_id)), quote_via=quote, safe=""
-        )
+        pairs = (*request.query, ("raft-request-id", request_id))
+        query = "&".join([f"{name}={quote(each, safe='')}" for name, each in pairs])
         line = query.encode() + b" " + (request.body or b"")
         return Asked(command, known_raft_index, max(len(line), _FAIR_SIZE), request_id, line)
 
-    def carry(self, executor: "Executor", group: Sequence[Asked]) -> "WireSteps[list[Any]]":
+    def carry(self, executor: Carrier, group: Sequence[Asked]) -> Steps[list[Any]]:
         together = SaveTogether(tuple(each.command for each in group), tuple(e.line for e in group))
         try:
             answers = yield from executor.execute(together)
