@@ -81,8 +81,8 @@ class SessionOptions:
         if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES:
             object.__setattr__(self, "optimistic_concurrency", True)
         if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES_AND_READS:
-            raise Misuse("reads are checked in a cluster-wide session only: WRITES is what a"
-                         " single-node batch can check")  # fmt: skip
+            raise Misuse('isolation="serializable" checks what was read, too; a single-node batch'
+                         " can check WRITES only")  # fmt: skip
         if self.request_executor is not None and self.database is not None:
             raise Misuse("a request executor has a database of its own: leave out database")
         if self.optimistic_concurrency and self.is_cluster_wide:

@@ -359,6 +359,35 @@ def test_threads_share_requests_too(
     assert len(node.sent) == 2
 
 
+@pytest.mark.parametrize("make", [load, save])
+def test_a_thread_that_is_interrupted_under_way_takes_no_other_along(
+    plain: tuple[Node, DocumentStore], make: Callable[[str], Any]
+) -> None:
+    node, store = plain
+    ask = store.get_request_executor()
+
+    def interrupted(request: HttpRequest) -> HttpResponse:
+        node.fails = None
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(8) as pool:
+        first = pool.submit(ask, make("first"))
+        assert node.under_way_blocking.wait(5)
+        leads = pool.submit(ask, make("leads"))
+        wait_until(lambda: waiting(store, make("leads")) == 1)
+        others = [pool.submit(ask, make(name)) for name in "ab"]
+        wait_until(lambda: waiting(store, make("leads")) == 3)
+        node.fails = interrupted
+        node.go_blocking.set()
+        first.result(5)
+        assert isinstance(leads.exception(5), KeyboardInterrupt)
+        if make is load:
+            assert [list(each.result(5).by_id) for each in others] == [["a"], ["b"]]
+        else:
+            assert all(isinstance(each.exception(5), FateUnknown) for each in others)
+        ask(make("later"))
+
+
 # Lanes.
 
 
