@@ -17,7 +17,6 @@ from quoth.conventions import Conventions
 from quoth.errors import BulkInsertAborted, FateUnknown, Misuse, QuothError
 from quoth.hilo import HiLo
 from quoth.loading import check_id
-from quoth.naming import id_prefix_of
 from quoth.operations.checks import flag
 from quoth.operations.kinds import DatabaseWrite
 from quoth.operations.running import OperationState, OperationStatus
@@ -107,8 +106,11 @@ class BulkInsertCore:
     settled yet, or counted: stored, of unknown fate, or not stored.
     """
 
-    def __init__(self, options: BulkInsertOptions, conventions: Conventions, hilo: HiLo) -> None:
+    def __init__(
+        self, options: BulkInsertOptions, conventions: Conventions, hilo: HiLo, database: str
+    ) -> None:
         self.options = options
+        self._database = database
         self.is_open = False
         self._conventions = conventions
         self._hilo = hilo
@@ -137,7 +139,8 @@ class BulkInsertCore:
 
     def id_of(self, entity: object) -> str | None:
         """The id an entity carries, or the next one of its kind; None: a range must be borrowed."""
-        found = get_identity(entity, identity_property=self._conventions.identity_property)
+        found = get_identity(entity, identity_property=self._identity_of(entity))
+        found = found or self._conventions.generate_document_id(self._database, entity)
         return found or self._hilo.take(self._tag_of(entity))
 
     def borrowing(self, entity: object) -> TakeHiLoRange:
@@ -148,13 +151,16 @@ class BulkInsertCore:
     def lend(self, entity: object, lent: Any) -> None:
         self._hilo.lend(self._tag_of(entity), lent)
 
+    def _identity_of(self, entity: object) -> str | None:
+        return self._conventions.get_identity_property_name(type(entity))
+
     def _tag_of(self, entity: object) -> str:
         if entity is None or isinstance(entity, str | int | float | list | tuple | type):
             raise Misuse(f"an entity is an object with fields or a dictionary, not {entity!r:.80}")
         if isinstance(entity, dict):
             raise Misuse("a dictionary has no class to make an id from: give one,"
                          " as in store_as(entity, 'companies/1')")  # fmt: skip
-        return id_prefix_of(self._conventions.collection_of(type(entity)))
+        return self._conventions.id_prefix_of(type(entity))
 
     # Documents.
 
@@ -163,7 +169,7 @@ class BulkInsertCore:
         check_id(key)
         if key.endswith("|"):
             raise Misuse(f"a bulk insert cannot take numbers of identities: {key!r}")
-        identity_property = self._conventions.identity_property
+        identity_property = self._identity_of(entity)
         document = to_document(entity, identity_property=identity_property)
         told = self._conventions.new_metadata(entity, key) | dict(metadata or {})
         document[METADATA] = {name: each for name, each in told.items() if name not in SERVER_KEYS}

@@ -11,7 +11,7 @@ from quoth.batches import DeleteValue, PutValue
 from quoth.commands import fold
 from quoth.errors import Misuse
 from quoth.reads import StoredValue
-from quoth.serialization import canonical, from_json, to_json
+from quoth.serialization import Json, Origins, canonical, from_json, to_json, value_origins
 
 T = TypeVar("T")
 KEY_BYTES_MAX = 512
@@ -34,8 +34,23 @@ class _Tracked:
     item: CompareExchangeValue[Any] | None  # None: known to be missing, or deleted by key
     key: str
     index: int = 0
-    snapshot: bytes | None = None  # what the server holds; None: must be written
+    snapshot: bytes | None = None  # what the value looked like then; None: must be written
+    origins: Origins | None = None  # what of the server's value the item does not show
     is_deleted: bool = False
+
+    @property
+    def looks(self) -> bytes:
+        """What the value looks like now."""
+        assert self.item is not None, "only an item has a value"
+        return canonical(to_json(self.item.value))
+
+    def see(self, stored: Json) -> None:
+        """The server holds `stored` for the value as it is now."""
+        assert self.item is not None, "only an item has a value"
+        plain = to_json(self.item.value)
+        # Written as its type it may look different; that alone is no change.
+        self.snapshot = canonical(plain)
+        self.origins = value_origins(self.item.value, plain, stored)
 
 
 class TrackedValues:
@@ -43,6 +58,7 @@ class TrackedValues:
 
     def __init__(self) -> None:
         self._tracked: dict[str, _Tracked] = {}
+        self._sent: dict[str, bytes] = {}  # what they looked like when they were last sent
 
     def create(self, key: str, value: T) -> CompareExchangeValue[T]:
         """A new value; the save is refused if the key has one by then."""
@@ -98,10 +114,10 @@ class TrackedValues:
             return None
         if value_type is not None and not _is_instance(item.value, value_type):
             name = f"compare-exchange value {key}"
-            item.value = from_json(item.value, value_type, name=name)
+            stored = to_json(item.value)
+            item.value = from_json(stored, value_type, name=name)
             if known.snapshot is not None:
-                # Written as this type it may look different; that alone is no change.
-                known.snapshot = canonical(to_json(item.value))
+                known.see(stored)
         return cast(CompareExchangeValue[T], item)
 
     def commands(self) -> list[PutValue | DeleteValue]:
@@ -111,9 +127,11 @@ class TrackedValues:
             if known.is_deleted:
                 found.append(DeleteValue(known.key, known.index))
             elif known.item is not None:
-                plain = to_json(known.item.value)
-                if canonical(plain) != known.snapshot:
+                looks = known.looks
+                if looks != known.snapshot:
+                    plain = to_json(known.item.value, known.origins)
                     found.append(PutValue(known.key, plain, known.index))
+                    self._sent[fold(known.key)] = looks
         return found
 
     def saved(self, command: PutValue | DeleteValue, index: int) -> None:
@@ -122,7 +140,10 @@ class TrackedValues:
         if isinstance(command, PutValue):
             assert known.item is not None, "only an item can have been put"
             known.item.index = known.index = index
-            known.snapshot = canonical(command.value)
+            if known.looks == (sent := self._sent.pop(fold(command.key))):
+                known.see(command.value)
+            else:
+                known.snapshot = sent  # it was changed again while it was on its way
             self._tracked[fold(command.key)] = known
 
     def clear(self) -> None:

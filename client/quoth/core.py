@@ -37,7 +37,6 @@ from quoth.events import (
 from quoth.hilo import HiLo
 from quoth.lazies import Lazies
 from quoth.loading import Loading, check_id
-from quoth.naming import id_prefix_of
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.patching import Missing, Patches
 from quoth.reads import GetValues, GetValuesStartingWith
@@ -94,9 +93,12 @@ class SessionCore(Loading):
                 raise Misuse(f"this entity is already stored as {known.document_id!r}")
             known.expected_change_vector = change_vector or known.expected_change_vector
             return known.document_id
-        identity_property = self.conventions.identity_property
+        identity_property = self.conventions.get_identity_property_name(type(entity))
         if document_id is None:
             document_id = get_identity(entity, identity_property=identity_property)
+        if document_id is None:
+            assert self.options.database is not None, "the store names the database"
+            document_id = self.conventions.generate_document_id(self.options.database, entity)
         if document_id is None:
             document_id = yield from self._next_id(entity)
         check_id(document_id)
@@ -229,7 +231,8 @@ class SessionCore(Loading):
 
     def missing(self, document_id: str, entity: object) -> Missing:
         """The document that a patch creates from an entity where there is none."""
-        body = to_document(entity, identity_property=self.conventions.identity_property)
+        identity_property = self.conventions.get_identity_property_name(type(entity))
+        body = to_document(entity, identity_property=identity_property)
         return Missing({**body, METADATA: self.conventions.new_metadata(entity, document_id)})
 
     def _check_can_patch(self, is_patch: bool) -> None:
@@ -351,7 +354,7 @@ class SessionCore(Loading):
         if isinstance(entity, dict):
             raise Misuse("a dictionary has no class to make an id from: give one,"
                          " as in store(entity, 'companies|')")  # fmt: skip
-        tag = id_prefix_of(self.conventions.collection_of(type(entity)))
+        tag = self.conventions.id_prefix_of(type(entity))
         while (found := self._hilo.take(tag)) is None:
             lent = yield from ask(TakeHiLoRange(tag, self._hilo.last_range(tag)))
             self._hilo.lend(tag, lent)

@@ -17,7 +17,7 @@ from quoth.reads import (
     LoadedDocuments,
     StoredValue,
 )
-from quoth.serialization import METADATA, JsonObject, from_document
+from quoth.serialization import METADATA, JsonObject, from_document, is_instance
 from quoth.steps import Steps, ask
 from quoth.tracking import Tracked, Tracking
 
@@ -44,7 +44,9 @@ class Loading:
     def __init__(self, options: SessionOptions, conventions: Conventions) -> None:
         self.options = options
         self.conventions = conventions
-        self.tracking = Tracking(conventions.identity_property, options.optimistic_concurrency)
+        self.tracking = Tracking(
+            conventions.get_identity_property_name, options.optimistic_concurrency
+        )
 
     def load_one(
         self, document_id: str, entity_type: type[T], includes: Includes = NOTHING
@@ -150,12 +152,15 @@ class Loading:
 
     def entity(self, document: JsonObject, entity_type: type[T]) -> T:
         """A new entity from a document, which the session does not keep."""
-        return from_document(
+        document_id = document[METADATA]["@id"]
+        kind = self.conventions.type_of(document_id, document, entity_type)
+        entity: T = from_document(
             document,
-            entity_type,
-            document_id=document[METADATA]["@id"],
-            identity_property=self.conventions.identity_property,
+            kind,
+            document_id=document_id,
+            identity_property=self.conventions.get_identity_property_name(kind),
         )
+        return entity
 
     def is_known(self, document_id: str) -> bool:
         """Whether a load of it would ask nobody."""
@@ -208,12 +213,13 @@ class Loading:
         if tracked is None:
             return None
         tracking.included.pop(folded, None)
-        if not isinstance(tracked.entity, entity_type):
+        if not is_instance(tracked.entity, entity_type):
             raise Misuse(
                 f"{document_id!r} is already a {type(tracked.entity).__name__} in this session,"
                 f" not a {entity_type.__name__}"
             )
-        return tracked.entity
+        entity: T = tracked.entity
+        return entity
 
 
 def check_id(document_id: Any) -> None:

@@ -14,7 +14,8 @@ from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from quoth.readers import Mismatch, reader_of
+from quoth.entities.mismatch import Mismatch
+from quoth.entities.reading import reader_of
 from quoth.serialization import JsonObject, to_json
 
 T = TypeVar("T")

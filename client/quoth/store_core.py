@@ -97,7 +97,7 @@ class StoreCore:
     ) -> BulkInsertCore:
         self.use()
         hilo = self._hilos.setdefault(database, HiLo())
-        return BulkInsertCore(options or BulkInsertOptions(), self.conventions, hilo)
+        return BulkInsertCore(options or BulkInsertOptions(), self.conventions, hilo, database)
 
     def executor_for(self, command: Command[Any], database: str | None) -> Executor:
         """What carries a command: for a database, the one named or else the store's own."""

@@ -25,7 +25,16 @@ from quoth.changes import ADDED, DELETED, DocumentsChanges, changes_between
 from quoth.commands import fold
 from quoth.compare_exchange import TrackedValues
 from quoth.errors import Misuse
-from quoth.serialization import METADATA, JsonObject, become, canonical, set_identity, to_document
+from quoth.serialization import (
+    METADATA,
+    JsonObject,
+    Origins,
+    become,
+    canonical,
+    origins_of,
+    set_identity,
+    to_document,
+)
 
 # The server makes these anew with every write.
 SERVER_KEYS = frozenset(
@@ -41,7 +50,8 @@ class Tracked:
     """One entity. Invariant: in `by_id` exactly if its id is complete.
 
     `stored` is the document as it was read, None for a new one; `snapshot` is what the entity
-    looked like then, so that it is changed exactly if it looks different now.
+    looked like then, so that it is changed exactly if it looks different now; `origins` is what of
+    the document the entity does not show, None if nothing.
     """
 
     entity: Any
@@ -49,6 +59,7 @@ class Tracked:
     metadata: JsonObject
     stored: JsonObject | None = None
     snapshot: bytes = b""
+    origins: Origins | None = None
     change_vector: str | None = None
     expected_change_vector: str | None = None  # what the user asked to be checked
     is_ignored: bool = False
@@ -73,6 +84,7 @@ class PlannedPut:
     tracked: Tracked
     command: PutDocument
     snapshot: bytes
+    origins: Origins | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +118,7 @@ NO_HOOKS = Hooks()
 class Tracking:
     """All that one session has seen and been told."""
 
-    identity_property: str
+    identity_of: Callable[[type], str | None]  # the attribute that holds the id of a class
     is_optimistic: bool = False
     by_id: dict[str, Tracked] = field(default_factory=dict)
     by_entity: dict[int, Tracked] = field(default_factory=dict)
@@ -142,7 +154,8 @@ class Tracking:
         tracked = Tracked(entity, metadata["@id"], metadata)
         tracked.change_vector = metadata.get("@change-vector")
         tracked.stored = {name: each for name, each in document.items() if name != METADATA}
-        tracked.snapshot = self._look(tracked)[1]
+        plain, tracked.snapshot = self._look(tracked)
+        tracked.origins = self._origins_of(tracked, plain, tracked.stored)
         self._remember(tracked)
         return tracked
 
@@ -184,15 +197,15 @@ class Tracking:
         for tracked in list(self.by_entity.values()):
             if tracked.is_ignored:
                 continue
-            body, snapshot = self._look(tracked)
+            plain, snapshot = self._look(tracked)
             if snapshot == tracked.snapshot:
                 continue
             if hooks.ignores is not None and hooks.ignores(tracked.entity, tracked.document_id):
                 continue
             if hooks.before_store is not None:
                 hooks.before_store(tracked)
-                body, snapshot = self._look(tracked)
-            puts.append(PlannedPut(tracked, self._put(tracked, body), snapshot))
+                plain, snapshot = self._look(tracked)
+            puts.append(self._planned_put(tracked, plain, snapshot))
         for each in list(self.deletions.values()):
             if hooks.before_delete is not None:
                 hooks.before_delete(each.document_id, each.entity)
@@ -248,7 +261,8 @@ class Tracking:
         tracked.metadata.update(metadata)
         tracked.change_vector = metadata.get("@change-vector")
         tracked.stored = {name: each for name, each in document.items() if name != METADATA}
-        tracked.snapshot = self._look(tracked)[1]
+        plain, tracked.snapshot = self._look(tracked)
+        tracked.origins = self._origins_of(tracked, plain, tracked.stored)
 
     def _put_saved(self, planned: PlannedPut, result: JsonObject) -> None:
         tracked = planned.tracked
@@ -257,14 +271,24 @@ class Tracking:
         if tracked.is_new and self.by_id.get(fold(tracked.document_id)) is not tracked:
             tracked.document_id = result["@id"]  # the server completed it
             self.by_id[fold(tracked.document_id)] = tracked
-            set_identity(
-                tracked.entity, tracked.document_id, identity_property=self.identity_property
-            )
+            identity_property = self.identity_of(type(tracked.entity))
+            set_identity(tracked.entity, tracked.document_id, identity_property=identity_property)
         tracked.change_vector = result["@change-vector"]
         tracked.stored = planned.command.body
         tracked.snapshot = planned.snapshot
+        tracked.origins = planned.origins
         tracked.expected_change_vector = None
         self.missing.discard(fold(tracked.document_id))
+
+    def _planned_put(self, tracked: Tracked, plain: JsonObject, snapshot: bytes) -> PlannedPut:
+        body, origins = plain, None
+        if tracked.origins is not None:
+            identity_property = self.identity_of(type(tracked.entity))
+            body = to_document(
+                tracked.entity, identity_property=identity_property, origins=tracked.origins
+            )
+            origins = self._origins_of(tracked, plain, body)
+        return PlannedPut(tracked, self._put(tracked, body), snapshot, origins)
 
     def _put(self, tracked: Tracked, body: JsonObject) -> PutDocument:
         expected = tracked.expected_change_vector
@@ -281,11 +305,16 @@ class Tracking:
         )
 
     def _look(self, tracked: Tracked) -> tuple[JsonObject, bytes]:
-        """What an entity would be stored as now, and bytes to compare it by."""
-        body = to_document(
-            tracked.entity, identity_property=self.identity_property, kept=tracked.stored
-        )
-        return body, canonical([body, _user_metadata(tracked.metadata)])
+        """What an entity looks like now, and bytes to compare it by."""
+        identity_property = self.identity_of(type(tracked.entity))
+        plain = to_document(tracked.entity, identity_property=identity_property)
+        return plain, canonical([plain, _user_metadata(tracked.metadata)])
+
+    def _origins_of(
+        self, tracked: Tracked, plain: JsonObject, stored: JsonObject
+    ) -> Origins | None:
+        identity_property = self.identity_of(type(tracked.entity))
+        return origins_of(tracked.entity, plain, stored, identity_property=identity_property)
 
     def _remember(self, tracked: Tracked) -> None:
         self.by_entity[id(tracked.entity)] = tracked

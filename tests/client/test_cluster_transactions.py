@@ -13,7 +13,7 @@ from quoth import (
     Violation,
 )
 from quoth.asynchronous.session import AsyncSession
-from tests.client.entities import Company, Employee
+from tests.client.entities import Address, Company, Employee
 from tests.client.wire import Wire, document, put_result
 
 GUARDED = "RAFT:1-g,TRXN:80-t"
@@ -154,3 +154,21 @@ async def test_only_cluster_wide_sessions_have_values(store: AsyncDocumentStore)
 async def test_documents_are_not_numbered_by_node(session: AsyncSession) -> None:
     with pytest.raises(Misuse, match=r"companies\|"):
         await session.store(Company("x"), "companies/")
+
+
+async def test_a_typed_value_keeps_what_its_type_does_not_know(
+    wire: Wire, session: AsyncSession
+) -> None:
+    item = {"Key": "rates", "Index": 5, "Value": {"Object": {"city": "Rome", "vat": 7}}}
+    wire.on("GET", "/cmpxchg", {"Results": [item]})
+    for index in (9, 10):
+        results = [{"Type": "CompareExchangePUT", "Key": "rates", "Index": index}]
+        wire.saved(*results, index=index)
+    value = await session.cluster_transaction.get_compare_exchange_value("rates", Address)
+    assert value is not None
+    assert not session.has_changes()
+    for city in ("Oslo", "Bern"):
+        value.value.city = city
+        await session.save_changes()
+        assert wire.commands[0]["Document"]["Object"] == {"city": city, "vat": 7}
+        assert not session.has_changes()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quoth.naming import collection_of, id_prefix_of
+from quoth.entities.naming import collection_of, id_prefix_of
 
 # What the official client's dictionary of English answers.
 PLURALS = """

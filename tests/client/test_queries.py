@@ -506,7 +506,7 @@ def test_types_of_results_are_known_to_checkers(plain_store: DocumentStore) -> N
         assert_type(query.where_equals("name", "x").order_by("name"), DocumentQuery[Company])
         assert_type(query.select_fields(Card), DocumentQuery[Card])
         assert_type(query.group_by("city").select_count(), DocumentQuery[Company])
-        assert_type(session.query(), DocumentQuery[dict[str, Any]])
+        assert_type(session.query(), DocumentQuery[Any])
         assert_type(session.query_index("A/B", Company), DocumentQuery[Company])
         assert_type(session.document_query(object_type=Card), DocumentQuery[Card])
         assert_type(session.raw_query("from A", Card), RawDocumentQuery[Card])

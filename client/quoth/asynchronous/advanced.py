@@ -22,6 +22,7 @@ from quoth.options import IndexWait, ReplicationWait, TransactionMode
 from quoth.patching import JavaScriptArray, JavaScriptMap
 from quoth.reads import GetDocumentsStartingWith
 from quoth.serialization import from_json
+from quoth.type_variables import E
 from quoth.waiting import IndexWaitBuilder, ReplicationWaitBuilder
 
 T = TypeVar("T")
@@ -159,31 +160,33 @@ class AsyncAdvanced:
     async def load_starting_with(
         self,
         id_prefix: str,
-        object_type: type[T] = dict,  # type: ignore[assignment]
+        object_type: type[E] | None = None,
         matches: str | None = None,
         start: int = 0,
         page_size: int = 25,
         exclude: str | None = None,
         start_after: str | None = None,
-    ) -> list[T]:
+    ) -> list[E]:
         """Entities whose ids begin so, in the order of their ids.
 
         `matches` and `exclude` are about the rest of the id, with `*` and `?` and alternatives
         after `|`; `start_after` is the last id of the page before.
         """
+        kind: Any = object_type or object
         wanted = GetDocumentsStartingWith(
             id_prefix, matches, exclude, start, page_size, start_after
         )
-        return await self._drive(self._core.load_starting_with(wanted, object_type))
+        return await self._drive(self._core.load_starting_with(wanted, kind))
 
     async def conditional_load(
         self,
         key: str,
         change_vector: str,
-        object_type: type[T] = dict,  # type: ignore[assignment]
-    ) -> ConditionalLoadResult[T]:
+        object_type: type[E] | None = None,
+    ) -> ConditionalLoadResult[E]:
         """An entity, unless its document still has this change vector: then nothing is sent."""
-        return await self._drive(self._core.conditional_load(key, change_vector, object_type))
+        kind: Any = object_type or object
+        return await self._drive(self._core.conditional_load(key, change_vector, kind))
 
     @property
     def cluster_transaction(self) -> AsyncClusterTransaction:

@@ -7,6 +7,7 @@ from quoth.asynchronous.driving import AsyncDriver
 from quoth.asynchronous.lazily import AsyncLazyClusterTransaction
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.reads import GetValuesStartingWith
+from quoth.type_variables import E
 
 T = TypeVar("T")
 
@@ -39,8 +40,8 @@ class AsyncClusterTransaction:
         return await self._drive(self._core.get_value(key, object_type))
 
     async def get_compare_exchange_values(
-        self, keys: Sequence[str], object_type: type[T] | None = None
-    ) -> dict[str, CompareExchangeValue[T] | None]:
+        self, keys: Sequence[str], object_type: type[E] | None = None
+    ) -> dict[str, CompareExchangeValue[E] | None]:
         """The values of keys by their keys, None where a key has none."""
         return await self._drive(self._core.get_values(keys, object_type))
 
@@ -49,8 +50,8 @@ class AsyncClusterTransaction:
         starts_with: str,
         start: int = 0,
         page_size: int = 25,
-        object_type: type[T] | None = None,
-    ) -> dict[str, CompareExchangeValue[T]]:
+        object_type: type[E] | None = None,
+    ) -> dict[str, CompareExchangeValue[E]]:
         """The values whose keys begin so, by their keys, in the order of the keys."""
         wanted = GetValuesStartingWith(starts_with, start, page_size)
         return await self._drive(self._core.get_values_starting_with(wanted, object_type))

@@ -8,6 +8,7 @@ from quoth.compare_exchange import CompareExchangeValue
 from quoth.including import IncludeBuilder
 from quoth.loading import ConditionalLoadResult
 from quoth.reads import GetDocumentsStartingWith
+from quoth.type_variables import E
 
 T = TypeVar("T")
 Ids = list[str] | tuple[str, ...] | set[str] | frozenset[str]
@@ -34,7 +35,7 @@ class AsyncLazily:
     @overload
     def load(
         self, ids: str, object_type: None = None, on_eval: OnEval | None = None
-    ) -> AsyncLazy[dict[str, Any] | None]: ...
+    ) -> AsyncLazy[Any | None]: ...
     @overload
     def load(
         self, ids: str, object_type: type[T], on_eval: OnEval | None = None
@@ -42,7 +43,7 @@ class AsyncLazily:
     @overload
     def load(
         self, ids: Ids, object_type: None = None, on_eval: OnEval | None = None
-    ) -> AsyncLazy[dict[str, dict[str, Any] | None]]: ...
+    ) -> AsyncLazy[dict[str, Any]]: ...
     @overload
     def load(
         self, ids: Ids, object_type: type[T], on_eval: OnEval | None = None
@@ -55,7 +56,7 @@ class AsyncLazily:
         on_eval: OnEval | None = None,
     ) -> AsyncLazy[Any]:
         """One entity by its id, or a dictionary of many by their ids; see `session.load`."""
-        core, includes, kind = self._drive.core, self._builder.includes, object_type or dict
+        core, includes, kind = self._drive.core, self._builder.includes, object_type or object
         if isinstance(ids, list | tuple | set | frozenset):
             many = core.load_many(tuple(ids), kind, includes)
             return self._drive.lazily(many, on_eval)
@@ -64,27 +65,29 @@ class AsyncLazily:
     def load_starting_with(
         self,
         id_prefix: str,
-        object_type: type[T] = dict,  # type: ignore[assignment]
+        object_type: type[E] | None = None,
         matches: str | None = None,
         start: int = 0,
         page_size: int = 25,
         exclude: str | None = None,
         start_after: str | None = None,
-    ) -> AsyncLazy[list[T]]:
+    ) -> AsyncLazy[list[E]]:
         """Entities whose ids begin so; see `session.advanced.load_starting_with`."""
+        kind: Any = object_type or object
         wanted = GetDocumentsStartingWith(
             id_prefix, matches, exclude, start, page_size, start_after
         )
-        return self._drive.lazily(self._drive.core.load_starting_with(wanted, object_type))
+        return self._drive.lazily(self._drive.core.load_starting_with(wanted, kind))
 
     def conditional_load(
         self,
         key: str,
         change_vector: str,
-        object_type: type[T] = dict,  # type: ignore[assignment]
-    ) -> AsyncLazy[ConditionalLoadResult[T]]:
+        object_type: type[E] | None = None,
+    ) -> AsyncLazy[ConditionalLoadResult[E]]:
         """An entity, unless its document still has this change vector."""
-        steps = self._drive.core.conditional_load(key, change_vector, object_type)
+        kind: Any = object_type or object
+        steps = self._drive.core.conditional_load(key, change_vector, kind)
         return self._drive.lazily(steps)
 
 
@@ -108,17 +111,17 @@ class AsyncLazyClusterTransaction:
     def get_compare_exchange_value(
         self,
         key: str,
-        object_type: type[T] | None = None,
+        object_type: type[E] | None = None,
         on_eval: OnEval | None = None,
-    ) -> AsyncLazy[CompareExchangeValue[T] | None]:
+    ) -> AsyncLazy[CompareExchangeValue[E] | None]:
         """The value of a key, None if it has none."""
         return self._drive.lazily(self._drive.core.get_value(key, object_type), on_eval)
 
     def get_compare_exchange_values(
         self,
         keys: list[str] | tuple[str, ...],
-        object_type: type[T] | None = None,
+        object_type: type[E] | None = None,
         on_eval: OnEval | None = None,
-    ) -> AsyncLazy[dict[str, CompareExchangeValue[T] | None]]:
+    ) -> AsyncLazy[dict[str, CompareExchangeValue[E] | None]]:
         """The values of keys, None where a key has none."""
         return self._drive.lazily(self._drive.core.get_values(keys, object_type), on_eval)

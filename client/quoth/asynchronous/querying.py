@@ -22,7 +22,7 @@ class AsyncQuerying(AsyncStreaming):
     _drive: AsyncDriver
 
     @overload
-    def query(self, source: Query | None = None) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    def query(self, source: Query | None = None) -> AsyncDocumentQuery[Any]: ...
     @overload
     def query(
         self, source: Query | None = None, *, object_type: type[T]
@@ -45,7 +45,7 @@ class AsyncQuerying(AsyncStreaming):
         return self._query(object_type, source.index_name, source.collection)
 
     @overload
-    def query_collection(self, collection_name: str) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    def query_collection(self, collection_name: str) -> AsyncDocumentQuery[Any]: ...
     @overload
     def query_collection(
         self, collection_name: str, object_type: type[T]
@@ -58,7 +58,7 @@ class AsyncQuerying(AsyncStreaming):
         return self._query(object_type, None, collection_name)
 
     @overload
-    def query_index(self, index_name: str) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    def query_index(self, index_name: str) -> AsyncDocumentQuery[Any]: ...
     @overload
     def query_index(self, index_name: str, object_type: type[T]) -> AsyncDocumentQuery[T]: ...
 
@@ -71,7 +71,7 @@ class AsyncQuerying(AsyncStreaming):
     @overload
     def query_index_type(
         self, index_type: type[IndexTask]
-    ) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    ) -> AsyncDocumentQuery[Any]: ...
     @overload
     def query_index_type(
         self, index_type: type[IndexTask], object_type: type[T]
@@ -90,7 +90,7 @@ class AsyncQuerying(AsyncStreaming):
         collection_name: str | None = None,
         *,
         is_map_reduce: bool = False,
-    ) -> AsyncDocumentQuery[dict[str, Any]]: ...
+    ) -> AsyncDocumentQuery[Any]: ...
     @overload
     def document_query(
         self,
@@ -129,7 +129,7 @@ class AsyncQuerying(AsyncStreaming):
         return self._query_of_task(index_type, object_type)
 
     @overload
-    def raw_query(self, query: str) -> AsyncRawDocumentQuery[dict[str, Any]]: ...
+    def raw_query(self, query: str) -> AsyncRawDocumentQuery[Any]: ...
     @overload
     def raw_query(self, query: str, object_type: type[T]) -> AsyncRawDocumentQuery[T]: ...
 
@@ -137,9 +137,9 @@ class AsyncQuerying(AsyncStreaming):
         self, query: str, object_type: type[Any] | None = None
     ) -> AsyncRawDocumentQuery[Any]:
         """A query in RQL. Give values by `add_parameter`, never by writing them into the text."""
-        identity = self._core.conventions.identity_property
-        draft = QueryDraft(session=self, identity_property=identity, raw=query)
-        return AsyncRawDocumentQuery(self._drive, draft, object_type or dict)
+        identity = self._core.conventions.get_identity_property_name(object_type or object)
+        draft = QueryDraft(session=self, identity_property=identity or "", raw=query)
+        return AsyncRawDocumentQuery(self._drive, draft, object_type or object)
 
     def _query(
         self,
@@ -149,7 +149,7 @@ class AsyncQuerying(AsyncStreaming):
         *,
         is_map_reduce: bool = False,
     ) -> AsyncDocumentQuery[Any]:
-        made_of = object_type or dict
+        made_of = object_type or object
         draft = draft_of(
             self._core.conventions,
             made_of,

@@ -53,7 +53,7 @@ class AsyncSession(AsyncQuerying, AsyncAdvanced):
     @overload
     async def load(
         self, key_or_keys: str, object_type: None = None, includes: Include = None
-    ) -> dict[str, Any] | None: ...
+    ) -> Any | None: ...
     @overload
     async def load(
         self, key_or_keys: str, object_type: type[T], includes: Include = None
@@ -61,7 +61,7 @@ class AsyncSession(AsyncQuerying, AsyncAdvanced):
     @overload
     async def load(
         self, key_or_keys: Ids, object_type: None = None, includes: Include = None
-    ) -> dict[str, dict[str, Any] | None]: ...
+    ) -> dict[str, Any]: ...
     @overload
     async def load(
         self, key_or_keys: Ids, object_type: type[T], includes: Include = None
@@ -77,12 +77,12 @@ class AsyncSession(AsyncQuerying, AsyncAdvanced):
 
         A second load of the same id gives the same entity without asking the server. `includes`
         names properties that hold ids, one, several, or by `lambda b: b.include_documents("boss")`;
-        those documents come along and need no request later. Without `object_type` entities are
-        dictionaries.
+        those documents come along and need no request later. Without `object_type` an entity is a
+        dictionary, or of the class its document names if that was given to `conventions.register`.
 
         Raises WrongType if a document does not fit `object_type`.
         """
-        wanted, kind = includes_of(includes), object_type or dict
+        wanted, kind = includes_of(includes), object_type or object
         if isinstance(key_or_keys, list | tuple | set | frozenset):
             return await self._drive(self._core.load_many(tuple(key_or_keys), kind, wanted))
         return await self._drive(self._core.load_one(key_or_keys, kind, wanted))

@@ -71,7 +71,7 @@ class AsyncStreaming:
         page_size: int = PAGE_SIZE_MAX,
         start_after: str | None = None,
         object_type: None = None,
-    ) -> AsyncIterator[StreamResult[dict[str, Any]]]: ...
+    ) -> AsyncIterator[StreamResult[Any]]: ...
     @overload
     def stream_starting_with(
         self,
@@ -111,7 +111,7 @@ class AsyncStreaming:
         command = StreamDocuments(starts_with, matches, start, page_size, start_after)
         async with await self._drive.open(command) as lines:
             async for line in lines:
-                yield result_of(self._core, item_of(line), object_type or dict)
+                yield result_of(self._core, item_of(line), object_type or object)
 
     async def _open(self, command: StreamQuery) -> AsyncLines:
         try:

@@ -7,7 +7,7 @@ from typing import Any
 from quoth.errors import Misuse
 from quoth.queries.choices import ProjectionBehavior
 from quoth.queries.fields import DOCUMENT_ID, alias_of, field_of, written
-from quoth.readers import known_names
+from quoth.serialization import field_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class FieldsToFetch:
 def fields_of(projection_class: type[Any]) -> Sequence[str]:
     """The fields that a class has a place for."""
     is_builtin = projection_class.__module__ == "builtins"
-    found = [] if is_builtin else sorted(known_names(projection_class))
+    found = [] if is_builtin else sorted(field_names(projection_class))
     if not found:
         raise Misuse(
             f"{projection_class.__name__} does not say what its fields are: name those to select"

@@ -64,10 +64,10 @@ def draft_of(
     elif collection_name is not None:
         _named(collection_name, "collection")
     else:
-        is_any = object_type is dict
+        is_any = object_type in (dict, object)
         collection_name = ALL_DOCUMENTS if is_any else conventions.collection_of(object_type)
     return QueryDraft(
-        identity_property=conventions.identity_property,
+        identity_property=conventions.get_identity_property_name(object_type) or "",
         index_name=index_name,
         collection_name=collection_name,
         is_grouped=is_map_reduce,

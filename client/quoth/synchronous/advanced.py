@@ -23,6 +23,7 @@ from quoth.serialization import from_json
 from quoth.synchronous.cluster_transaction import ClusterTransaction
 from quoth.synchronous.driving import Driver
 from quoth.synchronous.lazily import Eagerly, Lazily
+from quoth.type_variables import E
 from quoth.waiting import IndexWaitBuilder, ReplicationWaitBuilder
 
 T = TypeVar("T")
@@ -160,31 +161,33 @@ class Advanced:
     def load_starting_with(
         self,
         id_prefix: str,
-        object_type: type[T] = dict,  # type: ignore[assignment]
+        object_type: type[E] | None = None,
         matches: str | None = None,
         start: int = 0,
         page_size: int = 25,
         exclude: str | None = None,
         start_after: str | None = None,
-    ) -> list[T]:
+    ) -> list[E]:
         """Entities whose ids begin so, in the order of their ids.
 
         `matches` and `exclude` are about the rest of the id, with `*` and `?` and alternatives
         after `|`; `start_after` is the last id of the page before.
         """
+        kind: Any = object_type or object
         wanted = GetDocumentsStartingWith(
             id_prefix, matches, exclude, start, page_size, start_after
         )
-        return self._drive(self._core.load_starting_with(wanted, object_type))
+        return self._drive(self._core.load_starting_with(wanted, kind))
 
     def conditional_load(
         self,
         key: str,
         change_vector: str,
-        object_type: type[T] = dict,  # type: ignore[assignment]
-    ) -> ConditionalLoadResult[T]:
+        object_type: type[E] | None = None,
+    ) -> ConditionalLoadResult[E]:
         """An entity, unless its document still has this change vector: then nothing is sent."""
-        return self._drive(self._core.conditional_load(key, change_vector, object_type))
+        kind: Any = object_type or object
+        return self._drive(self._core.conditional_load(key, change_vector, kind))
 
     @property
     def cluster_transaction(self) -> ClusterTransaction:

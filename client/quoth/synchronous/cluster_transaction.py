@@ -8,6 +8,7 @@ from quoth.compare_exchange import CompareExchangeValue
 from quoth.reads import GetValuesStartingWith
 from quoth.synchronous.driving import Driver
 from quoth.synchronous.lazily import LazyClusterTransaction
+from quoth.type_variables import E
 
 T = TypeVar("T")
 
@@ -40,8 +41,8 @@ class ClusterTransaction:
         return self._drive(self._core.get_value(key, object_type))
 
     def get_compare_exchange_values(
-        self, keys: Sequence[str], object_type: type[T] | None = None
-    ) -> dict[str, CompareExchangeValue[T] | None]:
+        self, keys: Sequence[str], object_type: type[E] | None = None
+    ) -> dict[str, CompareExchangeValue[E] | None]:
         """The values of keys by their keys, None where a key has none."""
         return self._drive(self._core.get_values(keys, object_type))
 
@@ -50,8 +51,8 @@ class ClusterTransaction:
         starts_with: str,
         start: int = 0,
         page_size: int = 25,
-        object_type: type[T] | None = None,
-    ) -> dict[str, CompareExchangeValue[T]]:
+        object_type: type[E] | None = None,
+    ) -> dict[str, CompareExchangeValue[E]]:
         """The values whose keys begin so, by their keys, in the order of the keys."""
         wanted = GetValuesStartingWith(starts_with, start, page_size)
         return self._drive(self._core.get_values_starting_with(wanted, object_type))

@@ -23,7 +23,7 @@ class Querying(Streaming):
     _drive: Driver
 
     @overload
-    def query(self, source: Query | None = None) -> DocumentQuery[dict[str, Any]]: ...
+    def query(self, source: Query | None = None) -> DocumentQuery[Any]: ...
     @overload
     def query(self, source: Query | None = None, *, object_type: type[T]) -> DocumentQuery[T]: ...
     @overload
@@ -44,7 +44,7 @@ class Querying(Streaming):
         return self._query(object_type, source.index_name, source.collection)
 
     @overload
-    def query_collection(self, collection_name: str) -> DocumentQuery[dict[str, Any]]: ...
+    def query_collection(self, collection_name: str) -> DocumentQuery[Any]: ...
     @overload
     def query_collection(self, collection_name: str, object_type: type[T]) -> DocumentQuery[T]: ...
 
@@ -55,7 +55,7 @@ class Querying(Streaming):
         return self._query(object_type, None, collection_name)
 
     @overload
-    def query_index(self, index_name: str) -> DocumentQuery[dict[str, Any]]: ...
+    def query_index(self, index_name: str) -> DocumentQuery[Any]: ...
     @overload
     def query_index(self, index_name: str, object_type: type[T]) -> DocumentQuery[T]: ...
 
@@ -66,7 +66,7 @@ class Querying(Streaming):
         return self._query(object_type, index_name, None)
 
     @overload
-    def query_index_type(self, index_type: type[IndexTask]) -> DocumentQuery[dict[str, Any]]: ...
+    def query_index_type(self, index_type: type[IndexTask]) -> DocumentQuery[Any]: ...
     @overload
     def query_index_type(
         self, index_type: type[IndexTask], object_type: type[T]
@@ -85,7 +85,7 @@ class Querying(Streaming):
         collection_name: str | None = None,
         *,
         is_map_reduce: bool = False,
-    ) -> DocumentQuery[dict[str, Any]]: ...
+    ) -> DocumentQuery[Any]: ...
     @overload
     def document_query(
         self,
@@ -124,15 +124,15 @@ class Querying(Streaming):
         return self._query_of_task(index_type, object_type)
 
     @overload
-    def raw_query(self, query: str) -> RawDocumentQuery[dict[str, Any]]: ...
+    def raw_query(self, query: str) -> RawDocumentQuery[Any]: ...
     @overload
     def raw_query(self, query: str, object_type: type[T]) -> RawDocumentQuery[T]: ...
 
     def raw_query(self, query: str, object_type: type[Any] | None = None) -> RawDocumentQuery[Any]:
         """A query in RQL. Give values by `add_parameter`, never by writing them into the text."""
-        identity = self._core.conventions.identity_property
-        draft = QueryDraft(session=self, identity_property=identity, raw=query)
-        return RawDocumentQuery(self._drive, draft, object_type or dict)
+        identity = self._core.conventions.get_identity_property_name(object_type or object)
+        draft = QueryDraft(session=self, identity_property=identity or "", raw=query)
+        return RawDocumentQuery(self._drive, draft, object_type or object)
 
     def _query(
         self,
@@ -142,7 +142,7 @@ class Querying(Streaming):
         *,
         is_map_reduce: bool = False,
     ) -> DocumentQuery[Any]:
-        made_of = object_type or dict
+        made_of = object_type or object
         draft = draft_of(
             self._core.conventions,
             made_of,

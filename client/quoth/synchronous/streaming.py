@@ -72,7 +72,7 @@ class Streaming:
         page_size: int = PAGE_SIZE_MAX,
         start_after: str | None = None,
         object_type: None = None,
-    ) -> Iterator[StreamResult[dict[str, Any]]]: ...
+    ) -> Iterator[StreamResult[Any]]: ...
     @overload
     def stream_starting_with(
         self,
@@ -112,7 +112,7 @@ class Streaming:
         command = StreamDocuments(starts_with, matches, start, page_size, start_after)
         with self._drive.open(command) as lines:
             for line in lines:
-                yield result_of(self._core, item_of(line), object_type or dict)
+                yield result_of(self._core, item_of(line), object_type or object)
 
     def _open(self, command: StreamQuery) -> Lines:
         try:
