@@ -27,6 +27,7 @@ from quoth.batches import (
 from quoth.commands import Command, TakeHiLoRange, fold
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions
+from quoth.entities.numbers import id_on_wire
 from quoth.errors import Misuse
 from quoth.events import (
     AfterSaveChangesEventArgs,
@@ -37,6 +38,7 @@ from quoth.events import (
 from quoth.hilo import HiLo
 from quoth.lazies import Lazies
 from quoth.loading import Loading, check_id
+from quoth.numbering import NumberedPut, SessionNumbers
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.patching import Missing, Patches
 from quoth.reads import GetValues, GetValuesStartingWith
@@ -44,11 +46,12 @@ from quoth.serializable import Isolation
 from quoth.serialization import (
     METADATA,
     get_identity,
+    is_frozen,
     set_identity,
     to_document,
 )
 from quoth.steps import Steps, ask
-from quoth.tracking import NO_HOOKS, OPEN_ENDINGS, Hooks, Plan, Tracked
+from quoth.tracking import NO_HOOKS, Hooks, Plan, Tracked, is_open
 
 T = TypeVar("T")
 
@@ -73,6 +76,7 @@ class SessionCore(Loading):
         self.lazies = Lazies(options.database)
         self.events = (events or Events()).for_session()
         self.patches = Patches()
+        self.numbers = SessionNumbers()
         self.isolation = Isolation() if options.is_serializable else None
         self._deferred: list[DocumentCommand] = []
         self._hilo = hilo
@@ -101,13 +105,14 @@ class SessionCore(Loading):
             document_id = self.conventions.generate_document_id(self.options.database, entity)
         if document_id is None:
             document_id = yield from self._next_id(entity)
-        check_id(document_id)
+        check_id(id_on_wire(document_id))
+        self._check_number_in(document_id, entity)
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
                          f" {document_id[:-1] + '|'!r} or leave the id out")  # fmt: skip
         metadata = self.conventions.new_metadata(entity, document_id)
         self.tracking.add_new(entity, document_id, metadata=metadata, change_vector=change_vector)
-        if not document_id.endswith(OPEN_ENDINGS):
+        if not is_open(document_id):
             set_identity(entity, document_id, identity_property=identity_property)
         return document_id
 
@@ -127,6 +132,12 @@ class SessionCore(Loading):
             self.isolation.check()
         with self._saving():
             plan = self._plan(self._hooks(session))
+            takings = self.numbers.takings(
+                [
+                    NumberedPut(place, each.tracked.document_id, each.places)
+                    for place, each in enumerate(plan.puts)
+                ]
+            )
             if not plan.commands:
                 return
             result: BatchResult = yield from ask(
@@ -135,8 +146,10 @@ class SessionCore(Loading):
                     self.options.transaction_mode,
                     replication=self.replication_wait,
                     indexes=self.index_wait,
+                    takings=takings,
                 )
             )
+            self.numbers.taken(result.numbers)
             if result.transaction_index is not None:
                 self.known_raft_index = max(result.transaction_index, self.known_raft_index or 0)
             self.tracking.saved(plan, result.results)
@@ -266,6 +279,7 @@ class SessionCore(Loading):
         """Entities, and changes that were never saved."""
         self.tracking.clear()
         self.patches.clear()
+        self.numbers.clear()
         self._deferred.clear()
         if self.isolation is not None:
             self.isolation.reset()
@@ -345,6 +359,21 @@ class SessionCore(Loading):
                 " session.advanced.max_number_of_requests_per_session or the convention"
             )
         self.number_of_requests += 1
+
+    def _check_number_in(self, document_id: str, entity: object) -> None:
+        """An id may wait for a number of a sequence, if its entity can be told the whole later."""
+        if self.numbers.number_in(document_id) is None:
+            return
+        identity_property = self.conventions.get_identity_property_name(type(entity))
+        own = get_identity(entity, identity_property=identity_property)
+        if own is not None and is_open(own) and is_frozen(entity):
+            raise Misuse(f"a {type(entity).__name__} cannot be changed, so its id cannot get the"
+                         " number after the save: give the id to store() alone")  # fmt: skip
+
+    def check_can_number(self) -> None:
+        """Raise Misuse if numbers cannot be asked for now."""
+        self._check_can_write("take numbers")
+        self._check_not_saving()
 
     def _check_can_write(self, verb: str) -> None:
         if self.options.no_tracking:
