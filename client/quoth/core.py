@@ -140,15 +140,16 @@ class SessionCore(Loading):
             )
             if not plan.commands:
                 return
-            result: BatchResult = yield from ask(
-                SaveBatch(
-                    plan.commands,
-                    self.options.transaction_mode,
-                    replication=self.replication_wait,
-                    indexes=self.index_wait,
-                    takings=takings,
+            with self.numbers.saving():
+                result: BatchResult = yield from ask(
+                    SaveBatch(
+                        plan.commands,
+                        self.options.transaction_mode,
+                        replication=self.replication_wait,
+                        indexes=self.index_wait,
+                        takings=takings,
+                    )
                 )
-            )
             self.numbers.taken(result.numbers)
             if result.transaction_index is not None:
                 self.known_raft_index = max(result.transaction_index, self.known_raft_index or 0)

@@ -6,13 +6,14 @@ A number is taken by the save that writes it, and by nothing before: what is ref
 never saved has taken none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from quoth.batches import NumberPlace, TakeNumbers
 from quoth.entities.numbers import MARK, NumberRange, Place, SequenceNumber, keys_in
-from quoth.errors import Misuse
+from quoth.errors import Definite, Misuse
 from quoth.operations.checks import check_kind
 from quoth.sequences import INITIAL_VALUE, SequenceUse, check_count
 
@@ -32,6 +33,7 @@ class SessionNumbers:
     def __init__(self) -> None:
         self._ranges: dict[NumberRange, None] = {}
         self._by_key: dict[int, SequenceNumber] = {}
+        self._is_in_doubt = False  # a save may have taken numbers, and the session knows none
 
     def __bool__(self) -> bool:
         return bool(self._ranges)
@@ -52,6 +54,7 @@ class SessionNumbers:
 
     def clear(self) -> None:
         """Forget all of them."""
+        self._is_in_doubt = False
         self._ranges.clear()
         self._by_key.clear()
 
@@ -85,8 +88,12 @@ class SessionNumbers:
     def takings(self, puts: Sequence[NumberedPut]) -> tuple[TakeNumbers, ...]:
         """What a save must take, and where it puts it.
 
-        Raises Misuse for a number that was asked for and is nowhere.
+        Raises Misuse for a number that was asked for and is nowhere, and after a save of unknown
+        fate: another one would take other numbers for the same documents.
         """
+        if self._is_in_doubt:
+            raise Misuse("the last save of this session may have taken numbers, and written its"
+                         " documents: clear() it, and read what is there")  # fmt: skip
         places: dict[NumberRange, list[tuple[NumberPlace, Place]]] = {
             each: [] for each in self._ranges
         }
@@ -100,6 +107,17 @@ class SessionNumbers:
                 place = Place("", number)
                 places[number.range].append((NumberPlace(put.command, None, index), place))
         return tuple(_taking(whole, found) for whole, found in places.items())
+
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Around a save: if it ends so that nobody knows what was taken, that is remembered."""
+        try:
+            yield
+        except (Definite, Misuse):
+            raise
+        except BaseException:  # also when nobody waits for it any more
+            self._is_in_doubt = bool(self._ranges)
+            raise
 
     def taken(self, takings: Sequence[Sequence[int]]) -> None:
         """The save was made, and took these, in the order of `takings`."""
@@ -152,10 +170,11 @@ class SessionSequences:
         print(invoice.number, invoice.Id)             # 42 invoices/000042
 
     A save that is refused has taken no number, and can be made again. One of unknown fate
-    (FateUnknown) has taken its numbers exactly if it has written its documents.
+    (FateUnknown), or one that was made and not seen elsewhere in time (ReplicationTimeout), cannot:
+    its numbers are taken exactly if its documents are written. `clear` the session, and look.
     """
 
-    def __init__(self, numbers: SessionNumbers, check: Any) -> None:
+    def __init__(self, numbers: SessionNumbers, check: Callable[[], None]) -> None:
         self._numbers = numbers
         self._check = check
 
@@ -194,4 +213,5 @@ class SessionSequences:
 
     def discard(self, number: SequenceNumber) -> None:
         """Take a number back, and those of the same `next_values`: the save will not take them."""
+        self._check()
         self._numbers.discard(number)

@@ -108,9 +108,8 @@ class Reservation:
         again: BadRequest of kind ReservationEndedException then says that the first one was done.
         """
         if holder is None and document_id is None:
-            holder, document_id, path = self.holder, self.document_id, path or self.path
-        if document_id is not None:
-            holder = None
+            document_id, path = self.document_id, path or self.path
+            holder = self.holder if document_id is None else None
         check_confirmation(holder, document_id, path)
         operation = ConfirmNumbersOperation(
             self.sequence_name, self._open().token, holder, document_id, path
