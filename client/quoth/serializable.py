@@ -41,6 +41,7 @@ from quoth.steps import Steps, ask
 
 T = TypeVar("T")
 READS_MAX = 10_000  # what a node looks through
+RANGES_MAX = 100  # prefixes and collections of them, and as many prefixes of keys
 SENT_ALONG_MAX = 64  # reads that a request carries unasked, which saves a second one
 QUERY = "Query"
 OPEN_ENDING = "|"  # of an id that the server completes
@@ -73,6 +74,11 @@ class ReadSet:
             raise Misuse(
                 f"a serializable session reads {READS_MAX} things at most: do it in parts,"
                 " or read by prefix, which counts once"
+            )
+        if max(len(self.prefixes) + len(self.collections), len(self.keys)) > RANGES_MAX:
+            raise Misuse(
+                f"a serializable session reads {RANGES_MAX} prefixes and collections at most, and"
+                f" {RANGES_MAX} prefixes of keys: do it in parts, or load by ids and keys"
             )
 
     def to_wire(self) -> JsonObject:
@@ -180,10 +186,11 @@ class Isolation:
 
     def __init__(self) -> None:
         self.reads = ReadSet()
-        self.commits = 0  # since the session began
+        self.has_saved = False  # or may have, since the session began
         self._pin: JsonObject | None = None
         self._conflict: SerializationConflict | None = None
         self._reads_so_far = 0  # answers taken in; tells whether another task has read meanwhile
+        self._reading = 0  # how many reads are under way
         self._is_committing = False
         self._is_in_doubt = False  # a save may have been made, and the session does not know it
 
@@ -223,16 +230,26 @@ class Isolation:
         self.check()
         if self._is_committing:
             raise Misuse("the session is saving just now: wait for it, or open another session")
+        ours = self.reads
         try:
             if isinstance(command, SaveBatch):
                 return (yield from self._commit(command))
             if isinstance(command, MultiGet):
-                return [(each, None) for each in (yield from self._read(command.commands))]
-            (result,) = yield from self._read((command,))
+                found = yield from self._read_alone_from_saves(command.commands)
+                return [(each, None) for each in found]
+            (result,) = yield from self._read_alone_from_saves((command,))
             return result
         except SerializationConflict as conflict:
-            self._conflict = conflict
+            if self.reads is ours:  # else it was cleared meanwhile
+                self._conflict = conflict
             raise
+
+    def _read_alone_from_saves(self, commands: tuple[Command[Any], ...]) -> Steps[tuple[Any, ...]]:
+        self._reading += 1
+        try:
+            return (yield from self._read(commands))
+        finally:
+            self._reading -= 1
 
     def _read(self, commands: tuple[Command[Any], ...]) -> Steps[tuple[Any, ...]]:
         wires = [_to_wire(each) for each in commands]  # what cannot be read so is told at once
@@ -259,18 +276,21 @@ class Isolation:
             # Else another task has read meanwhile, and nobody has compared the two.
 
     def _commit(self, batch: SaveBatch) -> Steps[BatchResult]:
+        if self._reading:
+            # What comes during a save was neither checked by it, nor read after it.
+            raise Misuse("the session is reading just now: wait for that before it saves")
         self._is_committing = True
         try:
             reads = self._reads_of(batch)
             done = yield from ask(Commit(batch, self._pin, reads))
-        except Definite:
+        except (Definite, Misuse):  # Misuse: nothing was sent
             raise
         except BaseException:  # also when nobody waits for it any more
-            self._is_in_doubt = True
+            self._is_in_doubt = self.has_saved = True
             raise
         finally:
             self._is_committing = False
-        self.commits += 1
+        self.has_saved = True
         self._pin = done.pin
         self._reads_so_far += 1
         self.reads.wrote(batch, done.result)

@@ -93,7 +93,7 @@ def _worth_trying(history: Sequence[Transaction]) -> list[Transaction]:
 def _next(told: Sequence[Transaction], done: int, state: State) -> Iterator[int]:
     """Who may be the next one: who had begun before anybody of the rest was told, and fits."""
     rest = [n for n in range(len(told)) if not done >> n & 1]
-    first_told = min(told[n].told_at for n in rest)
+    first_told = min((told[n].told_at for n in rest), default=inf)
     for n in rest:
         if told[n].asked_at <= first_told and all(saw.fits(state) for saw in told[n].saw):
             yield n
@@ -102,14 +102,7 @@ def _next(told: Sequence[Transaction], done: int, state: State) -> Iterator[int]
 def _with_all_readers(
     told: Sequence[Transaction], done: int, state: State
 ) -> tuple[int, State]:
-    """Who only reads, and may be next, can as well be next: nobody is kept from anything by it."""
-    while True:
-        readers = [n for n in _next(told, done, state) if not told[n].wrote] if _left(told, done) else []
-        if not readers:
-            return done, state
-        for n in readers:
-            done |= 1 << n
-
-
-def _left(told: Sequence[Transaction], done: int) -> bool:
-    return done != (1 << len(told)) - 1
+    """Who only reads, and may be next, can as well be next: that keeps nobody from anything."""
+    while readers := [n for n in _next(told, done, state) if not told[n].wrote]:
+        done |= sum(1 << n for n in readers)
+    return done, state

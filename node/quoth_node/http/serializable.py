@@ -27,7 +27,14 @@ from quoth_cluster.database import load_position
 from quoth_cluster.errors import NotReadable
 from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import TransactionSaved
-from quoth_cluster.serializable import KEYS_MAX, ReadSet
+from quoth_cluster.serializable import (
+    KEY_PREFIX_BYTES_MAX,
+    KEYS_MAX,
+    Looked,
+    ReadSet,
+    TooMuch,
+    is_long,
+)
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.asking import Asked, read_asked
 from quoth_node.http.batch import read_waits, wait
@@ -206,11 +213,20 @@ def _values(txn: ReadTxn, one: ValuesWanted, reading: Reading, budget: Budget) -
 
 
 def _keys(txn: ReadTxn, one: KeysWanted, reading: Reading, budget: Budget) -> None:
-    told = serializable.keys_of(txn, one.prefix, KEYS_MAX)
-    if told.count > KEYS_MAX:
+    named = shortened(one.prefix)
+    if is_long(one.prefix):
         raise OverLimit(
-            f"Over {KEYS_MAX} keys begin with '{shortened(one.prefix)}', too many for a "
-            "serializable session: ask with a longer prefix"
+            f"In a serializable session a prefix of keys has {KEY_PREFIX_BYTES_MAX} bytes at most, "
+            f"and '{named}' has more: ask for the values by their keys"
+        )
+    try:
+        told = Looked(txn).keys_of(one.prefix, KEYS_MAX)
+    except TooMuch:
+        told = None
+    if told is None or told.count > KEYS_MAX:
+        raise OverLimit(
+            f"Over {KEYS_MAX} keys begin with '{named}', or their values are large: too many for a "
+            "serializable session, so ask with a longer prefix"
         )
     values = islice(
         compare_exchange.starting_with(txn, one.prefix), one.start, one.start + one.size

@@ -210,6 +210,13 @@ async def test_a_state_that_is_not_here_yet_is_waited_for(node: Node) -> None:
         ({"Reads": [documents("a")], "ReadSet": {"Values": [["a", "b"]]}}, "[0][1]"),
         ({"Reads": [documents("a")], "ReadSet": {"Keys": [["a", 1]]}}, "ReadSet.Keys[0]"),
         ({"Reads": [documents("a")], "ReadSet": []}, "ReadSet: an object"),
+        ({"Reads": [documents("a")], "ReadSet": {"Documents": [["a", "x" * 513]]}}, "[0][1]"),
+        ({"Reads": [documents("a")], "ReadSet": {"Collections": ["x" * 513]}}, "Collections"),
+        (
+            {"Reads": [documents("a")], "Pin": {"Database": "x" * 513, "Index": 1, "Etag": 1}},
+            "Pin.Database",
+        ),
+        ({"Reads": [{"Type": "Keys", "StartsWith": "k" * 449}]}, "448 bytes"),
     ],
 )
 async def test_a_read_that_makes_no_sense_is_refused_by_name(
