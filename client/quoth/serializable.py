@@ -11,7 +11,6 @@ the whole read set still stands: then the pin moves up. Else the session is in c
 whatever the program holds in its hands is of one state, also before it saves.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -92,25 +91,25 @@ class ReadSet:
 
     def wrote(self, batch: SaveBatch, result: BatchResult) -> None:
         """A batch was written: what it wrote is known as it became."""
-        documents: dict[str, str] = {}
-        values: dict[str, int] = {}
+        # By folded names: they may have been read in another case, or written in two.
+        documents: dict[str, tuple[str, str]] = {}
+        values: dict[str, tuple[str, int]] = {}
         for command, told in zip(batch.commands, result.results, strict=True):
             match command:
                 case PutDocument():
-                    documents[told["@id"]] = told["@change-vector"]
-                case DeleteDocument():
-                    documents[command.document_id] = ""
-                case PutValue():
-                    values[command.key] = told["Index"]
-                case DeleteValue():
-                    values[command.key] = 0
-        # They may have been read in another case.
-        folded = {fold(name) for name in documents}, {fold(name) for name in values}
-        kept = {n: v for n, v in self.documents.items() if fold(n) not in folded[0]}
-        self.documents = kept | documents
-        self.values = {n: i for n, i in self.values.items() if fold(n) not in folded[1]} | values
+                    documents[fold(told["@id"])] = told["@id"], told["@change-vector"]
+                case DeleteDocument(document_id=name):
+                    documents[fold(name)] = name, ""
+                case PutValue(key=key):
+                    values[fold(key)] = key, told["Index"]
+                case DeleteValue(key=key):
+                    values[fold(key)] = key, 0
+        self.documents = {n: v for n, v in self.documents.items() if fold(n) not in documents}
+        self.documents.update(documents.values())
+        self.values = {n: i for n, i in self.values.items() if fold(n) not in values}
+        self.values.update(values.values())
         self.keys = {
-            prefix: _counted(prefix, told, batch, values) for prefix, told in self.keys.items()
+            prefix: _counted(prefix, told, batch, result) for prefix, told in self.keys.items()
         }
 
 
@@ -283,6 +282,8 @@ class Isolation:
         try:
             reads = self._reads_of(batch)
             done = yield from ask(Commit(batch, self._pin, reads))
+        except SerializationConflict as conflict:
+            raise self._explained(conflict) from conflict
         except (Definite, Misuse):  # Misuse: nothing was sent
             raise
         except BaseException:  # also when nobody waits for it any more
@@ -295,6 +296,19 @@ class Isolation:
         self._reads_so_far += 1
         self.reads.wrote(batch, done.result)
         return done.result
+
+    def _explained(self, conflict: SerializationConflict) -> SerializationConflict:
+        """The same; of what was never read it says that it had to be new."""
+        known = {fold(name) for name in self.reads.documents}
+        unread = [v.key for v in conflict.violations if v.kind == "Document"]
+        unread = [name for name in unread if fold(name) not in known]
+        if not unread:
+            return conflict
+        text = (
+            f"{conflict} This session has not loaded {unread[0]!r}, so it had to be new, or as a"
+            " query or a prefix had it: to overwrite a document, load it first."
+        )
+        return SerializationConflict(text, conflict.violations)
 
     def _reads_of(self, batch: SaveBatch) -> JsonObject:
         """The read set, and what the writes themselves expect."""
@@ -330,14 +344,14 @@ def _expected(command: PutDocument | DeleteDocument) -> str | None:
 
 
 def _counted(
-    prefix: str, told: tuple[int, int], batch: SaveBatch, written: Mapping[str, int]
+    prefix: str, told: tuple[int, int], batch: SaveBatch, result: BatchResult
 ) -> tuple[int, int]:
     """Number and newest index of the values of a prefix, after a batch has changed some of them."""
     count, newest = told
-    for command in batch.commands:
+    for command, became in zip(batch.commands, result.results, strict=True):
         if isinstance(command, PutValue | DeleteValue) and _begins(command.key, prefix):
-            newest = max(newest, written[command.key])
             if isinstance(command, PutValue):
+                newest = max(newest, became["Index"])
                 count += command.index == 0
             else:
                 count -= command.index != 0

@@ -16,10 +16,10 @@ from quoth import (
     TransactionMode,
     retry,
 )
-from quoth.batches import PutDocument, SaveBatch
+from quoth.batches import BatchResult, DeleteDocument, PutDocument, PutValue, SaveBatch
 from quoth.commands import fold
 from quoth.reads import GetDocuments, GetDocumentsStartingWith, LoadedDocuments
-from quoth.serializable import Commit, Isolation, PinnedAnswer, ReadPinned
+from quoth.serializable import Commit, Isolation, PinnedAnswer, ReadPinned, ReadSet
 from quoth.steps import Steps, ask
 from tests.client.entities import Company
 from tests.client.wire import Wire, document, put_result
@@ -247,6 +247,27 @@ async def test_after_a_save_of_unknown_fate_the_session_is_in_doubt_until_it_is_
         session.clear()
         read_document(wire, 9, "companies/1", "A:3-x", name="One")
         assert await session.load("companies/1", Company) is not None
+
+
+def test_what_was_written_twice_in_another_case_is_known_as_it_became_last() -> None:
+    reads = ReadSet({"ZED/1": "A:1-x"}, {"K": 4}, keys={"k": (1, 4)})
+    batch = SaveBatch(
+        (PutDocument("Zed/1", {}, {}), DeleteDocument("zed/1"), PutValue("k", 1, 4))
+    )
+    told = ({"@id": "Zed/1", "@change-vector": "A:2-x"}, {"Id": "zed/1"}, {"Index": 9})
+    reads.wrote(batch, BatchResult(told, 9))
+    assert reads.documents == {"zed/1": ""}
+    assert reads.values == {"k": 9} and reads.keys == {"k": (1, 9)}
+
+
+async def test_a_conflict_over_what_was_never_read_says_that_it_had_to_be_new(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    conflict(wire, COMMIT, "companies/1")
+    async with store.open_session(SERIALIZABLE) as session:
+        await session.store(Company("One"), "companies/1")
+        with pytest.raises(SerializationConflict, match="has not loaded 'companies/1'"):
+            await session.save_changes()
 
 
 async def test_a_save_that_was_never_sent_leaves_no_doubt(

@@ -315,7 +315,8 @@ class Player:
             self._note(asked_at, wrote=wrote)
 
     def _write_documents(self) -> None:
-        commands, wrote = [], {}
+        commands: list[dict[str, Any]] = []
+        wrote: dict[Key, str | None] = {}
         for letter in self._dice.sample(LETTERS, self._dice.randint(1, 2)):
             name = self._place + letter
             if self._dice.random() < 0.4:

@@ -26,9 +26,7 @@ class Saw:
     def fits(self, state: State) -> bool:
         """Whether one who looks at this state sees just that."""
         there = {
-            name: value
-            for (kind, name), value in state
-            if kind == self.kind and self.asks(name)
+            name: value for (kind, name), value in state if kind == self.kind and self.asks(name)
         }
         return there == dict(self.found)
 
@@ -99,9 +97,7 @@ def _next(told: Sequence[Transaction], done: int, state: State) -> Iterator[int]
             yield n
 
 
-def _with_all_readers(
-    told: Sequence[Transaction], done: int, state: State
-) -> tuple[int, State]:
+def _with_all_readers(told: Sequence[Transaction], done: int, state: State) -> tuple[int, State]:
     """Who only reads, and may be next, can as well be next: that keeps nobody from anything."""
     while readers := [n for n in _next(told, done, state) if not told[n].wrote]:
         done |= sum(1 << n for n in readers)

@@ -14,6 +14,7 @@ from itertools import islice
 from aiohttp import web
 
 from quoth_cluster import compare_exchange, documents, serializable
+from quoth_cluster.checks import IDENTITY_END
 from quoth_cluster.commands import (
     CheckCollection,
     CheckCompareExchange,
@@ -334,15 +335,20 @@ async def commit(exchange: Exchange) -> web.Response:
 def transaction_of(
     asked: CommitAsked, database: str, *, at_micros: int, node_tag: str, request_id: str | None
 ) -> SerializableTransaction:
-    """The command that a commit asks for."""
+    """The command that a commit asks for; a change vector that is expected is one that was read."""
     pin = asked.pin
+    expected = (
+        CheckDocument(one.document_id, one.expected_change_vector)
+        for one in asked.batch.documents
+        if one.expected_change_vector is not None and not one.document_id.endswith(IDENTITY_END)
+    )
     return SerializableTransaction(
         database=database,
         at_micros=at_micros,
         node_tag=node_tag,
         database_id=pin.database_id if pin is not None else "",
         since_etag=pin.etag if pin is not None else 0,
-        checks=asked.checks,
+        checks=tuple(dict.fromkeys((*asked.checks, *expected))),
         documents=asked.batch.documents,
         compare_exchange=asked.batch.compare_exchange,
         request_id=request_id,

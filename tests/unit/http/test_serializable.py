@@ -136,6 +136,16 @@ async def test_a_commit_over_what_has_changed_writes_nothing(node: Node) -> None
     assert (await node.get("/databases/db/docs?id=users/2")).status == 404
 
 
+async def test_the_change_vectors_of_its_commands_are_checked_as_well(node: Node) -> None:
+    vector = await node.put("users/1", name="there")
+    for other in ("", "A:1-other"):
+        for command in (put("users/1"), delete("users/1")):
+            answer = await commit(node, {**command, "ChangeVector": other})
+            assert answer.error[0] == 409 and "'users/1'" in answer.error[2]
+    commands = {**put("users/1"), "ChangeVector": vector}, {**put("made|"), "ChangeVector": ""}
+    assert (await commit(node, *commands)).status == 201
+
+
 async def test_a_query_is_read_with_its_collection_or_with_all_documents(node: Node) -> None:
     await node.put("users/1", n=1, boss="orders/1")
     await node.bulk(put("orders/1", "Orders"))

@@ -20,6 +20,7 @@ from quoth_cluster.commands import (
     PutDocument,
     ReadCheck,
     SaveBatch,
+    SeedIdentity,
     SerializableTransaction,
     decode,
     encode,
@@ -272,6 +273,17 @@ def test_its_documents_are_guarded_so_that_cluster_transactions_meet_its_writes(
     assert isinstance(lost, Refused) and lost.refusal == Refusal.CLUSTER_TRANSACTION
     blind = story.save(put("users/1", original=known))
     assert isinstance(blind, Refused) and blind.refusal == Refusal.ATOMIC_GUARD
+
+
+def test_an_identity_that_is_behind_its_documents_overwrites_none_of_them(story: Story) -> None:
+    story.save(put("users/1", body=b'{"name":"there"}'))
+    outcome = save_over(story, writes=(put("users|"),))
+    assert isinstance(outcome, Refused) and outcome.refusal == Refusal.INVALID
+    assert "'users/1'" in outcome.message and "seed" in outcome.message
+    assert story.loaded("users/1").body == b'{"name":"there"}'
+    story.run(SeedIdentity("db", "users|", 1))
+    assert isinstance(save_over(story, writes=(put("users|"),)), TransactionSaved)
+    assert story.load("users/2") is not None
 
 
 def test_a_guard_that_outlived_its_document_is_not_in_its_way(story: Story) -> None:
