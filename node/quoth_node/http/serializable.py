@@ -29,6 +29,7 @@ from quoth_cluster.errors import NotReadable
 from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import TransactionSaved
 from quoth_cluster.serializable import (
+    CHECKS_MAX,
     KEY_PREFIX_BYTES_MAX,
     KEYS_MAX,
     Looked,
@@ -54,6 +55,7 @@ from quoth_node.http.streams import beside_the_loop
 from quoth_node.http.wildcard import Wildcards
 from quoth_node.http.wire import replies
 from quoth_node.http.wire import serializable as wire
+from quoth_node.http.wire.bodies import check_count
 from quoth_node.http.wire.queries import IndexQuery
 from quoth_node.http.wire.serializable import (
     CommitAsked,
@@ -156,6 +158,7 @@ def read_here(database: Database, asked: ReadAsked, budget: Budget) -> bytes:
                     _keys(txn, one, reading, budget)
                 case PrefixWanted():
                     _prefix(txn, one, reading, budget)
+            check_count(reading.checks, CHECKS_MAX, "things that are read")
         return pinned(txn, database, asked, reading)
 
 

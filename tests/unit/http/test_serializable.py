@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from quoth_node.http import serializable as route
 from quoth_node.http.wire import serializable as wire
 from tests.unit.http.conftest import Answer, Node, delete, put
 
@@ -255,6 +256,19 @@ async def test_a_commit_that_makes_no_sense_is_refused_and_writes_nothing(
     answer = await node.ask("POST", COMMIT, body)
     assert answer.error[0] == 400 and message in answer.error[2]
     assert (await node.get("/databases/db/docs?id=a")).status == 404
+
+
+async def test_no_request_reads_more_than_one_session_may(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read is told again with its change vectors, and held in memory for that."""
+    monkeypatch.setattr(route, "CHECKS_MAX", 3)
+    assert (await ask(node, documents("a", "b"), documents("c"))).status == 200
+    answer = await ask(node, documents("a", "b"), documents("a", "b"))
+    assert answer.error[0] == 400 and "things that are read" in answer.error[2]
+    for kind in ("Prefix", "Keys"):
+        answer = await ask(node, *[{"Type": kind, "StartsWith": "a"}] * 101)
+        assert answer.error[0] == 400 and "101 prefixes" in answer.error[2]
 
 
 async def test_more_than_one_session_may_read_is_refused(

@@ -27,7 +27,7 @@ from quoth_cluster.commands import (
     ReadCheck,
 )
 from quoth_cluster.outcomes import TransactionSaved
-from quoth_cluster.serializable import CHECKS_MAX
+from quoth_cluster.serializable import CHECKS_MAX, KEY_RANGES_MAX, RANGES_MAX
 from quoth_node.http.errors import BadRequest
 from quoth_node.http.query import INT64_MAX, shortened
 from quoth_node.http.wire import queries, replies
@@ -139,6 +139,9 @@ def read_asked(body: bytes | bytearray) -> ReadAsked:
     wanted = tuple(_wanted(value, f"Reads[{number}]") for number, value in enumerate(reads))
     if len(wanted) > 1 and any(isinstance(one, QueryWanted) for one in wanted):
         raise BadRequest("Reads: a query comes alone")
+    check_count([one for one in wanted if isinstance(one, PrefixWanted)], RANGES_MAX, "prefixes")
+    ranges_of_keys = [one for one in wanted if isinstance(one, KeysWanted)]
+    check_count(ranges_of_keys, KEY_RANGES_MAX, "prefixes of keys")
     sent = whole.get("ReadSet")
     return ReadAsked(wanted, _pin(whole), None if sent is None else _checks(sent))
 
