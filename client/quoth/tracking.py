@@ -16,14 +16,12 @@ import orjson
 from quoth.batches import (
     BatchCommand,
     DeleteDocument,
-    DeleteValue,
     DocumentCommand,
     PutDocument,
-    PutValue,
 )
 from quoth.changes import ADDED, DELETED, DocumentsChanges, changes_between
 from quoth.commands import fold
-from quoth.compare_exchange import TrackedValues
+from quoth.compare_exchange import PlannedValue, TrackedValues
 from quoth.errors import Misuse
 from quoth.serialization import (
     METADATA,
@@ -94,12 +92,13 @@ class Plan:
     puts: tuple[PlannedPut, ...] = ()
     deletes: tuple[DeleteDocument, ...] = ()
     deferred: tuple[DocumentCommand, ...] = ()
-    values: tuple[PutValue | DeleteValue, ...] = ()
+    values: tuple[PlannedValue, ...] = ()
 
     @property
     def commands(self) -> tuple[BatchCommand, ...]:
         puts = (each.command for each in self.puts)
-        return (*puts, *self.deletes, *self.deferred, *self.values)
+        values = (each.command for each in self.values)
+        return (*puts, *self.deletes, *self.deferred, *values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +172,25 @@ class Tracking:
         """A document is to be deleted, known or not."""
         known = self.by_id.get(fold(document_id))
         if known is not None:
-            if known.is_new or self._look(known)[1] != known.snapshot:
+            if known.is_new or self.has_changed(known):
                 raise Misuse(f"{document_id!r} has unsaved changes: delete the entity, not the id")
             self.delete(known, change_vector)
             return
-        self.deletions[fold(document_id)] = _Deletion(document_id, change_vector, None)
+        if change_vector is not None or fold(document_id) not in self.deletions:
+            self.deletions[fold(document_id)] = _Deletion(document_id, change_vector, None)
 
     def evict(self, tracked: Tracked) -> None:
         """Forget an entity with its changes; the next load of it asks the server."""
         self.by_entity.pop(id(tracked.entity), None)
         if self.by_id.get(fold(tracked.document_id)) is tracked:
             del self.by_id[fold(tracked.document_id)]
+            self.included.pop(fold(tracked.document_id), None)
+            self.missing.discard(fold(tracked.document_id))
+
+    def gone(self, document_id: str) -> None:
+        """There is no such document any more."""
+        self.missing.add(fold(document_id))
+        self.included.pop(fold(document_id), None)
 
     def clear(self) -> None:
         """Forget everything, pending changes included."""
@@ -213,7 +220,7 @@ class Tracking:
             DeleteDocument(each.document_id, each.change_vector, each.original_change_vector)
             for each in self.deletions.values()
         )
-        return Plan(tuple(puts), deletes, values=tuple(self.values.commands()))
+        return Plan(tuple(puts), deletes, values=tuple(self.values.planned()))
 
     def has_changed(self, tracked: Tracked) -> bool:
         """Whether a save would write it."""
@@ -247,10 +254,10 @@ class Tracking:
             self._put_saved(planned, result)
         for deleted in plan.deletes:
             self.deletions.pop(fold(deleted.document_id), None)
-            self.missing.add(fold(deleted.document_id))
+            self.gone(deleted.document_id)
         first_value = len(results) - len(plan.values)
-        for command, result in zip(plan.values, results[first_value:], strict=True):
-            self.values.saved(command, result["Index"])
+        for planned_value, result in zip(plan.values, results[first_value:], strict=True):
+            self.values.saved(planned_value, result["Index"])
 
     def refresh(self, tracked: Tracked, fresh: object, document: JsonObject) -> None:
         """An entity becomes what its document is now; `fresh` was made from it."""
@@ -279,6 +286,7 @@ class Tracking:
         tracked.origins = planned.origins
         tracked.expected_change_vector = None
         self.missing.discard(fold(tracked.document_id))
+        self.included.pop(fold(tracked.document_id), None)
 
     def _planned_put(self, tracked: Tracked, plain: JsonObject, snapshot: bytes) -> PlannedPut:
         body, origins = plain, None
