@@ -93,6 +93,7 @@ class SessionCore(Loading):
     ) -> Steps[str]:
         """Take an entity in; its id, which ends in `|` or `/` if the server will complete it."""
         self._check_can_write("store")
+        self._check_can_expect(change_vector)
         if entity is None or isinstance(entity, NO_ENTITIES):
             raise Misuse(f"an entity is an object with fields or a dictionary, not {entity!r:.80}")
         if id(entity) in self.tracking.by_entity:
@@ -130,6 +131,7 @@ class SessionCore(Loading):
 
     def delete(self, entity_or_id: object, change_vector: str | None) -> None:
         self._check_can_write("delete")
+        self._check_can_expect(change_vector)
         self.check_not_saving()
         if isinstance(entity_or_id, str):
             check_id(entity_or_id)
@@ -215,18 +217,26 @@ class SessionCore(Loading):
                 self.patches.saved(command)
                 document = told.get("ModifiedDocument")
                 if document is not None and tracked is not None:
-                    self._patched(tracked, document)
+                    self._patched(tracked, document, told)
             elif isinstance(command, DeleteDocument):
                 if tracked is not None:
                     self.tracking.evict(tracked)
                 self.tracking.gone(command.document_id)
         del self._deferred[: len(plan.deferred)]
 
-    def _patched(self, tracked: Tracked, document: JsonObject) -> None:
+    def _patched(self, tracked: Tracked, document: JsonObject, told: JsonObject) -> None:
         """An entity becomes what a patch made of its document; if it cannot, it is evicted.
 
-        The save was done, so that it cannot fail any more: the next load tells what is wrong.
+        The save was done, so that it cannot fail any more: the next load tells what is wrong. What
+        the server makes of metadata stands beside the document, in what was `told`.
         """
+        known = tracked.metadata
+        made = {
+            "@id": tracked.document_id,
+            "@change-vector": told.get("ChangeVector") or tracked.change_vector,
+            "@last-modified": told.get("LastModified") or known.get("@last-modified"),
+        }
+        document = {**document, METADATA: {**document.get(METADATA, {}), **made}}
         try:
             fresh = self.entity(document, type(tracked.entity))
             self.tracking.refresh(tracked, fresh, document)
@@ -286,7 +296,8 @@ class SessionCore(Loading):
 
     def evict(self, entity: object) -> None:
         self.check_not_saving()
-        self.tracking.evict(self.tracking.of(entity))
+        if not self.tracking.keep(entity):
+            self.tracking.evict(self.tracking.of(entity))
 
     def clear(self) -> None:
         self.check_not_saving()
@@ -388,6 +399,11 @@ class SessionCore(Loading):
     def _check_can_write(self, verb: str) -> None:
         if self.options.no_tracking:
             raise Misuse(f"this session was opened with no_tracking=True: it cannot {verb}")
+
+    def _check_can_expect(self, change_vector: str | None) -> None:
+        if change_vector is not None and self.options.is_cluster_wide:
+            raise Misuse("a cluster-wide session expects no change vectors: its save is refused"
+                         " anyway if a document is no longer what it has loaded")  # fmt: skip
 
     def _next_id(self, entity: object) -> Steps[str]:
         if isinstance(entity, dict):

@@ -187,6 +187,14 @@ class Tracking:
             self.included.pop(fold(tracked.document_id), None)
             self.missing.discard(fold(tracked.document_id))
 
+    def keep(self, entity: object) -> bool:
+        """Take the deletion of an entity back; False if it is not to be deleted."""
+        for folded, each in self.deletions.items():
+            if each.entity is entity and entity is not None:
+                del self.deletions[folded]
+                return True
+        return False
+
     def gone(self, document_id: str) -> None:
         """There is no such document any more."""
         self.missing.add(fold(document_id))

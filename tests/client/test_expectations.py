@@ -1,6 +1,8 @@
 """What a program demands of a document when it is saved, and what becomes of a demand."""
 
-from quoth import AsyncDocumentStore
+import pytest
+
+from quoth import AsyncDocumentStore, Misuse, TransactionMode
 from tests.client.entities import Company
 from tests.client.wire import Wire, document, put_result
 
@@ -42,3 +44,15 @@ async def test_what_is_ignored_may_be_deleted_by_its_id(
         session.delete("companies/1")
         await session.save_changes()
     assert [each["Type"] for each in wire.commands] == ["DELETE"]
+
+
+async def test_a_cluster_wide_session_takes_no_demand_that_it_would_not_check(
+    store: AsyncDocumentStore,
+) -> None:
+    async with store.open_session(transaction_mode=TransactionMode.CLUSTER_WIDE) as session:
+        for change_vector in ("", "A:1-x"):
+            with pytest.raises(Misuse, match="expects no change vectors"):
+                await session.store(Company("One"), "companies/1", change_vector)
+            with pytest.raises(Misuse, match="expects no change vectors"):
+                session.delete("companies/1", change_vector)
+        assert not session.has_changes()

@@ -25,6 +25,16 @@ def patched(document_id: str, **more: Any) -> dict[str, Any]:
     return {"Type": "PATCH", "Id": document_id, "PatchStatus": "Patched", **more}
 
 
+def became(document_id: str, change_vector: str, **fields: Any) -> dict[str, Any]:
+    """What a node tells of a document that came back: its own metadata stand beside it."""
+    return patched(
+        document_id,
+        ModifiedDocument={**fields, "@metadata": {"@collection": "Companies"}},
+        ChangeVector=change_vector,
+        LastModified="2026-01-02T10:00:00.1234567Z",
+    )
+
+
 async def test_patches_of_one_document_are_one_script(
     wire: Wire, store: AsyncDocumentStore
 ) -> None:
@@ -69,8 +79,7 @@ async def test_a_loaded_entity_becomes_what_the_patch_made_of_it(
     wire: Wire, store: AsyncDocumentStore
 ) -> None:
     wire.loaded(document("companies/1", name="One", employees=1))
-    after = document("companies/1", "A:9-x", name="One", employees=5)
-    wire.saved(patched("companies/1", ModifiedDocument=after))
+    wire.saved(became("companies/1", "A:9-x", name="One", employees=5))
     async with store.open_session() as session:
         company = await session.load("companies/1", Company)
         assert company is not None
@@ -78,6 +87,9 @@ async def test_a_loaded_entity_becomes_what_the_patch_made_of_it(
         await session.save_changes()
         assert company.employees == 5
         assert session.get_change_vector_for(company) == "A:9-x"
+        assert session.get_metadata_for(company)["@id"] == company.Id == "companies/1"
+        moment = session.get_last_modified_for(company)
+        assert moment is not None and moment.day == 2
         assert not session.has_changes()
     assert wire.commands[0]["ReturnDocument"] is True
 
@@ -228,10 +240,9 @@ async def test_a_save_that_was_done_does_not_fail_over_what_a_patch_made(
     wire: Wire, store: AsyncDocumentStore, cents: object
 ) -> None:
     """Or the patches after it would be sent, and done, once more."""
-    after = document("coins/1", "A:2-x", name="cent", cents=cents)
     wire.loaded(document("coins/1", name="cent", cents=1))
-    wire.saved(patched("coins/1", ModifiedDocument=after), patched("coins/2"))
-    wire.loaded(after)
+    wire.saved(became("coins/1", "A:2-x", name="cent", cents=cents), patched("coins/2"))
+    wire.loaded(document("coins/1", "A:2-x", name="cent", cents=cents))
     async with store.open_session() as session:
         coin = await session.load("coins/1", Coin)
         session.advanced.increment(coin, "cents", 1)
