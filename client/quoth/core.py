@@ -296,7 +296,7 @@ class SessionCore(Loading):
 
     def evict(self, entity: object) -> None:
         self.check_not_saving()
-        if not self.tracking.keep(entity):
+        if id(entity) in self.tracking.by_entity or not self.tracking.keep(entity):
             self.tracking.evict(self.tracking.of(entity))
 
     def clear(self) -> None:
