@@ -12,7 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class BeforeStoreEventArgs:
-    """An entity is about to be written; what is changed in it now is written too."""
+    """An entity is about to be written; what is changed in it now is written too.
+
+    So is what a handler stores in the session, which no handler is told of.
+    """
 
     session: Any
     document_id: str

@@ -7,8 +7,8 @@
 Nothing here is lost by a failed save: until `saved` is called, `plan` finds the same again.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -208,19 +208,13 @@ class Tracking:
 
     def plan(self, hooks: Hooks = NO_HOOKS) -> Plan:
         """What a save must send now."""
-        puts = []
-        for tracked in list(self.by_entity.values()):
-            if tracked.is_ignored:
-                continue
-            plain, snapshot = self._look(tracked)
-            if snapshot == tracked.snapshot:
-                continue
-            if hooks.ignores is not None and hooks.ignores(tracked.entity, tracked.document_id):
-                continue
-            if hooks.before_store is not None:
-                hooks.before_store(tracked)
-                plain, snapshot = self._look(tracked)
-            puts.append(self._planned_put(tracked, plain, snapshot))
+        known = list(self.by_entity.values())
+        puts = list(self._planned_puts(known, hooks))
+        if hooks.before_store is not None:
+            # What handlers have stored is saved too; of that they are not told, or it never ends.
+            seen = set(map(id, known))
+            added = [each for each in self.by_entity.values() if id(each) not in seen]
+            puts += self._planned_puts(added, replace(hooks, before_store=None))
         for each in list(self.deletions.values()):
             if hooks.before_delete is not None:
                 hooks.before_delete(each.document_id, each.entity)
@@ -295,6 +289,20 @@ class Tracking:
         tracked.expected_change_vector = None
         self.missing.discard(fold(tracked.document_id))
         self.included.pop(fold(tracked.document_id), None)
+
+    def _planned_puts(self, every: Sequence[Tracked], hooks: Hooks) -> Iterator[PlannedPut]:
+        for tracked in every:
+            if tracked.is_ignored:
+                continue
+            plain, snapshot = self._look(tracked)
+            if snapshot == tracked.snapshot:
+                continue
+            if hooks.ignores is not None and hooks.ignores(tracked.entity, tracked.document_id):
+                continue
+            if hooks.before_store is not None:
+                hooks.before_store(tracked)
+                plain, snapshot = self._look(tracked)
+            yield self._planned_put(tracked, plain, snapshot)
 
     def _planned_put(self, tracked: Tracked, plain: JsonObject, snapshot: bytes) -> PlannedPut:
         body, origins = plain, None
