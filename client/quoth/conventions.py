@@ -13,6 +13,7 @@ from quoth.entities.identity import identity_property_of
 from quoth.entities.naming import collection_of, id_prefix_of
 from quoth.entities.registry import TypeRegistry
 from quoth.errors import Misuse
+from quoth.options import LoadBalanceBehavior, ReadBalanceBehavior
 from quoth.serialization import METADATA, JsonObject
 
 PYTHON_TYPE = "Raven-Python-Type"
@@ -53,7 +54,18 @@ class Conventions:
     identity_property: what identity properties are called; another name than `Id` is taken as is.
     request_timeout_seconds: how long one request may take; waiting for replication is added to it.
     failover_seconds: how long a request that no node would take is offered again.
-    node_retry_seconds: how long a node that failed is tried last.
+    node_retry_seconds: how long a node that failed is tried last, before it is asked, beside the
+        requests, whether it is well again.
+    read_balance_behavior: which node reads go to.
+    load_balance_behavior: whether sessions of one context keep to one node.
+    load_balancer_per_session_context_selector: called with the name of a database when a session is
+        opened; its answer is the context of the session, such as a tenant.
+    load_balancer_context_seed: another number spreads contexts in another way.
+    shares_requests: sessions that load or save at the same moment do so in one request.
+    cache_bytes_max: how much of answers to loads is kept, so that a node need not send again what
+        has not changed; 0 is nothing. The node is asked all the same: it pays for large documents
+        on a slow network only. Loads that may be answered so do not share requests.
+    use_gzip: long bodies of requests are compressed, which pays on a slow network only.
     max_number_of_requests_per_session: more is refused, as a loop that loads one by one would make
         them; each session can be told another limit.
     """
@@ -72,6 +84,13 @@ class Conventions:
     request_timeout_seconds: float = 30.0
     failover_seconds: float = 15.0
     node_retry_seconds: float = 5.0
+    read_balance_behavior: ReadBalanceBehavior = ReadBalanceBehavior.NONE
+    load_balance_behavior: LoadBalanceBehavior = LoadBalanceBehavior.NONE
+    load_balancer_per_session_context_selector: Callable[[str], str | None] | None = None
+    load_balancer_context_seed: int = 0
+    shares_requests: bool = True
+    cache_bytes_max: int = 0
+    use_gzip: bool = False
     max_number_of_requests_per_session: int = 30
     is_frozen: bool = field(default=False, init=False, repr=False)
     _types: TypeRegistry = field(default_factory=TypeRegistry, init=False, repr=False)

@@ -12,25 +12,31 @@ It decides and does nothing: it yields requests and pauses, and `network.py` of 
 carries them out.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+import gzip
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 
+from quoth.caching import AnswerCache, Kept
 from quoth.clock import Clock
 from quoth.commands import Command, Reply, WireRequest, read_reply
 from quoth.conventions import Conventions
 from quoth.errors import BadRequest, FateUnknown, NotSent, QuothError
-from quoth.replies import error_of
-from quoth.topology import Topology, from_cluster_answer, from_database_answer, in_order
+from quoth.lanes import Lanes
+from quoth.manner import PLAIN, Manner
+from quoth.nodes import Nodes
+from quoth.replies import error_of, may_have_happened
+from quoth.topology import Topology, from_cluster_answer, from_database_answer
 from quoth.transport import HttpRequest, HttpResponse
 
 # The protocol this client speaks. Without it a server takes the client for one that knows no
 # atomic guards, and leaves them out.
 CLIENT_VERSION = "7.2.7"
+GZIP_BYTES_MIN, GZIP_LEVEL = 4_096, 1
 BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.05, 1.0
 
 TOPOLOGY_SECONDS_MAX = 5.0
@@ -52,8 +58,15 @@ class Pause:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Carry out other steps beside these, and wait for nothing."""
+
+    steps: "Generator[Step, Any, None]"
+
+
 # A request alone is sent, and its whole response is the result; that of Open has a stream, too.
-Step = HttpRequest | Open | Pause
+Step = HttpRequest | Open | Pause | Beside
 WireSteps = Generator[Step, Any, T]
 
 
@@ -63,9 +76,10 @@ class _Call:
 
     request: WireRequest
     target: str
-    headers: Mapping[str, str]
+    headers: dict[str, str]
     is_read: bool
     is_opened: bool
+    context: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,31 +104,55 @@ class Executor:
         *,
         conventions: Conventions,
         clock: Clock,
+        cache: AnswerCache | None = None,
     ) -> None:
         self.database = database
-        self.topology = Topology(tuple(urls))
+        self.nodes = Nodes(urls, conventions, clock)
         self._known_urls = tuple(urls)
         self._conventions = conventions
         self._clock = clock
+        self._cache = cache
         self._place = "" if database is None else f"/databases/{quote(database, safe='')}"
         self._is_stale = True
         self._asking = Lock()  # held by the one who asks for the topology; nobody waits for it
-        self._failed_until: dict[str, float] = {}
+        self.lanes = Lanes(conventions)
 
-    def execute(self, command: Command[T], *, known_raft_index: int | None = None) -> WireSteps[T]:
+    def execute(
+        self,
+        command: Command[T],
+        *,
+        known_raft_index: int | None = None,
+        request_id: str | None = None,
+        manner: Manner = PLAIN,
+    ) -> WireSteps[T]:
         """The answer to a command, from whichever node gave one.
 
         `known_raft_index`: the node waits until it has applied that much, so that a session reads
-        what its cluster transactions wrote.
+        what its cluster transactions wrote. `request_id` is that of a write which may have been
+        offered before. `manner` is that of the session.
         """
-        taken = yield from self._until_taken(self._call(command, known_raft_index))
-        response = taken.response
+        call = self._call(command, known_raft_index, request_id=request_id, context=manner.context)
+        cache = self._cache if self.lanes.may_be_cached(command, manner.no_caching) else None
+        known = cache.find(call.target) if cache is not None else None
+        if known is not None:
+            call.headers["If-None-Match"] = known.etag
+        response = (yield from self._until_taken(call)).response
+        if known is not None and response.status == 304:
+            response = HttpResponse(200, response.headers, known.body)
+        elif cache is not None and response.status == 200 and "etag" in response.headers:
+            cache.keep(call.target, Kept(response.headers["etag"], response.body))
         return read_reply(command, Reply(response.status, response.body, response.headers))
 
-    def open(self, command: Command[Any], *, known_raft_index: int | None = None) -> WireSteps[Any]:
+    def open(
+        self,
+        command: Command[Any],
+        *,
+        known_raft_index: int | None = None,
+        manner: Manner = PLAIN,
+    ) -> WireSteps[Any]:
         """The body of the answer to a read, as the stream that the transport gave."""
         assert command.is_read, "only reads are answered in streams"
-        call = self._call(command, known_raft_index, is_opened=True)
+        call = self._call(command, known_raft_index, is_opened=True, context=manner.context)
         taken = yield from self._until_taken(call)
         if taken.stream is None:
             status = taken.response.status
@@ -122,22 +160,35 @@ class Executor:
         return taken.stream
 
     def _call(
-        self, command: Command[Any], known_raft_index: int | None, *, is_opened: bool = False
+        self,
+        command: Command[Any],
+        known_raft_index: int | None,
+        *,
+        request_id: str | None = None,
+        is_opened: bool = False,
+        context: str | None = None,
     ) -> _Call:
         request = command.to_request()
         headers = {"Raven-Client-Version": CLIENT_VERSION, **request.headers}
         if request.body is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
+            if self._conventions.use_gzip and len(request.body) >= GZIP_BYTES_MIN:
+                request = replace(request, body=gzip.compress(request.body, GZIP_LEVEL))
+                headers["Content-Encoding"] = "gzip"
         if known_raft_index is not None:
             headers["Known-Raft-Index"] = str(known_raft_index)
         query = request.query
         if not command.is_read:
-            query += (("raft-request-id", self._clock.new_request_id()),)
+            query += (("raft-request-id", request_id or self.new_request_id()),)
         assert self.database is not None or not command.is_for_database, "the cluster has none"
         target = self._place + request.path if command.is_for_database else request.path
         if query:
-            target += "?" + urlencode(query, quote_via=quote, safe="")
-        return _Call(request, target, headers, command.is_read, is_opened)
+            target += "?" + "&".join([f"{name}={quote(each, safe='')}" for name, each in query])
+        return _Call(request, target, headers, command.is_read, is_opened, context)
+
+    def new_request_id(self) -> str:
+        """An id no other request has."""
+        return self._clock.new_request_id()
 
     def _until_taken(self, call: _Call) -> WireSteps[_Taken]:
         deadline = self._clock.monotonic() + self._conventions.failover_seconds
@@ -158,33 +209,38 @@ class Executor:
     def _one_round(self, call: _Call, reasons: list[str]) -> WireSteps[tuple[_Taken | None, bool]]:
         """Ask each node until one takes it; also whether any gave an answer at all."""
         is_anyone_there = False
-        for url in in_order(self.topology.urls, self._failed_until, self._clock.monotonic()):
+        for url in self.nodes.to_probe():
+            yield Beside(self._probe(url))
+        for url in self.nodes.in_order(is_read=call.is_read, context=call.context):
             try:
                 taken = yield from self._send(url, call)
                 is_anyone_there = True
                 error = error_of(taken.response)
                 if error is None:
-                    self._failed_until.pop(url, None)
+                    self.nodes.is_well(url)
                     return taken, True
             except (NotSent, FateUnknown) as failure:
                 error = failure
             _check_may_go_on(error, is_read=call.is_read)
-            self._failed_until[url] = self._clock.monotonic() + self._conventions.node_retry_seconds
+            self.nodes.failed(url)
             reasons.append(f"{url}: {error}")
         return None, is_anyone_there
 
     def _send(self, url: str, call: _Call) -> WireSteps[_Taken]:
-        headers, etag = call.headers, self.topology.etag
+        headers, etag = call.headers, self.nodes.topology.etag
         if etag is not None:
             headers = {**headers, "Topology-Etag": f'"{etag}"'}
         timeout = self._conventions.request_timeout_seconds + call.request.wait_seconds
         request = HttpRequest(
             call.request.method, url + call.target, headers, call.request.body, timeout
         )
+        began = self._clock.monotonic()
         if call.is_opened:
             response, stream = yield Open(request)
         else:
             response, stream = (yield request), None
+        if call.is_read:
+            self.nodes.answered_read(url, self._clock.monotonic() - began)
         if "refresh-topology" in response.headers:
             self._is_stale = True
         return _Taken(response, stream)
@@ -194,15 +250,25 @@ class Executor:
         if not self._asking.acquire(blocking=False):
             return
         try:
-            urls = in_order(self.topology.urls, self._failed_until, self._clock.monotonic())
+            urls = self.nodes.in_order(is_read=False)
             for url in urls:
                 found = yield from self._ask_topology(url)
                 if found is not None:
-                    self.topology, self._is_stale = found, False
+                    self.nodes.topology, self._is_stale = found, False
                     return
             # Nobody knows: the request goes to the nodes known so far, and the next one asks again.
         finally:
             self._asking.release()
+
+    def _probe(self, url: str) -> WireSteps[None]:
+        """Ask a node that failed whether it is well again."""
+        is_well = False
+        try:
+            is_well = (yield from self._ask_topology(url)) is not None
+        except QuothError:
+            is_well = True  # it answers, though perhaps that the database is gone
+        finally:
+            self.nodes.probed(url, is_well=is_well)
 
     def _ask_topology(self, url: str) -> WireSteps[Topology | None]:
         name = self.database
@@ -219,7 +285,7 @@ class Executor:
         except (NotSent, FateUnknown, orjson.JSONDecodeError, KeyError, TypeError) as failure:
             error = QuothError(str(failure))
         if isinstance(error, NotSent | FateUnknown) or type(error) is QuothError:
-            self._failed_until[url] = self._clock.monotonic() + self._conventions.node_retry_seconds
+            self.nodes.failed(url)
             return None
         raise error
 
@@ -229,6 +295,5 @@ def _check_may_go_on(error: QuothError, *, is_read: bool) -> None:
     if isinstance(error, NotSent) or (is_read and isinstance(error, FateUnknown)):
         return
     if isinstance(error, FateUnknown):
-        text = f"{error}. The write may have happened: read before doing it again"
-        raise FateUnknown(text) from error
+        raise may_have_happened(error) from error
     raise error

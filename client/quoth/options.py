@@ -21,6 +21,29 @@ class TransactionMode(Enum):
     CLUSTER_WIDE = "ClusterWide"
 
 
+class ReadBalanceBehavior(Enum):
+    """Which node reads go to.
+
+    NONE: the preferred node, as writes do. ROUND_ROBIN: each node in its turn. FASTEST_NODE: the
+        one that answered fastest of late; now and then a read measures another one.
+    """
+
+    NONE = "None"
+    ROUND_ROBIN = "RoundRobin"
+    FASTEST_NODE = "FastestNode"
+
+
+class LoadBalanceBehavior(Enum):
+    """Which node the requests of a session go to.
+
+    NONE: the preferred node, or what `read_balance_behavior` says. USE_SESSION_CONTEXT: always the
+        same one for the same context, as `load_balancer_per_session_context_selector` names it.
+    """
+
+    NONE = "None"
+    USE_SESSION_CONTEXT = "UseSessionContext"
+
+
 class OptimisticConcurrencyMode(Enum):
     """What a save is checked against, as RavenDB's clients name it."""
 
@@ -58,8 +81,8 @@ class SessionOptions:
         if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES:
             object.__setattr__(self, "optimistic_concurrency", True)
         if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES_AND_READS:
-            raise Misuse("reads are checked in a cluster-wide session only: WRITES is what a"
-                         " single-node batch can check")  # fmt: skip
+            raise Misuse('isolation="serializable" checks what was read, too; a single-node batch'
+                         " can check WRITES only")  # fmt: skip
         if self.request_executor is not None and self.database is not None:
             raise Misuse("a request executor has a database of its own: leave out database")
         if self.optimistic_concurrency and self.is_cluster_wide:

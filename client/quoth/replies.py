@@ -78,6 +78,11 @@ def error_of(response: HttpResponse) -> QuothError | None:
     return FateUnknown(f"HTTP {status}: {kind + ': ' if kind else ''}{message}")
 
 
+def may_have_happened(error: FateUnknown) -> FateUnknown:
+    """What a caller is told of a write whose fate is unknown."""
+    return FateUnknown(f"{error}. The write may have happened: read before doing it again")
+
+
 def _body_of(response: HttpResponse) -> JsonObject:
     try:
         found = orjson.loads(response.body) if response.body else {}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
 from quoth.bulk_insert import BulkInsertCore, BulkInsertOptions
+from quoth.caching import AnswerCache
 from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
@@ -14,7 +15,8 @@ from quoth.core import SessionCore
 from quoth.errors import Misuse, QuothError
 from quoth.executor import Executor, Pause, WireSteps
 from quoth.hilo import HiLo
-from quoth.options import SessionOptions, TransactionMode
+from quoth.manner import PLAIN, Manner
+from quoth.options import LoadBalanceBehavior, SessionOptions, TransactionMode
 from quoth.topology import normal_urls
 
 T = TypeVar("T")
@@ -44,6 +46,7 @@ class StoreCore:
         self.identifier: str | None = None
         self.is_closed = False
         self._process_id: int | None = None
+        self._cache: AnswerCache | None = None
         self._executors: dict[str | None, Executor] = {}
         self._hilos: dict[str, HiLo] = {}
 
@@ -66,6 +69,7 @@ class StoreCore:
         if self._process_id is None:
             self.conventions.freeze()
             self._process_id = os.getpid()
+            self._cache = AnswerCache(self.conventions.cache_bytes_max)
         elif self._process_id != os.getpid():
             # Its connections and the ids lent to it are its parent's.
             raise Misuse("this store was used before a fork: open one in each process")
@@ -77,6 +81,17 @@ class StoreCore:
         hilo = self._hilos.setdefault(name, HiLo())
         return SessionCore(options, self.conventions, hilo)
 
+    def manner_of(self, options: SessionOptions, database: str | None) -> Manner:
+        """How the requests of a new session go."""
+        conventions, context = self.conventions, None
+        select = conventions.load_balancer_per_session_context_selector
+        by_context = conventions.load_balance_behavior is LoadBalanceBehavior.USE_SESSION_CONTEXT
+        if by_context and select is not None:
+            context = select(self.name_of(database))
+        if context is None and not options.no_caching:
+            return PLAIN
+        return Manner(context, options.no_caching)
+
     def new_bulk_insert_core(
         self, database: str, options: BulkInsertOptions | None
     ) -> BulkInsertCore:
@@ -84,24 +99,21 @@ class StoreCore:
         hilo = self._hilos.setdefault(database, HiLo())
         return BulkInsertCore(options or BulkInsertOptions(), self.conventions, hilo, database)
 
-    def execute(
-        self, command: Command[T], database: str | None, known_raft_index: int | None
-    ) -> WireSteps[T]:
+    def executor_for(self, command: Command[Any], database: str | None) -> Executor:
+        """What carries a command: for a database, the one named or else the store's own."""
         self.use()
-        name = self.name_of(database) if command.is_for_database else None
-        return self.executor_of(name).execute(command, known_raft_index=known_raft_index)
-
-    def open(
-        self, command: Command[Any], database: str | None, known_raft_index: int | None
-    ) -> WireSteps[Any]:
-        self.use()
-        name = self.name_of(database) if command.is_for_database else None
-        return self.executor_of(name).open(command, known_raft_index=known_raft_index)
+        return self.executor_of(self.name_of(database) if command.is_for_database else None)
 
     def executor_of(self, database: str | None) -> Executor:
         executor = self._executors.get(database)
         if executor is None:
-            made = Executor(self.urls, database, conventions=self.conventions, clock=self.clock)
+            made = Executor(
+                self.urls,
+                database,
+                conventions=self.conventions,
+                clock=self.clock,
+                cache=self._cache,
+            )
             executor = self._executors.setdefault(database, made)
         return executor
 
@@ -121,7 +133,7 @@ class StoreCore:
 
     def _return_range(self, database: str, command: ReturnHiLoRange) -> WireSteps[None]:
         try:
-            yield from self.execute(command, database, None)
+            yield from self.executor_for(command, database).execute(command)
         except QuothError as error:
             # Numbers that are not given back are only skipped.
             log.debug("ids of %s were not given back: %s", command.tag, error)

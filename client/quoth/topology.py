@@ -1,6 +1,6 @@
-"""Which nodes there are, and in which order to try them. Pure."""
+"""Which nodes there are, as servers tell it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth.serialization import JsonObject
@@ -30,14 +30,6 @@ def from_cluster_answer(found: JsonObject, known: Sequence[str]) -> Topology:
     """From `/cluster/topology`: the members by their tags, then `known` ones it does not list."""
     members = found["Topology"].get("Members") or {}
     return _merged([members[tag] for tag in sorted(members)], known, found.get("Etag"))
-
-
-def in_order(urls: Sequence[str], failed_until: Mapping[str, float], now: float) -> list[str]:
-    """The nodes to try: healthy ones as preferred, then failed ones, longest ago first.
-
-    A failed node is not left out: it may be the only one there is.
-    """
-    return sorted(urls, key=lambda url: max(failed_until.get(url, now), now))
 
 
 def _merged(urls: Sequence[str], known: Sequence[str], etag: object) -> Topology:

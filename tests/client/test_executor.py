@@ -1,5 +1,6 @@
 """Which node is asked, and what is never done twice."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,10 @@ from quoth.clock import SystemClock
 from quoth.conventions import Conventions
 from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent, QuothError
 from quoth.executor import Executor
+from quoth.manner import Manner
 from quoth.mock_transport import Answer, MockTransport, response
 from quoth.operations import NextIdentityForOperation
+from quoth.options import LoadBalanceBehavior, ReadBalanceBehavior
 from quoth.reads import GetDocuments
 from quoth.transport import HttpRequest
 from tests.client.wire import asked
@@ -47,8 +50,9 @@ class TestClock(SystemClock):
 class Nodes:
     """Three nodes, each answering what its entry says; a list is answered from its front."""
 
-    def __init__(self, **answers: Any) -> None:
-        self.answers: dict[str, Any] = {"a": DONE, "b": DONE, "c": DONE, **answers}
+    def __init__(self, a: Any = DONE, b: Any = DONE, c: Any = DONE, **conventions: Any) -> None:
+        self.answers: dict[str, Any] = {"a": a, "b": b, "c": c}
+        self.slow: dict[str, float] = {}
         self.listed = [A, B, C]
         self.topology: Callable[[str], Answer] = lambda node: self._list()
         self.clock = TestClock()
@@ -56,13 +60,18 @@ class Nodes:
         self.executor = Executor(
             (A,),
             "shop",
-            conventions=Conventions(),
+            conventions=Conventions(**conventions),
             clock=self.clock,
         )
         self.network = AsyncNetwork(self.transport, self.clock)
 
     async def execute(self, command: Any) -> Any:
         return await self.network.run(self.executor.execute(command))
+
+    async def settle(self) -> None:
+        """Return when all that goes on beside is done."""
+        while self.network._flights:
+            await asyncio.gather(*self.network._flights)
 
     @property
     def visited(self) -> str:
@@ -78,6 +87,7 @@ class Nodes:
         one = asked(request)
         if one.path == "/topology":
             return self.topology(one.node[7])
+        self.clock.now += self.slow.get(one.node[7], 0.0)
         answer: Any = self.answers[one.node[7]]
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
@@ -161,8 +171,78 @@ async def test_a_failed_node_is_tried_last_for_a_while() -> None:
     await nodes.execute(WRITE)
     assert nodes.visited == "abb"
     nodes.clock.now += 5.1
+    await nodes.execute(WRITE)  # asks beside, whether it is well again
+    await nodes.settle()
+    assert nodes.visited == "abbb"
     await nodes.execute(WRITE)
-    assert nodes.visited == "abba"
+    assert nodes.visited == "abbba"
+
+
+async def test_a_node_that_hangs_is_waited_for_by_nobody_but_the_probe() -> None:
+    nodes = Nodes(a=[REFUSED, DONE])
+    await nodes.execute(WRITE)
+    nodes.topology = lambda node: LOST if node == "a" else nodes._list()
+    for _ in range(3):
+        nodes.clock.now += 5.1
+        await nodes.execute(WRITE)
+        await nodes.settle()
+    assert nodes.visited == "abbbb"
+    probes = [each for each in nodes.transport.requests if each.url.startswith(f"{A}/topology")]
+    assert len(probes) == 1 + 3, "one at the start, and one each time it is due"
+    await nodes.execute(WRITE)
+    assert len(nodes.transport.requests) == 5 + 4 + 1, "none is due now"
+
+
+@pytest.mark.parametrize(
+    ("command", "visited"), [(READ, "abcabc"), (WRITE, "aaaaaa")], ids=["read", "write"]
+)
+async def test_reads_go_around(command: Any, visited: str) -> None:
+    nodes = Nodes(read_balance_behavior=ReadBalanceBehavior.ROUND_ROBIN)
+    for _ in range(6):
+        await nodes.execute(command)
+    assert nodes.visited == visited
+
+
+async def test_reads_go_to_the_fastest_node() -> None:
+    nodes = Nodes(read_balance_behavior=ReadBalanceBehavior.FASTEST_NODE)
+    nodes.slow = {"a": 0.3, "b": 0.1, "c": 0.2}
+    for _ in range(6):
+        await nodes.execute(READ)
+    assert sorted(nodes.visited[:3]) == ["a", "b", "c"], "each is measured once"
+    assert nodes.visited[3:] == "bbb"
+    await nodes.execute(WRITE)
+    assert nodes.visited[6:] == "a", "writes go to the preferred one"
+    nodes.slow["b"] = 2.0
+    for _ in range(4):
+        await nodes.execute(READ)
+    assert nodes.visited[7:] == "bccc"
+    nodes.clock.now += 31
+    nodes.slow["b"] = 0.01
+    for _ in range(5):
+        await nodes.execute(READ)
+    assert nodes.visited[-2:] == "bb", "old measurements are taken anew"
+
+
+async def test_reads_of_a_failed_node_go_elsewhere() -> None:
+    nodes = Nodes(a=REFUSED, read_balance_behavior=ReadBalanceBehavior.ROUND_ROBIN)
+    for _ in range(4):
+        await nodes.execute(READ)
+    assert nodes.visited == "abbcb"
+
+
+async def test_sessions_of_one_context_keep_to_one_node() -> None:
+    conventions: dict[str, Any] = {
+        "load_balance_behavior": LoadBalanceBehavior.USE_SESSION_CONTEXT,
+        "load_balancer_per_session_context_selector": lambda database: "tenant",
+    }
+    used = []
+    for seed in range(12):
+        nodes = Nodes(**conventions, load_balancer_context_seed=seed)
+        for command in (READ, WRITE, READ):
+            await nodes.network.run(nodes.executor.execute(command, manner=Manner("tenant")))
+        assert len(set(nodes.visited)) == 1
+        used.append(nodes.visited[0])
+    assert set(used) == {"a", "b", "c"}, "another seed, another node"
 
 
 async def test_an_election_is_waited_for() -> None:

@@ -12,15 +12,21 @@ import pytest
 
 from quoth import (
     ClusterTransactionConflict,
+    Conventions,
     DocumentStore,
+    HttpRequest,
+    HttpResponse,
     Misuse,
+    MockTransport,
     NextIdentityForOperation,
+    NotSent,
     SessionOptions,
     TransactionMode,
 )
+from quoth.mock_transport import response
 from quoth.reads import GetDocuments
 from tests.client.entities import Company
-from tests.client.wire import URL, Wire, document, put_result
+from tests.client.wire import URL, Wire, asked, document, put_result
 
 
 def test_a_session_loads_and_saves(wire: Wire, plain_store: DocumentStore) -> None:
@@ -170,3 +176,34 @@ def test_a_session_may_bring_its_request_executor(wire: Wire) -> None:
             store.open_session("other", request_executor=executor)
         with pytest.raises(Misuse, match="get_request_executor"):
             store.open_session(SessionOptions(request_executor="http://a"))
+
+
+def test_a_failed_node_is_probed_beside_the_requests() -> None:
+    """In a thread that keeps no process alive, while the request goes elsewhere."""
+    is_down, probed = True, threading.Event()
+
+    def answer(request: HttpRequest) -> HttpResponse | NotSent:
+        one = asked(request)
+        if one.path == "/topology":
+            if threading.current_thread().name == "quoth probe":
+                assert threading.current_thread().daemon
+                probed.set()
+            nodes = [{"Url": url, "ServerRole": "Member"} for url in ("http://a:1", "http://b:1")]
+            return response(200, {"Nodes": nodes, "Etag": 7})
+        if is_down and one.node == "http://a:1":
+            return NotSent("refused")
+        return response(200, {"NewIdentityValue": 6})
+
+    transport = MockTransport(answer)
+    conventions = Conventions(node_retry_seconds=0.0)
+    with DocumentStore("http://a:1", "db", conventions=conventions, transport=transport) as store:
+        store.send(NextIdentityForOperation("a|"))
+        is_down = False
+        store.send(NextIdentityForOperation("a|"))
+        assert probed.wait(5)
+        for _ in range(1_000):
+            store.send(NextIdentityForOperation("a|"))
+            if asked(transport.requests[-1]).node == "http://a:1":
+                break
+        else:
+            raise AssertionError("it never came back")

@@ -5,6 +5,7 @@ the same batch, without any id, to the next node: change vectors and indexes tel
 the first. Who names a request by an id gets the first answer again.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,7 @@ from ravendb.documents.operations.compare_exchange.operations import (
 from ravendb.documents.operations.identities import NextIdentityForOperation
 from ravendb.exceptions.raven_exceptions import ConcurrencyException
 
-from quoth import DocumentStore, FateUnknown
+from quoth import AsyncDocumentStore, DocumentStore, FateUnknown, GetIdentitiesOperation
 from scripts.local_cluster import LocalCluster
 from tests.contract.conftest import make_database
 from tests.contract.cutting_proxy import Proxies, proxies
@@ -241,6 +242,33 @@ def test_the_own_client_sends_nothing_again_and_says_so(between: Proxies, databa
         with pytest.raises(FateUnknown):
             session.save_changes()
     assert statuses(between, "/bulk_docs") == [CREATED]
+
+
+async def test_a_lost_answer_to_many_saves_is_unknown_to_each_and_each_is_done_once(
+    between: Proxies, database: str
+) -> None:
+    """Sessions that save at the same moment share a request. Ids are the server's, so a second time
+    would show."""
+
+    async def save_one(store: AsyncDocumentStore) -> bool:
+        async with store.open_session() as session:
+            await session.store(User("counted"), "users|")
+            try:
+                await session.save_changes()
+            except FateUnknown:
+                return False
+            return True
+
+    async with AsyncDocumentStore(between.urls, database) as store:
+        between.cut_next("POST", "/quoth/batches")
+        known = await asyncio.gather(*(save_one(store) for _ in range(12)))
+        shared = between.sent("/quoth/batches")
+        lost = len((shared[0].body or b"").splitlines())
+        assert known.count(False) == lost > 1
+        assert (await store.maintenance.send(GetIdentitiesOperation()))["users|"] == 12
+        async with store.open_session() as session:
+            found = await session.load_starting_with("users/", User)
+        assert len(found) == 12
 
 
 @pytest.mark.skipif(is_left_out(), reason=f"{LEFT_OUT} is set")

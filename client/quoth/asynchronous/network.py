@@ -1,9 +1,15 @@
 """AsyncNetwork: carries out what executors decide, and awaits it. By hand in both folders."""
 
+import asyncio
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from quoth.clock import Clock
-from quoth.executor import Open, Step, WireSteps
+from quoth.commands import Command
+from quoth.executor import Beside, Executor, Open, Step, WireSteps
+from quoth.lanes import Lane
+from quoth.manner import PLAIN, Manner
+from quoth.together import Asked, Told
 from quoth.transport import AsyncTransport, HttpRequest
 from quoth.wire.aiohttp_transport import AiohttpTransport
 
@@ -16,6 +22,41 @@ class AsyncNetwork:
     def __init__(self, transport: AsyncTransport | None, clock: Clock) -> None:
         self._transport = transport or AiohttpTransport()
         self._clock = clock
+        self._flights: set[asyncio.Task[None]] = set()  # shared requests under way, and probes
+
+    async def ask(
+        self,
+        executor: Executor,
+        command: Command[T],
+        known_raft_index: int | None,
+        manner: Manner = PLAIN,
+    ) -> T:
+        """The answer to a command, which may share a request with others of the same moment."""
+
+        def alone(request_id: str | None = None) -> WireSteps[T]:
+            return executor.execute(
+                command, known_raft_index=known_raft_index, request_id=request_id, manner=manner
+            )
+
+        lane = executor.lanes.of(command, manner.no_caching)
+        if lane is None:
+            return await self.run(alone())
+        if not lane.enter():
+            request_id = executor.new_request_id()
+            asked = lane.kind.asked(command, known_raft_index, request_id)
+            asked.waiter = asyncio.get_running_loop().create_future()
+            if not lane.enter(asked):
+                outcome = await self._wait(executor, lane, asked)
+                if outcome is Told.ALONE:
+                    return await self.run(alone(request_id))
+                if outcome is not Told.GO:
+                    found: T = outcome
+                    return found
+        began = self._clock.monotonic()
+        try:
+            return await self.run(alone())
+        finally:
+            self._hand_over(executor, lane, 1, began)
 
     async def run(self, steps: WireSteps[T]) -> T:
         """The result of the steps. What fails on the way, also by cancellation, fails in them."""
@@ -37,7 +78,11 @@ class AsyncNetwork:
         await self._clock.sleep(seconds)
 
     async def close(self) -> None:
-        """Let go of every connection."""
+        """Let go of every connection; what is under way is given up."""
+        while flights := list(self._flights):
+            for flight in flights:
+                flight.cancel()
+            await asyncio.gather(*flights, return_exceptions=True)
         await self._transport.close()
 
     async def _carry_out(self, step: Step) -> Any:
@@ -45,4 +90,62 @@ class AsyncNetwork:
             return await self._transport.send(step)
         if isinstance(step, Open):
             return await self._transport.open(step.request)
+        if isinstance(step, Beside):
+            self._own(self.run(step.steps))
+            return None
         return await self._clock.sleep(step.seconds)
+
+    async def _wait(self, executor: Executor, lane: Lane, asked: Asked) -> Any:
+        """What becomes of one that waits. Raises what its shared request failed with."""
+        try:
+            await asked.waiter
+        except asyncio.CancelledError:
+            if asked.outcome is Told.GO:  # told at the same moment: the next one may go
+                self._hand_over(executor, lane, 1, None)
+            elif asked.outcome is None:
+                lane.give_up(asked)
+            raise
+        if isinstance(asked.outcome, BaseException):
+            raise asked.outcome
+        return asked.outcome
+
+    def _hand_over(self, executor: Executor, lane: Lane, landed: int, began: float | None) -> None:
+        """A flight has come back: those that wait take off."""
+        seconds = None if began is None else self._clock.monotonic() - began
+        for group in lane.leave(landed, seconds):
+            if len(group) == 1:
+                _tell(group[0], Told.GO)
+                continue
+            # In a task of its own: it must not end with one of its passengers.
+            self._own(self._fly(executor, lane, group))
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let it go on by itself, until the store is closed at the latest."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._flights.add(task)
+        task.add_done_callback(self._flights.discard)
+
+    async def _fly(self, executor: Executor, lane: Lane, group: list[Asked]) -> None:
+        began = self._clock.monotonic()
+        outcomes: list[Any] = []
+        try:
+            outcomes = await self.run(lane.kind.carry(executor, group))
+        finally:
+            for asked, outcome in zip(group, outcomes or _lost(lane, group), strict=True):
+                _tell(asked, outcome)
+        try:
+            # Those who were told go on now, and may ask again at once: then they go together.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        finally:
+            self._hand_over(executor, lane, len(group), began)
+
+
+def _tell(asked: Asked, outcome: Any) -> None:
+    asked.outcome = outcome
+    if not asked.waiter.done():
+        asked.waiter.set_result(None)
+
+
+def _lost(lane: Lane, group: list[Asked]) -> list[Any]:
+    return [lane.kind.lost() for _ in group]

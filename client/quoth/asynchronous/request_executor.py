@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.network import AsyncNetwork
 from quoth.commands import Command
+from quoth.manner import PLAIN, Manner
 from quoth.store_core import StoreCore
 
 T = TypeVar("T")
@@ -17,15 +18,22 @@ class AsyncRequestExecutor:
     async with store.open_session(SessionOptions(request_executor=executor)) as session: ...
     """
 
-    def __init__(self, core: StoreCore, network: AsyncNetwork, database: str | None) -> None:
+    def __init__(
+        self,
+        core: StoreCore,
+        network: AsyncNetwork,
+        database: str | None,
+        manner: Manner = PLAIN,
+    ) -> None:
         self.database = database
+        self.manner = manner  # of one session
         self._core = core
         self._network = network
 
     @property
     def urls(self) -> tuple[str, ...]:
         """The nodes as known now, the preferred one first."""
-        return self._core.executor_of(self.database).topology.urls
+        return self._core.executor_of(self.database).nodes.topology.urls
 
     async def __call__(self, command: Command[T], known_raft_index: int | None = None) -> T:
         """The answer to a command.
@@ -33,7 +41,8 @@ class AsyncRequestExecutor:
         `known_raft_index`: the node first waits until it has applied that much. Raises NotSent if
         no node took it, FateUnknown if a write may have happened, and what the node refused.
         """
-        return await self._network.run(self._core.execute(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        return await self._network.ask(executor, command, known_raft_index, self.manner)
 
     async def open(self, command: Command[Any], known_raft_index: int | None = None) -> AsyncLines:
         """The answer to a read, line by line. Raises as a call does, before the first line.
@@ -41,5 +50,8 @@ class AsyncRequestExecutor:
         async with await executor.open(command) as lines:
             async for line in lines: ...
         """
-        body = await self._network.run(self._core.open(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        body = await self._network.run(
+            executor.open(command, known_raft_index=known_raft_index, manner=self.manner)
+        )
         return AsyncLines(body)

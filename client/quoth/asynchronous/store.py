@@ -146,7 +146,11 @@ class AsyncDocumentStore:
         executor = options.request_executor or self.get_request_executor(options.database)
         if not isinstance(executor, AsyncRequestExecutor):
             raise Misuse("request_executor is what get_request_executor of this store gave")
-        return AsyncSession(self._core.new_session_core(options, executor.database), executor)
+        core = self._core.new_session_core(options, executor.database)
+        manner = self._core.manner_of(options, executor.database)
+        if manner != executor.manner:
+            executor = AsyncRequestExecutor(self._core, self._network, executor.database, manner)
+        return AsyncSession(core, executor)
 
     def get_request_executor(self, database: str | None = None) -> AsyncRequestExecutor:
         """What carries the requests of a database, None for the store's own."""

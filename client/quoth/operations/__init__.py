@@ -46,11 +46,9 @@ from quoth.operations.configuration import (
     GetClientConfigurationResult,
     GetDatabaseSettingsOperation,
     GetServerWideClientConfigurationOperation,
-    LoadBalanceBehavior,
     PutClientConfigurationOperation,
     PutDatabaseSettingsOperation,
     PutServerWideClientConfigurationOperation,
-    ReadBalanceBehavior,
 )
 from quoth.operations.databases import (
     CreateDatabaseOperation,
@@ -158,6 +156,7 @@ from quoth.operations.statistics import (
     IndexInformation,
     Size,
 )
+from quoth.options import LoadBalanceBehavior, ReadBalanceBehavior
 
 __all__ = [
     "AddClusterNodeOperation",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from urllib.parse import quote
 
 from quoth.commands import Reply, WireRequest
@@ -16,23 +15,9 @@ from quoth.operations.kinds import (
     ServerWrite,
     Silent,
 )
+from quoth.options import LoadBalanceBehavior, ReadBalanceBehavior
 from quoth.serialization import encode
 from quoth.shape import read_shape, write_shape
-
-
-class ReadBalanceBehavior(Enum):
-    """Which node reads go to."""
-
-    NONE = "None"
-    ROUND_ROBIN = "RoundRobin"
-    FASTEST_NODE = "FastestNode"
-
-
-class LoadBalanceBehavior(Enum):
-    """Whether sessions of one context stay with one node."""
-
-    NONE = "None"
-    USE_SESSION_CONTEXT = "UseSessionContext"
 
 
 @dataclass

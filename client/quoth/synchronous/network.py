@@ -1,9 +1,15 @@
 """Network: carries out what executors decide, and blocks. By hand in both folders."""
 
+from collections.abc import Sequence
+from threading import Lock, Thread
 from typing import Any, TypeVar
 
 from quoth.clock import Clock
-from quoth.executor import Open, Step, WireSteps
+from quoth.commands import Command
+from quoth.executor import Beside, Executor, Open, Step, WireSteps
+from quoth.lanes import Lane
+from quoth.manner import PLAIN, Manner
+from quoth.together import Asked, Told
 from quoth.transport import HttpRequest, Transport
 from quoth.wire.blocking_transport import BlockingTransport
 
@@ -17,8 +23,43 @@ class Network:
         self._transport = transport or BlockingTransport(clock)
         self._clock = clock
 
+    def ask(
+        self,
+        executor: Executor,
+        command: Command[T],
+        known_raft_index: int | None,
+        manner: Manner = PLAIN,
+    ) -> T:
+        """The answer to a command, which may share a request with others of the same moment."""
+
+        def alone(request_id: str | None = None) -> WireSteps[T]:
+            return executor.execute(
+                command, known_raft_index=known_raft_index, request_id=request_id, manner=manner
+            )
+
+        lane = executor.lanes.of(command, manner.no_caching)
+        if lane is None:
+            return self.run(alone())
+        if not lane.enter():
+            request_id = executor.new_request_id()
+            asked = lane.kind.asked(command, known_raft_index, request_id)
+            asked.waiter = Lock()
+            asked.waiter.acquire()  # whoever tells it the outcome releases it
+            if not lane.enter(asked):
+                outcome = self._wait(executor, lane, asked)
+                if outcome is Told.ALONE:
+                    return self.run(alone(request_id))
+                if outcome is not Told.GO:
+                    found: T = outcome
+                    return found
+        began = self._clock.monotonic()
+        try:
+            return self.run(alone())
+        finally:
+            self._hand_over(lane, 1, began)
+
     def run(self, steps: WireSteps[T]) -> T:
-        """The result of the steps. What fails on the way, also by Ctrl-C, fails in them."""
+        """The result of the steps. What fails on the way, also by cancellation, fails in them."""
         try:
             step = next(steps)
             while True:
@@ -45,4 +86,43 @@ class Network:
             return self._transport.send_blocking(step)
         if isinstance(step, Open):
             return self._transport.open_blocking(step.request)
+        if isinstance(step, Beside):
+            # It keeps no process alive, and ends by itself within the time-out of a request.
+            Thread(target=self.run, args=(step.steps,), name="quoth probe", daemon=True).start()
+            return None
         return self._clock.sleep_blocking(step.seconds)
+
+    def _wait(self, executor: Executor, lane: Lane, asked: Asked) -> Any:
+        """What becomes of one that waits. Raises what its shared request failed with."""
+        try:
+            asked.waiter.acquire()
+        except BaseException:  # Ctrl-C
+            if landed := lane.give_up(asked):
+                self._hand_over(lane, landed, None)
+            raise
+        if asked.outcome is Told.LEAD:
+            self._fly(executor, lane, asked.group)
+        if isinstance(asked.outcome, BaseException):
+            raise asked.outcome
+        return asked.outcome
+
+    def _hand_over(self, lane: Lane, landed: int, began: float | None) -> None:
+        """A flight has come back: the first of those that wait takes off, with others along."""
+        seconds = None if began is None else self._clock.monotonic() - began
+        for group in lane.leave(landed, seconds):
+            group[0].waiter.release()
+
+    def _fly(self, executor: Executor, lane: Lane, group: Sequence[Asked]) -> None:
+        """Carry a group, of which this thread leads the first."""
+        began = self._clock.monotonic()
+        outcomes: list[Any] = []
+        try:
+            outcomes = self.run(lane.kind.carry(executor, group))
+        finally:
+            # Ctrl-C in this thread ends the flight of all: nobody knows what became of it.
+            told = outcomes or [lane.kind.lost() for _ in group]
+            group[0].outcome = told[0]
+            for asked, outcome in zip(group[1:], told[1:], strict=True):
+                asked.outcome = outcome
+                asked.waiter.release()
+            self._hand_over(lane, len(group), began)

@@ -4,6 +4,7 @@
 from typing import Any, TypeVar
 
 from quoth.commands import Command
+from quoth.manner import PLAIN, Manner
 from quoth.store_core import StoreCore
 from quoth.synchronous.lines import Lines
 from quoth.synchronous.network import Network
@@ -18,15 +19,22 @@ class RequestExecutor:
     with store.open_session(SessionOptions(request_executor=executor)) as session: ...
     """
 
-    def __init__(self, core: StoreCore, network: Network, database: str | None) -> None:
+    def __init__(
+        self,
+        core: StoreCore,
+        network: Network,
+        database: str | None,
+        manner: Manner = PLAIN,
+    ) -> None:
         self.database = database
+        self.manner = manner  # of one session
         self._core = core
         self._network = network
 
     @property
     def urls(self) -> tuple[str, ...]:
         """The nodes as known now, the preferred one first."""
-        return self._core.executor_of(self.database).topology.urls
+        return self._core.executor_of(self.database).nodes.topology.urls
 
     def __call__(self, command: Command[T], known_raft_index: int | None = None) -> T:
         """The answer to a command.
@@ -34,7 +42,8 @@ class RequestExecutor:
         `known_raft_index`: the node first waits until it has applied that much. Raises NotSent if
         no node took it, FateUnknown if a write may have happened, and what the node refused.
         """
-        return self._network.run(self._core.execute(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        return self._network.ask(executor, command, known_raft_index, self.manner)
 
     def open(self, command: Command[Any], known_raft_index: int | None = None) -> Lines:
         """The answer to a read, line by line. Raises as a call does, before the first line.
@@ -42,5 +51,8 @@ class RequestExecutor:
         with executor.open(command) as lines:
             for line in lines: ...
         """
-        body = self._network.run(self._core.open(command, self.database, known_raft_index))
+        executor = self._core.executor_for(command, self.database)
+        body = self._network.run(
+            executor.open(command, known_raft_index=known_raft_index, manner=self.manner)
+        )
         return Lines(body)

@@ -147,7 +147,11 @@ class DocumentStore:
         executor = options.request_executor or self.get_request_executor(options.database)
         if not isinstance(executor, RequestExecutor):
             raise Misuse("request_executor is what get_request_executor of this store gave")
-        return Session(self._core.new_session_core(options, executor.database), executor)
+        core = self._core.new_session_core(options, executor.database)
+        manner = self._core.manner_of(options, executor.database)
+        if manner != executor.manner:
+            executor = RequestExecutor(self._core, self._network, executor.database, manner)
+        return Session(core, executor)
 
     def get_request_executor(self, database: str | None = None) -> RequestExecutor:
         """What carries the requests of a database, None for the store's own."""

@@ -53,12 +53,13 @@ class Agreed(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A request within another one, a multi-get."""
+    """A request within another one: of a multi-get, or a save."""
 
     method: str
     target: str
     headers: Mapping[str, str]  # by names as routes ask for them: If-None-Match
     body: bytes
+    is_save: bool = False  # its route was not named by the client, so it need not be a read
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from quoth_cluster.errors import FateUnknown
 from quoth_cluster.outcomes import Refusal
 from quoth_node.http.administration import ROUTES as ADMINISTRATION
 from quoth_node.http.batch import ROUTES as BATCH
+from quoth_node.http.batches import ROUTES as BATCHES
 from quoth_node.http.bulk_insert import ROUTES as BULK_INSERT
 from quoth_node.http.client_configuration import ROUTES as CLIENT_CONFIGURATION
 from quoth_node.http.client_configuration import etag_of
@@ -68,6 +69,7 @@ ROWS = tuple(
     chain(
         ADMINISTRATION,
         BATCH,
+        BATCHES,
         BULK_INSERT,
         CLIENT_CONFIGURATION,
         CLUSTER,
@@ -143,7 +145,8 @@ class Routing:
 
     def _open_part(self, whole: Exchange, part: Part) -> tuple[Exchange, Route]:
         target, name, query, route = self._read(part.method, part.target)
-        if route.alone or not (route.reads or part.method in READ_METHODS):
+        is_read = route.reads or part.method in READ_METHODS
+        if not part.is_save and (route.alone or not is_read):
             raise BadRequest(f"{part.method} {route.path} cannot be a part of a multi-get")
         if (name or "").lower() != (whole.database_name or "").lower():
             raise BadRequest("A multi-get asks the database of its own URL, and no other")

@@ -87,6 +87,8 @@ class Connection:
         try:
             yield
         finally:
+            # Whoever watches a query must not end its end: the next one could not begin.
+            self._connection.set_progress_handler(None)
             self.run("ROLLBACK")
 
     def define(self, name: str, function: Callable[..., Value], *, arguments: int) -> None:
