@@ -22,7 +22,7 @@ from quoth.batches import (
 from quoth.changes import ADDED, DELETED, DocumentsChanges, changes_between
 from quoth.commands import fold
 from quoth.compare_exchange import PlannedValue, TrackedValues
-from quoth.errors import Misuse
+from quoth.errors import Misuse, WrongType
 from quoth.serialization import (
     METADATA,
     JsonObject,
@@ -244,10 +244,9 @@ class Tracking:
             return []
         if tracked.is_new:
             return [ADDED]
-        before, metadata_before = orjson.loads(tracked.snapshot)
-        body, metadata = orjson.loads(self._look(tracked)[1])
-        found = changes_between(before, body)
-        return found + changes_between({METADATA: metadata_before}, {METADATA: metadata})
+        before, now = orjson.loads(tracked.snapshot), orjson.loads(self._look(tracked)[1])
+        metadata = {METADATA: before.pop(METADATA)}, {METADATA: now.pop(METADATA)}
+        return changes_between(before, now) + changes_between(*metadata)
 
     def saved(self, plan: Plan, results: Sequence[JsonObject]) -> None:
         """The plan was carried out; each command has one result, in the plan's order."""
@@ -331,8 +330,11 @@ class Tracking:
     def _look(self, tracked: Tracked) -> tuple[JsonObject, bytes]:
         """What an entity looks like now, and bytes to compare it by."""
         identity_property = self.identity_of(type(tracked.entity))
-        plain = to_document(tracked.entity, identity_property=identity_property)
-        return plain, canonical([plain, _user_metadata(tracked.metadata)])
+        try:
+            plain = to_document(tracked.entity, identity_property=identity_property)
+            return plain, canonical({**plain, METADATA: _user_metadata(tracked.metadata)})
+        except WrongType as error:
+            raise WrongType(f"document {tracked.document_id}: {error}") from error
 
     def _origins_of(
         self, tracked: Tracked, plain: JsonObject, stored: JsonObject

@@ -2,7 +2,7 @@
 
 import pytest
 
-from quoth import AsyncDocumentStore, Misuse, TransactionMode
+from quoth import AsyncDocumentStore, Misuse, TransactionMode, WrongType
 from tests.client.entities import Company
 from tests.client.wire import Wire, document, put_result
 
@@ -56,3 +56,14 @@ async def test_a_cluster_wide_session_takes_no_demand_that_it_would_not_check(
             with pytest.raises(Misuse, match="expects no change vectors"):
                 session.delete("companies/1", change_vector)
         assert not session.has_changes()
+
+
+@pytest.mark.parametrize("bad", [object(), 1 << 70, "half \ud800"])
+async def test_of_many_documents_the_one_that_cannot_be_written_is_named(
+    store: AsyncDocumentStore, bad: object
+) -> None:
+    async with store.open_session() as session:
+        await session.store(Company("One"), "companies/1")
+        await session.store(Company(bad), "companies/2")  # type: ignore[arg-type]
+        with pytest.raises(WrongType, match="document companies/2: field 'name'"):
+            await session.save_changes()
