@@ -30,7 +30,7 @@ from quoth_cluster.outcomes import TransactionSaved
 from quoth_cluster.serializable import KEYS_MAX, ReadSet
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.asking import Asked, read_asked
-from quoth_node.http.batch import read_waits, wait
+from quoth_node.http.batch import read_waits, save_numbered, wait
 from quoth_node.http.budget import Budget
 from quoth_node.http.documents import PrefixPage
 from quoth_node.http.errors import ChangeRefused, OverLimit
@@ -307,18 +307,18 @@ async def commit(exchange: Exchange) -> web.Response:
         database.record.name,
         at_micros=exchange.services.clock.now_micros(),
         node_tag=exchange.services.node_tag,
-        request_id=exchange.request_id,
     )
-    agreed = await exchange.propose(command, TransactionSaved)
-    body = wire.committed(agreed.outcome, database.record.database_id)
+    takings = asked.batch.takings
+    agreed, taken = await save_numbered(exchange, command, takings, TransactionSaved)
+    body = wire.committed(agreed.outcome, database.record.database_id, taken)
     await wait(exchange, waits, agreed)
     return reply(body, status=201)
 
 
 def transaction_of(
-    asked: CommitAsked, database: str, *, at_micros: int, node_tag: str, request_id: str | None
+    asked: CommitAsked, database: str, *, at_micros: int, node_tag: str
 ) -> SerializableTransaction:
-    """The command that a commit asks for."""
+    """The command that a commit asks for, without a request id."""
     pin = asked.pin
     return SerializableTransaction(
         database=database,
@@ -329,7 +329,6 @@ def transaction_of(
         checks=asked.checks,
         documents=asked.batch.documents,
         compare_exchange=asked.batch.compare_exchange,
-        request_id=request_id,
     )
 
 

@@ -27,6 +27,7 @@ from quoth_cluster.commands import (
     ReadCheck,
 )
 from quoth_cluster.outcomes import TransactionSaved
+from quoth_cluster.sequence_outcomes import Taken
 from quoth_cluster.serializable import CHECKS_MAX
 from quoth_node.http.errors import BadRequest
 from quoth_node.http.query import INT64_MAX, shortened
@@ -44,6 +45,7 @@ from quoth_node.http.wire.bodies import (
 )
 from quoth_node.http.wire.parsing import parse
 from quoth_node.http.wire.queries import IndexQuery
+from quoth_node.http.wire.sequences import taking_result
 
 READS_MAX = 1_000
 PAGE_SIZE_MAX = queries.PAGE_SIZE_MAX
@@ -177,10 +179,13 @@ def read_answer(pin: Pin, answers: Iterable[bytes], checks: Sequence[ReadCheck])
     )
 
 
-def committed(saved: TransactionSaved, database_id: str) -> bytes:
+def committed(
+    saved: TransactionSaved, database_id: str, taken: tuple[Taken, ...] = ()
+) -> bytes:
     """As of a cluster transaction, with the pin of the state that it left."""
     pin = Pin(database_id, saved.command_index, saved.last_etag)
-    return b'%b,"Pin":%b}' % (replies.transaction_saved(saved)[:-1], pin.to_json())
+    told = replies.transaction_saved(saved, map(taking_result, taken))
+    return b'%b,"Pin":%b}' % (told[:-1], pin.to_json())
 
 
 def _wanted(value: object, where: str) -> Wanted:
