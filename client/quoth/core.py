@@ -29,7 +29,6 @@ from quoth.batches import (
     SaveBatch,
 )
 from quoth.commands import Command, TakeHiLoRange, fold
-from quoth.compare_exchange import CompareExchangeValue, TrackedValues, check_key
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
 from quoth.events import (
@@ -40,10 +39,9 @@ from quoth.events import (
 )
 from quoth.hilo import HiLo
 from quoth.lazies import Lazies
-from quoth.loading import Loading, check_id
+from quoth.loading import check_id
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.patching import Missing, Patches
-from quoth.reads import GetValues, GetValuesStartingWith
 from quoth.serializable import Isolation
 from quoth.serialization import (
     METADATA,
@@ -54,6 +52,7 @@ from quoth.serialization import (
 )
 from quoth.steps import Steps, ask
 from quoth.tracking import NO_HOOKS, OPEN_ENDINGS, Hooks, Plan, Tracked
+from quoth.values import Values
 
 T = TypeVar("T")
 
@@ -62,7 +61,7 @@ NO_ENTITIES = (str, int, float, complex, bytes, bytearray, list, tuple, set, fro
                date, time, timedelta, Decimal, UUID, Enum)  # fmt: skip
 
 
-class SessionCore(Loading):
+class SessionCore(Values):
     """The state and the decisions of one session."""
 
     def __init__(
@@ -316,58 +315,6 @@ class SessionCore(Loading):
 
     def of(self, entity: object) -> Tracked:
         return self.tracking.of(entity)
-
-    # Compare-exchange values.
-
-    def get_values(
-        self, keys: Sequence[str], value_type: type[T] | None
-    ) -> Steps[dict[str, CompareExchangeValue[T] | None]]:
-        """Values by the keys asked for, None where a key has none."""
-        values = self.tracking.values
-        wanted = tuple(dict.fromkeys(keys))
-        for each in wanted:
-            check_key(each)
-        # Again, if another task cleared meanwhile.
-        while asked := values.unknown(wanted):
-            found = yield from ask(GetValues(asked))
-            values.seen(asked, found)
-        return {each: values.get(each, value_type) for each in keys}
-
-    def get_value(
-        self, key: str, value_type: type[T] | None
-    ) -> Steps[CompareExchangeValue[T] | None]:
-        found = yield from self.get_values((key,), value_type)
-        return found[key]
-
-    def get_values_starting_with(
-        self, wanted: GetValuesStartingWith, value_type: type[T] | None
-    ) -> Steps[dict[str, CompareExchangeValue[T]]]:
-        """Values by their keys; what the session knows of them already wins."""
-        found = yield from ask(wanted)
-        self.tracking.values.seen(tuple(each.key for each in found.values()), found)
-        every = {
-            each.key: self.tracking.values.get(each.key, value_type) for each in found.values()
-        }
-        return {key: each for key, each in every.items() if each is not None}
-
-    def delete_value(self, item_or_key: CompareExchangeValue[Any] | str, index: int | None) -> None:
-        values = self.changeable_values()
-        if isinstance(item_or_key, CompareExchangeValue):
-            values.delete(item_or_key.key, item_or_key.index)
-        elif index is None:
-            raise Misuse(f"to delete {item_or_key!r} by its key, tell the index it must have")
-        else:
-            values.delete(item_or_key, index)
-
-    def changeable_values(self) -> TrackedValues:
-        """The values of this session, for somebody who changes which there are."""
-        self.check_not_saving()
-        return self.tracking.values
-
-    def check_cluster_wide(self) -> None:
-        if not self.options.is_cluster_wide:
-            how = "open_session(transaction_mode=TransactionMode.CLUSTER_WIDE)"
-            raise Misuse(f"compare-exchange values need a cluster-wide session: {how}")
 
     # Small things.
 
