@@ -511,3 +511,13 @@ def test_types_of_results_are_known_to_checkers(plain_store: DocumentStore) -> N
         assert_type(session.document_query(object_type=Card), DocumentQuery[Card])
         assert_type(session.raw_query("from A", Card), RawDocumentQuery[Card])
         assert_type(query.lazily(), Lazy[list[Company]])
+
+
+async def test_what_is_no_text_is_no_query(wire: Wire, store: AsyncDocumentStore) -> None:
+    async with store.open_session() as session:
+        for text in ("", " ", None):
+            with pytest.raises(Misuse, match="a raw query is a text"):
+                session.advanced.raw_query(text)  # type: ignore[arg-type]
+        with pytest.raises(Misuse, match="the name of the collection is a text"):
+            session.query_collection(5)  # type: ignore[call-overload]
+    assert not wire.asked

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Self
 
 from quoth.errors import Misuse
+from quoth.operations.checks import check_number
 from quoth.queries.choices import ProjectionBehavior
 from quoth.queries.draft import NON_STALE_TIMEOUT, QueryDraft
 from quoth.queries.index_query import IndexQuery, QueryResult, QueryStatistics, QueryTimings
@@ -26,12 +27,12 @@ class Carrying:
 
     def skip(self, count: int) -> Self:
         """Leave out the first results."""
-        self._draft.start = _not_negative(count, "skip")
+        self._draft.start = _checked(count, "skip")
         return self
 
     def take(self, count: int) -> Self:
         """At most so many results."""
-        self._draft.page_size = _not_negative(count, "take")
+        self._draft.page_size = _checked(count, "take")
         return self
 
     def add_parameter(self, name: str, value: object) -> Self:
@@ -114,9 +115,8 @@ class Carrying:
         return self
 
 
-def _not_negative(count: int, what: str) -> int:
-    if count < 0:
-        raise Misuse(f"{what}() takes a number from 0, not {count}")
+def _checked(count: int, what: str) -> int:
+    check_number(count, f"what {what}() takes")
     return count
 
 

@@ -51,6 +51,13 @@ def _plain(value: object) -> Any:
     return to_json(value)
 
 
+def several(values: object, what: str) -> list[object]:
+    """The values that a condition was given. Raises Misuse for one alone: a text has no items."""
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | bytearray | Mapping):
+        raise Misuse(f"{what} takes a collection of values, as in ['a', 'b'], not {values!r:.80}")
+    return flattened(values)
+
+
 def flattened(values: Iterable[object]) -> list[object]:
     """The values of a collection, collections in it taken apart."""
     found: list[object] = []
