@@ -527,6 +527,8 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.include_explanations().include_explanations(), "asked for already"),
     (lambda q: q.with_tag(" "), "must not be empty"),
     (lambda q: q.wait_for_non_stale_results(timedelta(0)), "more than no time"),
+    (lambda q: q.wait_for_non_stale_results(timedelta.max), "at most a day"),
+    (lambda q: q.wait_for_non_stale_results(5), "wait_timeout is a timedelta, not 5"),
     (lambda q: q.where_equals("", 1), "a field is named by a string"),
     (lambda q: q.order_by(None), "a field is named by a string"),
     (lambda q: q.select_fields(dict), "name those to select"),

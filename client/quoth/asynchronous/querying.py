@@ -6,6 +6,7 @@ from quoth.asynchronous.driving import AsyncDriver
 from quoth.asynchronous.query import AsyncDocumentQuery, AsyncRawDocumentQuery
 from quoth.asynchronous.streaming import AsyncStreaming
 from quoth.core import SessionCore
+from quoth.errors import Misuse
 from quoth.operations.checks import check_text
 from quoth.queries.draft import QueryDraft
 from quoth.queries.sources import IndexTask, Query, draft_of
@@ -163,5 +164,7 @@ class AsyncQuerying(AsyncStreaming):
     def _query_of_task(
         self, index_type: type[IndexTask], object_type: type[Any] | None
     ) -> AsyncDocumentQuery[Any]:
+        if not isinstance(index_type, type):
+            raise Misuse(f"index_type is a class that defines an index, not {index_type!r:.80}")
         task = index_type()
         return self._query(object_type, task.index_name, is_map_reduce=task.is_map_reduce)

@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Self
 
 from quoth.errors import Misuse
-from quoth.operations.checks import check_number
+from quoth.operations.checks import check_kind, check_number
 from quoth.queries.choices import ProjectionBehavior
 from quoth.queries.draft import NON_STALE_TIMEOUT, QueryDraft
 from quoth.queries.index_query import IndexQuery, QueryResult, QueryStatistics, QueryTimings
 from quoth.serialization import JsonObject
+
+WAIT_MAX = timedelta(days=1)
 
 
 class Carrying:
@@ -43,11 +45,13 @@ class Carrying:
     def wait_for_non_stale_results(self, wait_timeout: timedelta | None = None) -> Self:
         """Answer when the index has caught up with all changes so far.
 
-        Takes 15 seconds at most if nothing is said; then the query raises StaleResults.
+        Takes 15 seconds at most if nothing is said, and a day whatever is said; then the query
+        raises StaleResults.
         """
         asked = NON_STALE_TIMEOUT if wait_timeout is None else wait_timeout
-        if asked <= timedelta(0):
-            raise Misuse(f"a query waits for more than no time: {asked}")
+        check_kind(asked, timedelta, "wait_timeout")
+        if not timedelta(0) < asked <= WAIT_MAX:
+            raise Misuse(f"a query waits for more than no time, and at most a day: {asked}")
         known = self._draft.wait_timeout
         self._draft.wait_timeout = asked if known is None else max(known, asked)
         return self

@@ -1,7 +1,7 @@
 """The methods of a query that say which results are wanted."""
 
 from collections.abc import Callable, Collection
-from math import isfinite
+from math import inf
 from typing import Any, Self, cast
 
 from quoth.errors import Misuse
@@ -340,4 +340,4 @@ class Filtering:
 def _is_number(value: object) -> bool:
     """Whether RQL has a word for it; the others would be read as names."""
     is_real = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_real and isfinite(value)
+    return is_real and value not in (inf, -inf) and value == value
