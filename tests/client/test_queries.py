@@ -496,7 +496,7 @@ async def test_what_a_stream_cannot_do_is_refused(store: AsyncDocumentStore, wir
         with pytest.raises(Misuse, match="start is a number from 0"):
             await anext(aiter(session.advanced.stream_starting_with("a/", start=-1)))
         with pytest.raises(Misuse, match="beginning of ids"):
-            await anext(aiter(session.advanced.stream_starting_with(None)))  # type: ignore[arg-type]
+            await anext(aiter(session.advanced.stream_starting_with(None)))  # type: ignore[call-overload]
         with pytest.raises(Misuse, match="of a query of this session, not of 'from Companies'"):
             await anext(aiter(session.advanced.stream("from Companies")))  # type: ignore[arg-type]
         wire.on("POST", "/streams/queries", status=404)
