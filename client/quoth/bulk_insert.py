@@ -171,6 +171,8 @@ class BulkInsertCore:
         check_id(key)
         if key.endswith("|"):
             raise Misuse(f"a bulk insert cannot take numbers of identities: {key!r}")
+        if "\0" in key:  # its node would refuse the whole chunk
+            raise Misuse(f"a document id cannot hold a NUL character: {key!r:.80}")
         identity_property = self._identity_of(entity)
         document = to_document(entity, identity_property=identity_property)
         told = self._conventions.new_metadata(entity, key) | dict(metadata or {})

@@ -356,6 +356,7 @@ async def test_bad_input_is_told_at_once(shelf: Shelf, shelf_store: AsyncDocumen
             ({"n": 1}, None, "no class to make an id from"),
             ({"n": 1}, "companies|", "numbers of identities"),
             ({"n": 1}, "", "a document id"),
+            ({"n": 1}, "a\0b", "NUL"),
             ("text", None, "an entity is"),
             (Company, None, "an entity is"),
         ):

@@ -497,6 +497,8 @@ async def test_what_a_stream_cannot_do_is_refused(store: AsyncDocumentStore, wir
             await anext(aiter(session.advanced.stream_starting_with("a/", start=-1)))
         with pytest.raises(Misuse, match="beginning of ids"):
             await anext(aiter(session.advanced.stream_starting_with(None)))  # type: ignore[call-overload]
+        with pytest.raises(Misuse, match="what ids are like cannot be sent: surrogates"):
+            await anext(aiter(session.advanced.stream_starting_with("\ud800")))
         with pytest.raises(Misuse, match="of a query of this session, not of 'from Companies'"):
             await anext(aiter(session.advanced.stream("from Companies")))  # type: ignore[arg-type]
         wire.on("POST", "/streams/queries", status=404)

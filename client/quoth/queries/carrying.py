@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Self
 
 from quoth.errors import Misuse
-from quoth.operations.checks import check_kind, check_number
+from quoth.operations.checks import check_kind, check_number, check_text
 from quoth.queries.choices import ProjectionBehavior
 from quoth.queries.draft import NON_STALE_TIMEOUT, QueryDraft
 from quoth.queries.index_query import IndexQuery, QueryResult, QueryStatistics, QueryTimings
@@ -68,8 +68,7 @@ class Carrying:
 
     def with_tag(self, tag: str) -> Self:
         """A word that the server notes beside the query."""
-        if not tag or tag.isspace():
-            raise Misuse("the tag of a query must not be empty")
+        check_text(tag, "the tag of a query")
         self._draft.tag = tag
         return self
 

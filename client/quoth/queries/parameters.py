@@ -30,6 +30,8 @@ class Parameters:
 
     def name(self, name: str, value: object) -> None:
         """A value by the name that the text has for it."""
+        if not isinstance(name, str) or not name.lstrip("$"):
+            raise Misuse(f"a parameter is named by a text like 'city', not {name!r:.80}")
         self._put(name.lstrip("$"), value)
 
     def _put(self, name: str, value: object) -> None:

@@ -15,7 +15,7 @@ import orjson
 from quoth.commands import Reply, WireRequest
 from quoth.core import SessionCore
 from quoth.errors import BadRequest, FateUnknown, IndexDoesNotExist, Misuse, QuothError
-from quoth.operations.checks import check_number
+from quoth.operations.checks import check_letters, check_number
 from quoth.queries.draft import QueryDraft
 from quoth.queries.index_query import PAGE_SIZE_MAX, IndexQuery
 from quoth.queries.running import entity_of
@@ -77,6 +77,8 @@ class StreamDocuments:
     def __post_init__(self) -> None:
         if not isinstance(self.starts_with, str):
             raise Misuse(f"starts_with is the beginning of ids, not {self.starts_with!r:.80}")
+        for told in (self.starts_with, self.matches, self.start_after):
+            check_letters(told or "", "what ids are like")
         check_number(self.start, "start")
         check_number(self.page_size, "page_size")
 
