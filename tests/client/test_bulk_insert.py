@@ -431,3 +431,21 @@ def test_a_chunk_that_was_interrupted_is_of_unknown_fate(shelf: Shelf) -> None:
                     bulk_insert.store_as({"n": number}, f"a/{number}")
     told = failure.value
     assert (told.stored, told.unknown_ids, told.not_stored_ids) == (0, ("a/0", "a/1"), ("a/2",))
+
+
+async def test_a_bulk_insert_cancelled_while_it_ends_ends_at_once(shelf: Shelf) -> None:
+    transport = Slow(shelf)
+    store = AsyncDocumentStore(URL, "shop", transport=transport)
+
+    async def program() -> None:
+        async with store.bulk_insert() as bulk_insert:
+            for number in range(5):
+                await bulk_insert.store_as({"n": number}, f"a/{number}")
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(program())
+        await transport.until(2)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        task.cancel()  # it waits for room for its last document
+    assert task.cancelled() and transport.under_way == 0 and not shelf.kept
