@@ -170,4 +170,4 @@ async def test_queries_that_wait_together_have_the_time_of_all(
         query.wait_for_non_stale_results(timedelta(seconds=20)).lazily()
         session.query(object_type=Employee).wait_for_non_stale_results().lazily()
         await session.advanced.lazily.load("companies/1", Company).value
-    assert wire.transport.requests[-1].timeout_seconds == 30 + 20 + 15
+    assert wire.transport.requests[-1].timeout_seconds == 30 + (30 + 20) + (30 + 15)

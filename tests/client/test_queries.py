@@ -520,6 +520,18 @@ def test_types_of_results_are_known_to_checkers(plain_store: DocumentStore) -> N
         assert_type(query.lazily(), Lazy[list[Company]])
 
 
+async def test_a_query_has_the_time_that_a_node_takes_for_a_new_index(
+    store: AsyncDocumentStore, wire: Wire
+) -> None:
+    async with store.open_session() as session:
+        answered(wire)
+        await session.query(object_type=Company).where_equals("name", "x").to_list()
+        assert wire.transport.requests[-1].timeout_seconds == 60
+        answered(wire)
+        await session.query_index("A/B", Company).to_list()
+        assert wire.transport.requests[-1].timeout_seconds == 30
+
+
 async def test_what_is_no_text_is_no_query(wire: Wire, store: AsyncDocumentStore) -> None:
     async with store.open_session() as session:
         for text in ("", " ", None):

@@ -56,7 +56,8 @@ class StreamQuery:
 
     def to_request(self) -> WireRequest:
         body = encode(self.query.to_json())
-        return WireRequest("POST", "/streams/queries", (AS_LINES,), body)
+        waits = self.query.wait_seconds
+        return WireRequest("POST", "/streams/queries", (AS_LINES,), body, waits)
 
     def read(self, reply: Reply) -> list[bytes]:
         return reply.body.splitlines()
