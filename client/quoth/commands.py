@@ -135,8 +135,11 @@ class ReturnHiLoRange:
 
 
 def fold(name: str) -> str:
-    """Ids and keys that differ only in case are the same."""
-    return name.lower()
+    """Ids and keys that differ only in case are the same.
+
+    Each character by itself, as nodes do it: of `Σ` it does not matter what stands behind it.
+    """
+    return name.lower() if name.isascii() else "".join(map(str.lower, name))
 
 
 def read_reply(command: Command[T_co], reply: Reply) -> T_co:

@@ -176,6 +176,7 @@ class Told:
 
 
 OFFICIAL = "Raven.Client.Exceptions."
+QUOTH = "Quoth.Exceptions."  # of what official clients do not know
 CONCURRENCY = Told(409, f"{OFFICIAL}ConcurrencyException")
 UNEXPECTED = Told(500, f"{OFFICIAL}RavenException")
 
@@ -247,6 +248,11 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     Refusal.GUARD_KEY: Told(
         400, f"{OFFICIAL}Documents.CompareExchange.CompareExchangeInvalidKeyException"
     ),
+    Refusal.NO_SEQUENCE: Told(404, f"{QUOTH}SequenceDoesNotExistException"),
+    Refusal.SEQUENCE_PARAMETERS: Told(400, f"{QUOTH}SequenceParametersException"),
+    Refusal.SEQUENCE_ENDED: Told(400, f"{QUOTH}SequenceEndedException"),
+    Refusal.NUMBER_PLACE: Told(400, f"{QUOTH}NumberPlaceException"),
+    Refusal.NO_RESERVATION: Told(410, f"{QUOTH}ReservationEndedException"),
     Refusal.COLLECTION: Told(400, "System.InvalidOperationException"),
     Refusal.INVALID: Told(400, f"{OFFICIAL}BadRequestException"),
 }
