@@ -148,9 +148,10 @@ class Shaping:
         told = Highlightings(field_name)
         highlightings_callback(told)
         parameter = "" if options is None else f",{self._draft.parameters.add(options)}"
+        field = written(field_of(field_name))
         self._draft.told.highlightings.append(told)
         self._draft.told.highlightings_texts.append(
-            f"highlight({written(field_of(field_name))},{fragment_length},{fragment_count}{parameter})"
+            f"highlight({field},{fragment_length},{fragment_count}{parameter})"
         )
         return self
 
