@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 import orjson
 
-from quoth.errors import FateUnknown, QuothError
+from quoth.errors import FateUnknown, Misuse, QuothError
 from quoth.serialization import JsonObject
 
 T_co = TypeVar("T_co", covariant=True)
@@ -132,6 +132,14 @@ class ReturnHiLoRange:
 
     def read(self, reply: Reply) -> None:
         return None
+
+
+def bytes_of(name: str) -> int:
+    """How long an id or a key is. Raises Misuse for half a character, which nothing can store."""
+    try:
+        return len(name.encode())
+    except UnicodeEncodeError as error:
+        raise Misuse(f"{name!r:.80} is no text: {error.reason}") from None
 
 
 def fold(name: str) -> str:

@@ -176,7 +176,7 @@ class Conventions:
         kind = type(entity)
         metadata: JsonObject = {}
         if isinstance(entity, dict):
-            metadata.update(entity.get(METADATA, {}))
+            metadata.update(_metadata_of(entity))
             collection = document_id.rstrip("|").partition("/")[0]
         else:
             collection = self.collection_of(kind)
@@ -195,3 +195,11 @@ class Conventions:
         if isinstance(rule, ShouldIgnoreEntityChanges):
             return rule.check(session, entity, document_id)
         return rule(session, entity, document_id)
+
+
+def _metadata_of(entity: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a dictionary brings along as its metadata."""
+    found = entity.get(METADATA, {})
+    if isinstance(found, Mapping):
+        return found
+    raise Misuse(f"the {METADATA} of a dictionary is a dictionary, not {found!r:.80}")

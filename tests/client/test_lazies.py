@@ -171,3 +171,22 @@ async def test_queries_that_wait_together_have_the_time_of_all(
         session.query(object_type=Employee).wait_for_non_stale_results().lazily()
         await session.advanced.lazily.load("companies/1", Company).value
     assert wire.transport.requests[-1].timeout_seconds == 30 + (30 + 20) + (30 + 15)
+
+
+async def test_a_class_that_fails_to_be_made_is_not_the_error_of_the_others(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    one, two = document("companies/1", name="One"), document("companies/2", name="Two")
+    wire.on("POST", "/multi_get", answers(found(one), found(two)))
+    async with store.open_session() as session:
+        bad = session.lazily.load("companies/1", Moody)
+        good = session.lazily.load("companies/2", Company)
+        company = await good.value
+        assert company is not None and company.name == "Two"
+        with pytest.raises(WrongType, match="RuntimeError: not today"):
+            await bad.value
+
+
+class Moody:
+    def __init__(self, name: str) -> None:
+        raise RuntimeError("not today")
