@@ -269,7 +269,7 @@ def always(answer: Any) -> Callable[..., Any]:
         (rules, "check", always(None)),
         (rules, "_points", always([])),
         (rules, "_ranges", always([])),
-        (rules, "keys_of", no_keys),
+        (rules.Looked, "keys_of", no_keys),
         (route.Reading, "stood_at", always(True)),
         (ReadSet, "to_wire", lambda _: {"Documents": [], "Values": []}),
     ],

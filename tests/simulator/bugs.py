@@ -402,5 +402,5 @@ FOUND_BY: dict[str, int] = {
     "number-taken-in-vain": 0,
     "resend-takes-anew": 0,
     "number-from-memory": 0,
-    "number-given-back-twice": 0,
+    "number-given-back-twice": 2,
 }

@@ -13,7 +13,7 @@ from quoth_cluster.commands import SaveNumbered, decode
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.dispatch import carry_out
 from quoth_cluster.outcomes import Outcome
-from quoth_cluster.sequence_commands import ReleaseNumbers, ReserveNumbers
+from quoth_cluster.sequence_commands import SequenceCommand
 from quoth_cluster.store.environment import WriteTxn
 
 Rows = dict[bytes, bytes]
@@ -64,7 +64,7 @@ def stepped(rows: Rows, command: bytes, command_index: int, owner: object) -> tu
     """The rows after a command, and its outcome: by the very code that a node runs."""
     txn = MapTxn(rows, owner)
     opened = decode(command)
-    assert isinstance(opened, SaveNumbered | ReserveNumbers | ReleaseNumbers)
+    assert isinstance(opened, SaveNumbered | SequenceCommand)
     outcome = round.answered(
         txn,
         opened,

@@ -19,11 +19,14 @@ from quoth_cluster.commands import PutDocument, SaveBatch, SaveNumbered, encode
 from quoth_cluster.errors import FateUnknown, NotProposed
 from quoth_cluster.outcomes import NumberedSaved, Outcome, Refused
 from quoth_cluster.sequence_commands import (
+    ConfirmNumbers,
     NumberPlace,
     ReleaseNumbers,
     ReserveNumbers,
+    SequenceCommand,
     SequenceUse,
     TakeNumbers,
+    TendSequences,
 )
 from quoth_cluster.sequence_outcomes import NumbersReleased, NumbersReserved, Taken
 from quoth_cluster.sequences import NumberState
@@ -126,16 +129,21 @@ class Takers:
         number, dice = len(self._requests), self.dice
         request_id, name = f"r{number}", dice.choice(NAMES)
         document_id, is_refusable = "", False
-        command: SaveNumbered | ReserveNumbers | ReleaseNumbers
+        command: SaveNumbered | SequenceCommand
         what = dice.random()
-        if what < 0.1:
+        if what < 0.15:
             use = SequenceUse(name)
             until = AT + HOUR
             command = ReserveNumbers("db", use, dice.choice([1, 2]), AT, until, "", request_id)
         elif what < 0.3 and taker.reserved:
             held = taker.reserved.pop()
             name = held.taken.name
-            command = ReleaseNumbers("db", name, held.token, AT, "not used", request_id)
+            if dice.random() < 0.5:
+                command = ConfirmNumbers("db", name, held.token, AT, "row", request_id=request_id)
+            else:
+                command = ReleaseNumbers("db", name, held.token, AT, "not used", request_id)
+        elif what < 0.33:
+            command = TendSequences("db", AT + HOUR, request_id)  # late, for some
         else:
             document_id = f"d/{number}"
             is_refusable = dice.random() < 0.25

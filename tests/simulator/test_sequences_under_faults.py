@@ -42,13 +42,14 @@ def test_numbers_have_no_gap_whatever_happens(first: int) -> None:
 def test_numbers_are_taken_refused_and_sent_again() -> None:
     answers: set[str] = set()
     sends = 0
-    for seed in range(3):
+    for seed in range(8):
         world = World(seed, size=3, takes=True)
         assert world.run().violation is None
         assert world.takers is not None
         answers |= {type(one.answer).__name__ for one in world.takers._requests}
         sends = max(sends, *(one.sent for one in world.takers._requests))
-    assert answers == {"NumberedSaved", "Refused", "NumbersReserved", "NumbersReleased", "NoneType"}
+    assert answers >= {"NumberedSaved", "Refused", "NoneType"}
+    assert answers >= {"NumbersReserved", "NumbersReleased", "NumbersConfirmed", "SequencesTended"}
     assert sends == 5
 
 

@@ -27,6 +27,7 @@ from quoth_node.patching import (
 from quoth_node.querying.errors import (
     IndexMissing,
     IndexNotAvailable,
+    IndexNotReady,
     InvalidQuery,
     ProjectionFailed,
     StaleResults,
@@ -226,6 +227,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     DatabaseDisabled: Told(503, f"{OFFICIAL}Database.DatabaseDisabledException"),
     NodeIsPassive: Told(503, f"{OFFICIAL}Cluster.NodeIsPassiveException"),
     NotProposed: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
+    IndexNotReady: Told(503, f"{OFFICIAL}Documents.Indexes.IndexDisabledException"),
     Busy: Told(503, f"{OFFICIAL}RavenException"),
     NotReadable: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     # 500: perhaps or surely executed; no client may resend it by itself.

@@ -93,6 +93,17 @@ async def test_a_cluster_transaction_gets_numbers(node: Node) -> None:
     assert (await node.get(f"{SEQUENCES}?name=i")).json["Taken"] == 1
 
 
+async def test_a_serializable_commit_gets_numbers(node: Node) -> None:
+    body = {"Commands": [put("i/{number}", "I"), take("i", in_id(), place())]}
+    target = f"{DB}/serializable/commit?raft-request-id=r"
+    answer = await node.ask("POST", target, body)
+    assert answer.status == 201, answer.body
+    assert [result["Type"] for result in answer.json["Results"]] == ["PUT", "QuothTakeNumbers"]
+    assert answer.json["Results"][-1]["Numbers"] == [1] and "Pin" in answer.json
+    assert (await node.ask("POST", target, body)).json == answer.json
+    assert (await load(node, "i/1"))["Number"] == 1
+
+
 async def test_patches_get_numbers_where_they_write(node: Node) -> None:
     await node.put("users/1", n=1)
     answer = await node.bulk(
