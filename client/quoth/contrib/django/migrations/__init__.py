@@ -1,0 +1,1 @@
+"""The steps by which the table of this app is made."""
