@@ -44,7 +44,7 @@ def numbers(using: str, series: str) -> list[int]:
 
 def unconfirmed(using: str, series: str) -> int:
     """How many rows of the app stand for a series."""
-    return rows_of("quoth.UnconfirmedNumbers", using).filter(sequence_name=series).count()
+    return len(rows_of("quoth.UnconfirmedNumbers", using).filter(sequence_name=series))
 
 
 def invoice(using: str, series: str) -> int:

@@ -89,5 +89,5 @@ def _person() -> pwd.struct_passwd | None:
 def _answers(bin_folder: Path, port: int, process: "subprocess.Popen[bytes]") -> bool | None:
     if process.poll() is not None:
         raise RuntimeError(f"PostgreSQL ended by itself with {process.returncode}")
-    asked = [bin_folder / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+    asked = [str(bin_folder / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
     return subprocess.run(asked).returncode == 0 or None

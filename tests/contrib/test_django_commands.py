@@ -1,16 +1,16 @@
 """`manage.py quoth_sequences`, and what `manage.py check` says."""
 
+import unittest
 from typing import Any
-from unittest import TestResult, TestSuite
 
 import pytest
+import sequences as django_sequences
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import TestCase, override_settings
 
-import sequences as django_sequences
 from quoth.contrib.django import sequences
 from quoth.contrib.django.checks import check_isolation, check_settings, check_transactions
 from quoth.contrib.django.sequences import get_next_value, get_next_values
@@ -53,16 +53,18 @@ def test_verify_finds_what_contradicts_the_journal(using: str, series: str) -> N
         (("verify", "SERIES", "--field", "shop.Invoice.amount"), "amount"),
         (("voided", "no such"), "no sequence"),
         (("move", "no such"), "no sequence no such"),
-        (("list", "--database", "nowhere"), None),
     ],
 )
 def test_wrong_words_are_told(
-    shop: Shop, series: str, arguments: tuple[str, ...], complaint: str | None
+    shop: Shop, series: str, arguments: tuple[str, ...], complaint: str
 ) -> None:
     committed("sqlite", series)
     told = [series if each == "SERIES" else each for each in arguments]
     if complaint is None:
-        with override_settings(QUOTH={"archive": ENTRY}), pytest.raises(CommandError, match="QUOTH"):
+        with (
+            override_settings(QUOTH={"archive": ENTRY}),
+            pytest.raises(CommandError, match="QUOTH"),
+        ):
             command(*told)
         return
     with pytest.raises(CommandError, match=complaint):
@@ -129,6 +131,9 @@ def test_a_database_has_the_entry_of_its_name(shop: Shop) -> None:
         assert settings_for("archive").database == "old"
         assert settings_for("sqlite").database == "shop"
         assert stores["archive"].database == "old"
+    with override_settings(QUOTH={"archive": ENTRY}):
+        with pytest.raises(CommandError, match='no entry "sqlite", and no "default"'):
+            command("list", "--database", "sqlite")
 
 
 def test_the_project_is_checked(shop: Shop, using: str) -> None:
@@ -137,7 +142,7 @@ def test_the_project_is_checked(shop: Shop, using: str) -> None:
     assert not check_isolation()
     assert not check_transactions(databases=[using])
     dirty = {**settings.DATABASES[using], "OPTIONS": {"isolation_level": "READ UNCOMMITTED"}}
-    with override_settings(DATABASES={using: dirty}):
+    with pytest.warns(UserWarning), override_settings(DATABASES={using: dirty}):
         found = [error.id for error in check_isolation()]
     # PostgreSQL takes it for READ COMMITTED.
     assert found == ([] if using == "postgresql" else ["quoth.E002"])
@@ -154,7 +159,7 @@ def test_tests_of_a_project_give_their_numbers_back(shop: Shop, series: str) -> 
                 assert committed("default", f"{series}, told") == 1
             assert states(f"{series}, told") == {1: OUTSIDE}
 
-    result = TestResult()
-    TestSuite([ATest()]).run(result)
+    result = unittest.TestResult()
+    unittest.TestSuite([ATest()]).run(result)
     assert result.testsRun == 1 and result.wasSuccessful(), [*result.errors, *result.failures]
     assert states(series) == {}

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sequences as django_sequences
 from django.conf import settings
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
 from django.db.transaction import TransactionManagementError
 from django.test import override_settings
@@ -249,6 +250,12 @@ def test_outside_of_a_transaction_a_number_is_taken_at_once(using: str, series: 
     finally:
         transaction.rollback(using=using)
         transaction.set_autocommit(True, using=using)
+
+
+async def test_a_coroutine_must_not_wait(shop: Any, series: str) -> None:
+    for waits in (get_next_value, sequences.get_last_value, sequences.delete):
+        with pytest.raises(SynchronousOnlyOperation):
+            waits(series)
 
 
 def test_parameters_mean_what_they_meant(using: str, series: str) -> None:

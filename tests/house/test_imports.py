@@ -12,7 +12,7 @@ from tests.house.source import PACKAGES, SourceFile, part_of, source_files
 
 # What each room may use from outside, besides the standard library.
 FOREIGN = {
-    "quoth": {"aiohttp", "msgpack", "orjson", "yarl", "typing_extensions"},
+    "quoth": {"aiohttp", "django", "msgpack", "orjson", "yarl", "typing_extensions"},
     "quoth_cluster": {"google_crc32c", "lmdb", "msgpack", "orjson", "pysyncobj"},
     "quoth_node": {
         *("aiohttp", "apsw", "lark", "msgpack", "orjson"),
@@ -23,6 +23,7 @@ FOREIGN = {
 # A foreign thing has one door: (room, foreign module) -> the only modules that may import it.
 DOORS = {
     ("quoth", "typing_extensions"): ("quoth.type_variables",),  # for checkers only
+    ("quoth", "django"): ("quoth.contrib.django",),  # an extra: the client goes without it
     ("quoth", "aiohttp"): ("quoth.wire.aiohttp_transport",),
     ("quoth", "yarl"): ("quoth.wire.aiohttp_transport",),
     ("quoth", "select"): ("quoth.wire.blocking_transport",),
@@ -81,6 +82,7 @@ BELOW = {
 
 # Nobody imports these but the ones named.
 ABOVE = {
+    "quoth.contrib": ("quoth.contrib",),
     "quoth_cluster.machine": ("quoth_node",),
     "quoth_node.cli": ("quoth_node.__main__",),
     "quoth_node.cli_sequences": ("quoth_node.cli",),

@@ -68,8 +68,9 @@ def before_commit(using: str, series: str) -> None:
 def after_commit(using: str, series: str) -> None:
     """Commit, and wait to be killed before quoth is told."""
     with transaction.atomic(using=using):
-        transaction.on_commit(lambda: _say_and_wait(number), using=using)
-        number = invoice(using, series)
+        taken: list[int] = []
+        transaction.on_commit(lambda: _say_and_wait(*taken), using=using)
+        taken.append(invoice(using, series))
 
 
 def readme(using: str, series: str) -> None:

@@ -35,9 +35,7 @@ def old_sequences(using: str) -> dict[str, int]:
         if TABLE not in connection.introspection.table_names(cursor):
             raise CannotMove(f"the database {using!r} has no table {TABLE}")
         quoted = connection.ops.quote_name
-        cursor.execute(
-            f"SELECT {quoted('name')}, {quoted('last')} FROM {quoted(TABLE)} ORDER BY 1"
-        )
+        cursor.execute(f"SELECT {quoted('name')}, {quoted('last')} FROM {quoted(TABLE)} ORDER BY 1")
         return {str(name): int(last) for name, last in cursor.fetchall()}
 
 

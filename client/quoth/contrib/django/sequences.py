@@ -65,6 +65,7 @@ def get_next_values(
 
 def get_last_value(sequence_name: str = "default", *, using: str | None = None) -> int | None:
     """The last number, None if there is none. Those of open transactions count."""
+    _check_may_wait()
     entry = settings_for(using or router.db_for_read(table()))
     return stores[entry.alias].sequences.get_last_value(sequence_name)
 
@@ -128,7 +129,6 @@ class Sequence:
         return self.get_next_value()
 
 
-@async_unsafe  # type: ignore[untyped-decorator]
 def _next(
     count: int,
     sequence_name: str,
@@ -185,7 +185,13 @@ def _reserve(
     return numbers.values
 
 
+@async_unsafe
+def _check_may_wait() -> None:
+    """In a coroutine all other tasks would wait, too: Django forbids that."""
+
+
 def _database(using: str | None) -> str:
+    _check_may_wait()
     found: str = router.db_for_write(table()) if using is None else using
     return found
 

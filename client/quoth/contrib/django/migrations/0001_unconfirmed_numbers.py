@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     initial = True
 
-    dependencies = []  # noqa: RUF012
+    dependencies: list[tuple[str, str]] = []  # noqa: RUF012
 
     operations = [  # noqa: RUF012
         migrations.CreateModel(

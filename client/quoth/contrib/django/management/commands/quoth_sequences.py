@@ -1,10 +1,10 @@
 """`manage.py quoth_sequences`: which sequences there are, the proof, and what to do about it.
 
-    manage.py quoth_sequences list
-    manage.py quoth_sequences voided invoices
-    manage.py quoth_sequences verify invoices --field shop.Invoice.number --filter year=2024
-    manage.py quoth_sequences recover
-    manage.py quoth_sequences move invoices --initial-value 1000
+manage.py quoth_sequences list
+manage.py quoth_sequences voided invoices
+manage.py quoth_sequences verify invoices --field shop.Invoice.number --filter year=2024
+manage.py quoth_sequences recover
+manage.py quoth_sequences move invoices --initial-value 1000
 """
 
 from collections.abc import Callable
