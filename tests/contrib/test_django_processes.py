@@ -1,5 +1,7 @@
 """Processes of the shop that work side by side, are forked, and die at the worst moment."""
 
+from signal import SIGKILL
+
 import pytest
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -37,6 +39,20 @@ def test_eight_processes_at_once(shop: Shop, using: str, series: str) -> None:
     assert set(reasons(series).values()) <= {"rolled back"}
     assert unconfirmed(using, series) == 0
     assert f"{len(told)} numbers: 64 in use" in verify(using, series)
+
+
+def test_processes_that_die_at_any_place(shop: Shop, using: str, series: str) -> None:
+    said = shop.run(WORK, "dying", using, series, "6", "5", SHOP_LEASE_SECONDS="1")
+    assert said.split() == ["ended", *[str(int(SIGKILL))] * 6]
+    wait_for(lambda: RESERVED not in states(series).values() or None, WAIT_SECONDS_MAX, "no end")
+    # Two had committed, and told nobody: the journal has been too early.
+    assert len(numbers(using, series)) == 6 * 5 + 2
+    command("recover", "--database", using)
+    told = states(series)
+    assert [number for number, state in told.items() if state is OUTSIDE] == numbers(using, series)
+    silent = [why for why in reasons(series).values() if why != "rolled back"]
+    assert silent == ["the reservation ended without a word; it was for 'the shop'"] * 4
+    assert f"{len(told)} numbers: 32 in use" in verify(using, series)
 
 
 def test_a_process_that_dies_before_the_commit_leaves_a_void_number(

@@ -1,6 +1,7 @@
 """Processes of the shop: `python -m tests.contrib.shop.work ACTION USING SERIES ...`."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -27,22 +28,48 @@ def invoice(using: str, series: str) -> int:
 
 def many(using: str, series: str, processes: str, invoices: str, rollback_each: str) -> None:
     """Fork, as servers of applications do, and write invoices in each process."""
+    each, every = int(invoices), int(rollback_each)
+    _fork(using, series, int(processes), lambda _: _write(using, series, each, every))
+
+
+def dying(using: str, series: str, processes: str, invoices: str) -> None:
+    """Write invoices in forked processes that die in the middle of one, each at another place."""
+    each = int(invoices)
+    _fork(using, series, int(processes), lambda number: _die(using, series, each, number % 3))
+
+
+def _fork(using: str, series: str, processes: int, work: Callable[[int], None]) -> None:
     get_next_value(f"{series} of the parent", using=using)  # its store is in use when it forks
     connections.close_all()
     children = []
-    for _ in range(int(processes)):
+    for number in range(processes):
         child = os.fork()
         if child == 0:
             code = 1
             try:
-                _write(using, series, int(invoices), int(rollback_each))
+                work(number)
                 code = 0
             finally:
-                sys.stdout.flush()
                 os._exit(code)
         children.append(child)
-    codes = [os.waitpid(child, 0)[1] for child in children]
-    print("ended", *codes)
+    print("ended", *(os.waitpid(child, 0)[1] for child in children))
+
+
+def _die(using: str, series: str, invoices: int, place: int) -> None:
+    _write(using, series, invoices, rollback_each=4)
+    with transaction.atomic(using=using):
+        if place == 0:
+            transaction.on_commit(_kill_me, using=using)
+        if place == 1:
+            get_next_value(series, using=using)
+            _kill_me()
+        invoice(using, series)
+        if place == 2:
+            _kill_me()
+
+
+def _kill_me() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _write(using: str, series: str, invoices: int, rollback_each: int) -> None:
@@ -94,7 +121,7 @@ def _say_and_wait(number: int) -> None:
 
 
 ACTIONS: dict[str, Callable[..., None]] = {
-    each.__name__: each for each in (many, before_commit, after_commit, readme)
+    each.__name__: each for each in (many, dying, before_commit, after_commit, readme)
 }
 
 if __name__ == "__main__":
