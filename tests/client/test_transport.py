@@ -2,6 +2,9 @@
 nothing is sent twice."""
 
 import asyncio
+import gc
+import gzip
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -151,6 +154,53 @@ async def test_a_large_body_goes_out_whole(wires: Wires) -> None:
     async with listening(serve) as url:
         found = await wires.send(HttpRequest("PUT", url, {}, body, 5.0))
     assert (found.body, received) == (b"ok", len(body))
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n"])
+async def test_an_answer_after_which_the_server_closes_is_an_answer(
+    wires: Wires, head: bytes
+) -> None:
+    for length in (b"Content-Length: 2\r\n", b""):
+        async with listening(Server(head + length + b"\r\nok")) as url:
+            assert (await wires.send(request(url))).body == b"ok"
+        async with listening(Server(head + length + b"\r\nok")) as url:
+            assert b"".join(await wires.pieces(request(url))) == b"ok"
+
+
+async def test_hints_before_an_answer_are_not_the_answer(wires: Wires) -> None:
+    hints = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    server = Server(hints + OK, OK.replace(b"ok", b"no"))
+    async with listening(server) as url:
+        assert [(await wires.send(request(url))).body for _ in range(2)] == [b"ok", b"no"]
+
+
+async def test_a_redirect_is_an_answer_and_nothing_is_sent_elsewhere(wires: Wires) -> None:
+    server = Server(OK.replace(b"200 OK", b"302 Found\r\nLocation: /other"), OK)
+    async with listening(server) as url:
+        assert (await wires.send(request(url, "POST"))).status == 302
+    assert len(server.seen) == 1
+
+
+async def test_an_answer_that_something_between_has_packed_is_unpacked(wires: Wires) -> None:
+    packed = gzip.compress(b"ok" * 100_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    async with listening(Server(*[head % len(packed) + packed] * 2)) as url:
+        assert (await wires.send(request(url))).body == b"ok" * 100_000
+        assert b"".join(await wires.pieces(request(url))) == b"ok" * 100_000
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"compress"])
+async def test_an_answer_that_cannot_be_unpacked_is_indefinite(wires: Wires, coding: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: 4\r\n\r\nnone" % coding
+    async with listening(Server(answer)) as url:
+        if coding == b"compress":  # nobody sends it, and it is no JSON
+            assert (await wires.send(request(url))).body == b"none"
+            return
+        with pytest.raises(FateUnknown):
+            await wires.send(request(url))
+    async with listening(Server(answer)) as url:
+        with pytest.raises(FateUnknown):
+            await wires.pieces(request(url))
 
 
 async def test_a_refused_connection_is_definite(wires: Wires) -> None:
@@ -374,8 +424,11 @@ def test_one_event_loop_after_another_may_use_it() -> None:
         async with listening(server) as url:
             await transport.send(request(url))
 
-    asyncio.run(once())
-    asyncio.run(once())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of connections that nobody closed
+        asyncio.run(once())
+        asyncio.run(once())
+        gc.collect()
     assert server.connections == 2
 
 
