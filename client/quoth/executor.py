@@ -293,7 +293,14 @@ class Executor:
             error = error_of(response)
             if error is None:
                 return read(orjson.loads(response.body), self._known_urls)
-        except (NotSent, FateUnknown, LookupError, TypeError, AttributeError, ValueError) as failure:
+        except (
+            NotSent,
+            FateUnknown,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+        ) as failure:
             error = QuothError(str(failure))  # no answer, or one of another shape
         if isinstance(error, NotSent | FateUnknown) or type(error) is QuothError:
             self.nodes.failed(url)

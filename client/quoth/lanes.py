@@ -16,7 +16,7 @@ from typing import Any
 from quoth.batches import SaveBatch
 from quoth.commands import Command
 from quoth.conventions import Conventions
-from quoth.options import LoadBalanceBehavior, TransactionMode
+from quoth.options import LoadBalanceBehavior
 from quoth.reads import GetDocuments
 from quoth.together import Asked, Kind, Loads, Saves, Told
 
@@ -101,16 +101,12 @@ class Lane:
 
 
 class Lanes:
-    """The lanes of one database.
-
-    Cluster-wide saves have their own: they wait for a leader, and single-node saves need none.
-    """
+    """The lanes of one database."""
 
     def __init__(self, conventions: Conventions) -> None:
         self._conventions = conventions
         self._saves, self._loads = Saves(), Loads()
         self._save_lane, self._load_lane = Lane(self._saves), Lane(self._loads)
-        self._cluster_save_lane = Lane(self._saves)
         self.loop: Any = None  # whose tasks use them
 
     def may_be_cached(self, command: Command[Any], no_caching: bool) -> bool:
@@ -128,8 +124,5 @@ class Lanes:
                 return None
             return self._load_lane if self._loads.fits(command) else None
         if isinstance(command, SaveBatch):
-            if not self._saves.fits(command):
-                return None
-            is_cluster_wide = command.mode is TransactionMode.CLUSTER_WIDE
-            return self._cluster_save_lane if is_cluster_wide else self._save_lane
+            return self._save_lane if self._saves.fits(command) else None
         return None

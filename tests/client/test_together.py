@@ -20,7 +20,6 @@ from quoth import (
     HttpResponse,
     Misuse,
     NotSent,
-    TransactionMode,
 )
 from quoth.batches import PutDocument, SaveBatch
 from quoth.lanes import FLIGHTS_FAR, Lane
@@ -365,15 +364,6 @@ def test_what_was_under_way_when_its_loop_ended_takes_no_place(one_flight: None)
         return list(await asyncio.wait_for(asyncio.gather(*(ask(save(name)) for name in "ab")), 5))
 
     assert len(asyncio.run(go_on())) == 2
-
-
-async def test_cluster_wide_saves_stand_in_no_other_save_s_way(one: Store) -> None:
-    """Without a leader they take as long as an election does, and the others do not."""
-    wide = SaveBatch((PutDocument("a", {}, {}),), TransactionMode.CLUSTER_WIDE)
-    tasks = await one.take_off(wide, wide, wide)
-    assert (await one.executor(save("b"))).results[0]["@id"] == "b"
-    await one.land(tasks)
-    assert one.node.sent == [BULK, BULK, BATCHES], "but they share with each other"
 
 
 # Threads.

@@ -156,7 +156,9 @@ async def test_a_large_body_goes_out_whole(wires: Wires) -> None:
     assert (found.body, received) == (b"ok", len(body))
 
 
-@pytest.mark.parametrize("head", [b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n"])
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n"]
+)
 async def test_an_answer_after_which_the_server_closes_is_an_answer(
     wires: Wires, head: bytes
 ) -> None:
