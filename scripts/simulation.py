@@ -32,7 +32,8 @@ def main() -> int:
     if options.seed is not None:
         bug = BY_NAME[options.bug] if options.bug else None
         on_trace = print if options.trace else None
-        world = World(options.seed, size=options.nodes, bug=bug, on_trace=on_trace)
+        takes = options.takes or None
+        world = World(options.seed, size=options.nodes, bug=bug, takes=takes, on_trace=on_trace)
         return _conclude([world.run()], options, 0.0)
     began = time.perf_counter()
     first, _, last = options.seeds.partition(":")
@@ -52,6 +53,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--trace", action="store_true", help="print all that happens in it")
     parser.add_argument("--seeds", default="0:100", metavar="FROM:TO", help="many seeds")
     parser.add_argument("--nodes", type=int, default=3, help="how many nodes a cluster has")
+    parser.add_argument("--takes", action="store_true", help="numbers are taken in every seed")
     parser.add_argument("--jobs", type=int, default=1, help="processes side by side")
     parser.add_argument("--json", action="store_true", help="one JSON object a seed, to stdout")
     parser.add_argument("--bugs", action="store_true", help="run every planted bug until found")
@@ -59,13 +61,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run_one(given: tuple[int, int, str | None]) -> Report:
-    seed, nodes, bug = given
-    return World(seed, size=nodes, bug=BY_NAME[bug] if bug else None).run()
+def _run_one(given: tuple[int, int, str | None, bool]) -> Report:
+    seed, nodes, bug, takes = given
+    return World(seed, size=nodes, bug=BY_NAME[bug] if bug else None, takes=takes or None).run()
 
 
 def _run_all(seeds: Iterable[int], options: argparse.Namespace) -> Iterator[Report]:
-    work = [(seed, options.nodes, options.bug) for seed in seeds]
+    work = [(seed, options.nodes, options.bug, options.takes) for seed in seeds]
     if options.jobs == 1:
         yield from map(_run_one, work)
         return
@@ -92,6 +94,7 @@ def _with_progress(
 
 def _tell_violation(report: Report, options: argparse.Namespace) -> None:
     bug = f" --bug {options.bug}" if options.bug else ""
+    bug += " --takes" if options.takes else ""
     print(f"seed {report.seed}, {report.nodes} nodes, commit {_commit()}: {report.violation}")
     print(f"  replay: scripts/simulate {report.seed} --nodes {report.nodes}{bug} --trace")
     sys.stdout.flush()

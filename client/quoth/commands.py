@@ -11,7 +11,7 @@ from typing import ClassVar, Protocol, TypeVar
 
 import orjson
 
-from quoth.errors import FateUnknown, QuothError
+from quoth.errors import FateUnknown, Misuse, QuothError
 from quoth.serialization import JsonObject
 
 T_co = TypeVar("T_co", covariant=True)
@@ -134,9 +134,20 @@ class ReturnHiLoRange:
         return None
 
 
+def bytes_of(name: str) -> int:
+    """How long an id or a key is. Raises Misuse for half a character, which nothing can store."""
+    try:
+        return len(name.encode())
+    except UnicodeEncodeError as error:
+        raise Misuse(f"{name!r:.80} is no text: {error.reason}") from None
+
+
 def fold(name: str) -> str:
-    """Ids and keys that differ only in case are the same."""
-    return name.lower()
+    """Ids and keys that differ only in case are the same.
+
+    Each character by itself, as nodes do it: of `Σ` it does not matter what stands behind it.
+    """
+    return name.lower() if name.isascii() else "".join(map(str.lower, name))
 
 
 def read_reply(command: Command[T_co], reply: Reply) -> T_co:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 from quoth.batches import DeleteValue, PutValue
-from quoth.commands import fold
+from quoth.commands import bytes_of, fold
 from quoth.errors import Misuse
 from quoth.reads import StoredValue
 from quoth.serialization import Json, Origins, canonical, from_json, to_json, value_origins
@@ -37,12 +37,22 @@ class _Tracked:
     snapshot: bytes | None = None  # what the value looked like then; None: must be written
     origins: Origins | None = None  # what of the server's value the item does not show
     is_deleted: bool = False
+    read_as: Any = None  # the type that `reading` was made as
+    reading: object = None
 
     @property
     def looks(self) -> bytes:
         """What the value looks like now."""
         assert self.item is not None, "only an item has a value"
         return canonical(to_json(self.item.value))
+
+    def is_read_as(self, wanted: Any) -> bool:
+        """Whether the value is of this type already: the program may hold it."""
+        assert self.item is not None, "only an item has a value"
+        value = self.item.value
+        if isinstance(wanted, type) and type(value) is wanted:
+            return True
+        return bool(value is self.reading and wanted == self.read_as)
 
     def see(self, stored: Json) -> None:
         """The server holds `stored` for the value as it is now."""
@@ -53,16 +63,23 @@ class _Tracked:
         self.origins = value_origins(self.item.value, plain, stored)
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedValue:
+    """What of a value is sent, and what the value looked like then; nothing for a deletion."""
+
+    command: PutValue | DeleteValue
+    looks: bytes = b""
+
+
 class TrackedValues:
     """The compare-exchange values one session works with."""
 
     def __init__(self) -> None:
         self._tracked: dict[str, _Tracked] = {}
-        self._sent: dict[str, bytes] = {}  # what they looked like when they were last sent
 
     def create(self, key: str, value: T) -> CompareExchangeValue[T]:
         """A new value; the save is refused if the key has one by then."""
-        _check_key(key)
+        check_key(key)
         known = self._tracked.get(fold(key))
         if known is not None and (known.item is not None or known.is_deleted):
             raise Misuse(f"this session already works with the compare-exchange value {key!r}")
@@ -81,7 +98,7 @@ class TrackedValues:
 
     def delete(self, key: str, index: int) -> None:
         """Remove a value; the save is refused if its index is another one by then."""
-        _check_key(key)
+        check_key(key)
         known = self._tracked.get(fold(key))
         if known is not None and known.item is not None and known.index == 0:
             del self._tracked[fold(key)]  # created here, never sent
@@ -112,38 +129,42 @@ class TrackedValues:
         item = known.item
         if item is None or known.is_deleted:
             return None
-        if value_type is not None and not _is_instance(item.value, value_type):
-            name = f"compare-exchange value {key}"
-            stored = to_json(item.value)
-            item.value = from_json(stored, value_type, name=name)
-            if known.snapshot is not None:
-                known.see(stored)
+        if value_type is not None and not known.is_read_as(value_type):
+            is_changed = known.looks != known.snapshot
+            stored = to_json(item.value, known.origins)
+            item.value = from_json(stored, value_type, name=f"compare-exchange value {key}")
+            known.read_as, known.reading = value_type, item.value
+            known.see(stored)
+            if is_changed:
+                known.snapshot = None  # and was so before it was read as this type
         return cast(CompareExchangeValue[T], item)
 
-    def commands(self) -> list[PutValue | DeleteValue]:
+    def planned(self) -> list[PlannedValue]:
         """What a save must send."""
-        found: list[PutValue | DeleteValue] = []
+        found: list[PlannedValue] = []
         for known in self._tracked.values():
             if known.is_deleted:
-                found.append(DeleteValue(known.key, known.index))
+                found.append(PlannedValue(DeleteValue(known.key, known.index)))
             elif known.item is not None:
                 looks = known.looks
                 if looks != known.snapshot:
                     plain = to_json(known.item.value, known.origins)
-                    found.append(PutValue(known.key, plain, known.index))
-                    self._sent[fold(known.key)] = looks
+                    found.append(PlannedValue(PutValue(known.key, plain, known.index), looks))
         return found
 
-    def saved(self, command: PutValue | DeleteValue, index: int) -> None:
+    def saved(self, planned: PlannedValue, index: int) -> None:
         """A command was carried out at this log index."""
-        known = self._tracked.pop(fold(command.key))
+        command = planned.command
+        known = self._tracked.pop(fold(command.key), None)
+        if known is None:
+            return  # the session was closed meanwhile
         if isinstance(command, PutValue):
             assert known.item is not None, "only an item can have been put"
             known.item.index = known.index = index
-            if known.looks == (sent := self._sent.pop(fold(command.key))):
+            if known.looks == planned.looks:
                 known.see(command.value)
             else:
-                known.snapshot = sent  # it was changed again while it was on its way
+                known.snapshot = planned.looks  # it was changed again while it was on its way
             self._tracked[fold(command.key)] = known
 
     def clear(self) -> None:
@@ -151,10 +172,8 @@ class TrackedValues:
         self._tracked.clear()
 
 
-def _is_instance(value: object, wanted: Any) -> bool:
-    return isinstance(wanted, type) and type(value) is wanted
-
-
-def _check_key(key: str) -> None:
-    if not key or len(fold(key).encode(errors="replace")) > KEY_BYTES_MAX:
-        raise Misuse(f"a compare-exchange key has 1 to {KEY_BYTES_MAX} bytes: {key!r:.80}")
+def check_key(key: Any) -> None:
+    """Raise Misuse for what cannot be the key of a compare-exchange value."""
+    if not isinstance(key, str) or not 0 < bytes_of(fold(key)) <= KEY_BYTES_MAX:
+        text = f"a compare-exchange key is a string of 1 to {KEY_BYTES_MAX} bytes"
+        raise Misuse(f"{text}, not {key!r:.80}")

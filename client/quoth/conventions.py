@@ -52,7 +52,8 @@ class Conventions:
     document_id_generator: called with (database name, entity); the id of a new entity that brings
         none, instead of one counted off by the cluster.
     identity_property: what identity properties are called; another name than `Id` is taken as is.
-    request_timeout_seconds: how long one request may take; waiting for replication is added to it.
+    request_timeout_seconds: how long one request may take. Added to it is what a node was asked
+        to wait, and for a query without an index 30 seconds, in which the node makes one.
     failover_seconds: how long a request that no node would take is offered again.
     node_retry_seconds: how long a node that failed is tried last, before it is asked, beside the
         requests, whether it is well again.
@@ -175,7 +176,7 @@ class Conventions:
         kind = type(entity)
         metadata: JsonObject = {}
         if isinstance(entity, dict):
-            metadata.update(entity.get(METADATA, {}))
+            metadata.update(_metadata_of(entity))
             collection = document_id.rstrip("|").partition("/")[0]
         else:
             collection = self.collection_of(kind)
@@ -194,3 +195,11 @@ class Conventions:
         if isinstance(rule, ShouldIgnoreEntityChanges):
             return rule.check(session, entity, document_id)
         return rule(session, entity, document_id)
+
+
+def _metadata_of(entity: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a dictionary brings along as its metadata."""
+    found = entity.get(METADATA, {})
+    if isinstance(found, Mapping):
+        return found
+    raise Misuse(f"the {METADATA} of a dictionary is a dictionary, not {found!r:.80}")

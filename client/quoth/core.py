@@ -14,7 +14,11 @@ session is for one thread.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any, TypeVar
+from uuid import UUID
 
 from quoth.batches import (
     BatchResult,
@@ -25,7 +29,6 @@ from quoth.batches import (
     SaveBatch,
 )
 from quoth.commands import Command, TakeHiLoRange, fold
-from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
 from quoth.events import (
@@ -36,24 +39,29 @@ from quoth.events import (
 )
 from quoth.hilo import HiLo
 from quoth.lazies import Lazies
-from quoth.loading import Loading, check_id
+from quoth.loading import check_id
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.patching import Missing, Patches
-from quoth.reads import GetValues, GetValuesStartingWith
 from quoth.serializable import Isolation
 from quoth.serialization import (
     METADATA,
+    JsonObject,
     get_identity,
     set_identity,
     to_document,
 )
 from quoth.steps import Steps, ask
 from quoth.tracking import NO_HOOKS, OPEN_ENDINGS, Hooks, Plan, Tracked
+from quoth.values import Values
 
 T = TypeVar("T")
 
+# What has no fields to store, or is no mapping of them.
+NO_ENTITIES = (str, int, float, complex, bytes, bytearray, list, tuple, set, frozenset, type,
+               date, time, timedelta, Decimal, UUID, Enum)  # fmt: skip
 
-class SessionCore(Loading):
+
+class SessionCore(Values):
     """The state and the decisions of one session."""
 
     def __init__(
@@ -76,7 +84,6 @@ class SessionCore(Loading):
         self.isolation = Isolation() if options.is_serializable else None
         self._deferred: list[DocumentCommand] = []
         self._hilo = hilo
-        self._is_saving = False
 
     # Writing.
 
@@ -85,14 +92,11 @@ class SessionCore(Loading):
     ) -> Steps[str]:
         """Take an entity in; its id, which ends in `|` or `/` if the server will complete it."""
         self._check_can_write("store")
-        if entity is None or isinstance(entity, str | int | float | list | tuple | type):
+        self._check_can_expect(change_vector)
+        if entity is None or isinstance(entity, NO_ENTITIES):
             raise Misuse(f"an entity is an object with fields or a dictionary, not {entity!r:.80}")
-        known = self.tracking.by_entity.get(id(entity))
-        if known is not None:
-            if document_id is not None and fold(document_id) != fold(known.document_id):
-                raise Misuse(f"this entity is already stored as {known.document_id!r}")
-            known.expected_change_vector = change_vector or known.expected_change_vector
-            return known.document_id
+        if id(entity) in self.tracking.by_entity:
+            return self._stored_again(entity, document_id, change_vector)
         identity_property = self.conventions.get_identity_property_name(type(entity))
         if document_id is None:
             document_id = get_identity(entity, identity_property=identity_property)
@@ -101,6 +105,8 @@ class SessionCore(Loading):
             document_id = self.conventions.generate_document_id(self.options.database, entity)
         if document_id is None:
             document_id = yield from self._next_id(entity)
+            if id(entity) in self.tracking.by_entity:  # another task was as fast
+                return self._stored_again(entity, None, change_vector)
         check_id(document_id)
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
@@ -111,9 +117,21 @@ class SessionCore(Loading):
             set_identity(entity, document_id, identity_property=identity_property)
         return document_id
 
+    def _stored_again(
+        self, entity: object, document_id: str | None, change_vector: str | None
+    ) -> str:
+        known = self.tracking.of(entity)
+        if document_id is not None and fold(document_id) != fold(known.document_id):
+            raise Misuse(f"this entity is already stored as {known.document_id!r}")
+        if change_vector is not None:
+            self.check_not_saving()
+            known.expected_change_vector = change_vector
+        return known.document_id
+
     def delete(self, entity_or_id: object, change_vector: str | None) -> None:
         self._check_can_write("delete")
-        self._check_not_saving()
+        self._check_can_expect(change_vector)
+        self.check_not_saving()
         if isinstance(entity_or_id, str):
             check_id(entity_or_id)
             self.tracking.delete_by_id(entity_or_id, change_vector)
@@ -157,10 +175,10 @@ class SessionCore(Loading):
         changed = {fold(each.command.document_id) for each in plan.puts}
         changed |= {fold(each.document_id) for each in plan.deletes}
         for each in deferred:
-            if isinstance(each, PatchDocument) and fold(each.document_id) in changed:
+            if fold(each.document_id) in changed:
                 raise Misuse(
-                    f"{each.document_id!r} is changed or deleted and patched in one save:"
-                    " save one before the other"
+                    f"{each.document_id!r} is changed or deleted, and deferred or patched in one"
+                    " save: save one before the other"
                 )
         return replace(plan, deferred=deferred)
 
@@ -192,23 +210,44 @@ class SessionCore(Loading):
         """What was deferred is done; loaded documents that a patch changed come back with it."""
         first = len(plan.puts) + len(plan.deletes)
         for command, told in zip(plan.deferred, result.results[first:], strict=False):
+            self._forget(command.document_id)
+            tracked = self.tracking.by_id.get(fold(command.document_id))
             if isinstance(command, PatchDocument):
                 self.patches.saved(command)
                 document = told.get("ModifiedDocument")
-                tracked = self.tracking.by_id.get(fold(command.document_id))
                 if document is not None and tracked is not None:
-                    fresh = self.entity(document, type(tracked.entity))
-                    self.tracking.refresh(tracked, fresh, document)
-            else:
-                self._forget(command.document_id)
+                    self._patched(tracked, document, told)
+            elif isinstance(command, DeleteDocument):
+                if tracked is not None:
+                    self.tracking.evict(tracked)
+                self.tracking.gone(command.document_id)
         del self._deferred[: len(plan.deferred)]
+
+    def _patched(self, tracked: Tracked, document: JsonObject, told: JsonObject) -> None:
+        """An entity becomes what a patch made of its document; if it cannot, it is evicted.
+
+        The save was done, so that it cannot fail any more: the next load tells what is wrong. What
+        the server makes of metadata stands beside the document, in what was `told`.
+        """
+        known = tracked.metadata
+        made = {
+            "@id": tracked.document_id,
+            "@change-vector": told.get("ChangeVector") or tracked.change_vector,
+            "@last-modified": told.get("LastModified") or known.get("@last-modified"),
+        }
+        document = {**document, METADATA: {**document.get(METADATA, {}), **made}}
+        try:
+            fresh = self.entity(document, type(tracked.entity))
+            self.tracking.refresh(tracked, fresh, document)
+        except Misuse:
+            self.tracking.evict(tracked)
 
     # Changes that are told instead of made.
 
     def defer(self, commands: Sequence[DocumentCommand]) -> None:
         """Send these with the next save, after the session's own changes."""
         self._check_can_write("defer")
-        self._check_not_saving()
+        self.check_not_saving()
         for each in commands:
             if not isinstance(each, PutDocument | DeleteDocument | PatchDocument):
                 raise Misuse(f"to defer is a PutDocument, DeleteDocument or PatchDocument,"
@@ -219,7 +258,7 @@ class SessionCore(Loading):
     def patched_id(self, key_or_entity: object) -> str:
         """The id of what is to be patched."""
         self._check_can_write("patch")
-        self._check_not_saving()
+        self.check_not_saving()
         self._check_can_patch(True)
         if not isinstance(key_or_entity, str):
             tracked = self.tracking.of(key_or_entity)
@@ -255,11 +294,12 @@ class SessionCore(Loading):
         self.tracking.is_optimistic = is_wanted
 
     def evict(self, entity: object) -> None:
-        self._check_not_saving()
-        self.tracking.evict(self.tracking.of(entity))
+        self.check_not_saving()
+        if id(entity) in self.tracking.by_entity or not self.tracking.keep(entity):
+            self.tracking.evict(self.tracking.of(entity))
 
     def clear(self) -> None:
-        self._check_not_saving()
+        self.check_not_saving()
         self.forget_everything()
 
     def forget_everything(self) -> None:
@@ -275,49 +315,6 @@ class SessionCore(Loading):
 
     def of(self, entity: object) -> Tracked:
         return self.tracking.of(entity)
-
-    # Compare-exchange values.
-
-    def get_values(
-        self, keys: Sequence[str], value_type: type[T] | None
-    ) -> Steps[dict[str, CompareExchangeValue[T] | None]]:
-        """Values by the keys asked for, None where a key has none."""
-        values = self.tracking.values
-        asked = values.unknown(tuple(dict.fromkeys(keys)))
-        if asked:
-            found = yield from ask(GetValues(asked))
-            values.seen(asked, found)
-        return {each: values.get(each, value_type) for each in keys}
-
-    def get_value(
-        self, key: str, value_type: type[T] | None
-    ) -> Steps[CompareExchangeValue[T] | None]:
-        found = yield from self.get_values((key,), value_type)
-        return found[key]
-
-    def get_values_starting_with(
-        self, wanted: GetValuesStartingWith, value_type: type[T] | None
-    ) -> Steps[dict[str, CompareExchangeValue[T]]]:
-        """Values by their keys; what the session knows of them already wins."""
-        found = yield from ask(wanted)
-        self.tracking.values.seen(tuple(each.key for each in found.values()), found)
-        every = {
-            each.key: self.tracking.values.get(each.key, value_type) for each in found.values()
-        }
-        return {key: each for key, each in every.items() if each is not None}
-
-    def delete_value(self, item_or_key: CompareExchangeValue[Any] | str, index: int | None) -> None:
-        if isinstance(item_or_key, CompareExchangeValue):
-            self.tracking.values.delete(item_or_key.key, item_or_key.index)
-        elif index is None:
-            raise Misuse(f"to delete {item_or_key!r} by its key, tell the index it must have")
-        else:
-            self.tracking.values.delete(item_or_key, index)
-
-    def check_cluster_wide(self) -> None:
-        if not self.options.is_cluster_wide:
-            how = "open_session(transaction_mode=TransactionMode.CLUSTER_WIDE)"
-            raise Misuse(f"compare-exchange values need a cluster-wide session: {how}")
 
     # Small things.
 
@@ -350,6 +347,11 @@ class SessionCore(Loading):
         if self.options.no_tracking:
             raise Misuse(f"this session was opened with no_tracking=True: it cannot {verb}")
 
+    def _check_can_expect(self, change_vector: str | None) -> None:
+        if change_vector is not None and self.options.is_cluster_wide:
+            raise Misuse("a cluster-wide session expects no change vectors: its save is refused"
+                         " anyway if a document is no longer what it has loaded")  # fmt: skip
+
     def _next_id(self, entity: object) -> Steps[str]:
         if isinstance(entity, dict):
             raise Misuse("a dictionary has no class to make an id from: give one,"
@@ -362,13 +364,9 @@ class SessionCore(Loading):
 
     @contextmanager
     def _saving(self) -> Iterator[None]:
-        self._check_not_saving()
-        self._is_saving = True
+        self.check_not_saving()
+        self.is_saving = True
         try:
             yield
         finally:
-            self._is_saving = False
-
-    def _check_not_saving(self) -> None:
-        if self._is_saving:
-            raise Misuse("the session is saving just now: wait for it, or open another session")
+            self.is_saving = False

@@ -1,7 +1,8 @@
 """What a program may watch and take part in: before and after a save, before a query. Pure.
 
 Handlers of a store hold for all its sessions, those of a session for it alone; those of the store
-come first. A handler that raises ends what it was called for, and nothing has been sent then.
+come first. A handler that raises ends what it was called for, and nothing has been sent then; but
+those told after a save cannot take it back.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class BeforeStoreEventArgs:
-    """An entity is about to be written; what is changed in it now is written too."""
+    """An entity is about to be written; what is changed in it now is written too.
+
+    So is what a handler stores in the session, which no handler is told of.
+    """
 
     session: Any
     document_id: str

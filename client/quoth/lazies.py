@@ -24,7 +24,8 @@ class Pending(Generic[T]):
     on_eval: Callable[[T], object] | None = None
     is_done: bool = False
     result: T | None = None
-    error: BaseException | None = None
+    error: Exception | None = None
+    asking: Command[Any] | None = None  # what the steps wait for, once they have begun
 
     def take(self) -> T:
         """What the steps came to."""
@@ -35,7 +36,9 @@ class Pending(Generic[T]):
         return found  # type: ignore[no-any-return]
 
     def begin(self) -> Command[Any] | None:
-        """The first command, None if there is none to wait for."""
+        """The first command, or the one that was not answered; None if there is none."""
+        if self.asking is not None:
+            return self.asking
         return self._advance(lambda: next(self.steps))
 
     def go_on(self, answer: Answer) -> Command[Any] | None:
@@ -46,13 +49,14 @@ class Pending(Generic[T]):
         return self._advance(lambda: self.steps.send(result))
 
     def _advance(self, step: Callable[[], Command[Any]]) -> Command[Any] | None:
+        self.asking = None
         try:
-            return step()
+            self.asking = step()
         except StopIteration as done:
             self.result, self.is_done = done.value, True
-        except QuothError as error:
+        except Exception as error:  # whatever a class of the program's has against its document
             self.error, self.is_done = error, True
-        return None
+        return self.asking
 
 
 class Lazies:
@@ -87,11 +91,15 @@ class Lazies:
                     for (each, _), answer in zip(running, answers, strict=True)
                 ]
                 running = [(each, command) for each, command in moved if command is not None]
-        except BaseException as error:
+        except Exception as error:
             for each in ours:
                 if not each.is_done:
                     each.steps.close()
                     each.error, each.is_done = error, True
+            raise
+        except BaseException:
+            # Whoever asked was cancelled; for the others it waits on.
+            self._waiting[:0] = [each for each in ours if not each.is_done]
             raise
         for each in ours:
             if each.on_eval is not None and each.error is None:

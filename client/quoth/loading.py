@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from quoth.commands import fold
+from quoth.commands import bytes_of, fold
 from quoth.conventions import Conventions
 from quoth.errors import Misuse, NoSuchDocument
 from quoth.including import Includes
@@ -47,6 +47,7 @@ class Loading:
         self.tracking = Tracking(
             conventions.get_identity_property_name, options.optimistic_concurrency
         )
+        self.is_saving = False
 
     def load_one(
         self, document_id: str, entity_type: type[T], includes: Includes = NOTHING
@@ -66,12 +67,14 @@ class Loading:
         if self.options.no_tracking:
             return (yield from self._load_fresh(ids, entity_type, includes))
         wanted = [each for each in dict.fromkeys(ids) if includes or not self.is_known(each)]
-        if wanted:
+        while wanted:
             command = GetDocuments(tuple(wanted), includes.documents, includes.values)
             loaded = yield from ask(command)
             self._take_includes(loaded)
             for each in wanted:
                 self._received(each, loaded.by_id.get(fold(each)))
+            # Another task may have evicted what was known, meanwhile.
+            wanted = [each for each in dict.fromkeys(ids) if not self.is_known(each)]
         return {each: self._known(each, entity_type) for each in ids}
 
     def load_starting_with(
@@ -80,6 +83,7 @@ class Loading:
         """Entities whose ids begin so, in the order of their ids; deleted ones are left out."""
         if not isinstance(wanted.prefix, str):
             raise Misuse(f"a prefix is a string like 'orders/', not {wanted.prefix!r:.80}")
+        bytes_of(wanted.prefix)
         if wanted.start < 0 or wanted.page_size < 0:
             raise Misuse("start and page_size are 0 or more")
         found = yield from ask(wanted)
@@ -95,22 +99,35 @@ class Loading:
         """Whether there is such a document: as the session knows, or as the server says."""
         check_id(document_id)
         tracking, folded = self.tracking, fold(document_id)
-        if folded in tracking.missing or folded in tracking.deletions:
+        if folded in tracking.deletions:
             return False
         if folded in tracking.by_id or folded in tracking.included:
             return True
+        if folded in tracking.missing:
+            return False
         return (yield from ask(HeadDocument(document_id))) is not None
 
     def refresh(self, tracked: Tracked) -> Steps[None]:
         """Make an entity what its document is now. Its unsaved changes are lost."""
         if tracked.is_new:
             raise Misuse(f"{tracked.document_id!r} has not been saved: there is nothing to refresh")
-        loaded = yield from ask(GetDocuments((tracked.document_id,)))
+        while True:
+            self.check_not_saving()
+            seen = tracked.change_vector
+            loaded = yield from ask(GetDocuments((tracked.document_id,)))
+            self.check_not_saving()
+            if tracked.change_vector == seen:
+                break  # else it was saved meanwhile, and what came may be older
         document = loaded.by_id.get(fold(tracked.document_id))
         if document is None:
             raise NoSuchDocument(f"there is no document {tracked.document_id!r} any more")
         fresh = self.entity(document, type(tracked.entity))
         self.tracking.refresh(tracked, fresh, document)
+
+    def check_not_saving(self) -> None:
+        """Raise Misuse while a save is under way: it must find what it has sent."""
+        if self.is_saving:
+            raise Misuse("the session is saving just now: wait for it, or open another session")
 
     def conditional_load(
         self, document_id: str, change_vector: str, entity_type: type[T]
@@ -196,7 +213,7 @@ class Loading:
     def _received(self, document_id: str, document: JsonObject | None) -> None:
         """Keep a document until it is asked for as some type; what is tracked already wins."""
         if document is None:
-            self.tracking.missing.add(fold(document_id))
+            self.tracking.gone(document_id)
         else:
             self.tracking.included[fold(document_id)] = document
 
@@ -224,8 +241,8 @@ class Loading:
 
 def check_id(document_id: Any) -> None:
     """Raise Misuse for what cannot be the id of a document."""
-    if not isinstance(document_id, str) or not document_id:
+    if not isinstance(document_id, str) or not (size := bytes_of(fold(document_id))):
         raise Misuse(f"a document id is a string with something in it, not {document_id!r:.80}")
-    if len(fold(document_id).encode(errors="replace")) > DOCUMENT_ID_BYTES_MAX:
+    if size > DOCUMENT_ID_BYTES_MAX:
         text = f"a document id has at most {DOCUMENT_ID_BYTES_MAX} bytes: {document_id:.80}..."
         raise Misuse(text)

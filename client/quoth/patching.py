@@ -15,7 +15,7 @@ from typing import Any, Self
 from quoth.batches import PatchDocument, PatchRequest
 from quoth.commands import fold
 from quoth.errors import Misuse
-from quoth.serialization import JsonObject
+from quoth.serialization import Json, JsonObject, canonical, to_json
 
 _STEP = r"(?:\.?[A-Za-z_$][\w$]*|\[\d+\]|\[\"(?:[^\"\\\n]|\\.)*\"\]|\['(?:[^'\\\n]|\\.)*'\])"
 _PATH = re.compile(rf"[A-Za-z_$][\w$]*{_STEP}*\Z")
@@ -34,7 +34,7 @@ class _Script:
 
     def _named(self, value: object) -> str:
         name = f"val_{next(self._numbers)}"
-        self.values[name] = value
+        self.values[name] = _plain(value)
         return f"args.{name}"
 
 
@@ -94,7 +94,7 @@ class Patches:
         """Assign a value."""
         name = f"val_{next(self._numbers)}"
         line = f"this.{_checked(path)} = args.{name};"
-        self._add(document_id, [line], {name: value}, missing)
+        self._add(document_id, [line], {name: _plain(value)}, missing)
 
     def increment(
         self, document_id: str, path: str, value: object, missing: Missing | None
@@ -102,7 +102,7 @@ class Patches:
         """Add to a number, or to a text; what is not there counts as nothing."""
         name, place = f"val_{next(self._numbers)}", f"this.{_checked(path)}"
         line = f"{place} = {place} ? {place} + args.{name} : args.{name};"
-        self._add(document_id, [line], {name: value}, missing)
+        self._add(document_id, [line], {name: _plain(value)}, missing)
 
     def array(
         self,
@@ -163,6 +163,13 @@ class Patches:
         script = "\n".join([known.patch.script, *lines])
         patch = PatchRequest(script, {**known.patch.values, **values})
         self._by_id[fold(document_id)] = replace(known, patch=patch)
+
+
+def _plain(value: object) -> Json:
+    """A value as it is now. Raises WrongType for what has no JSON, before it is in the way."""
+    plain = to_json(value)
+    canonical(plain)
+    return plain
 
 
 def _checked(path: str) -> str:

@@ -11,7 +11,6 @@ the whole read set still stands: then the pin moves up. Else the session is in c
 whatever the program holds in its hands is of one state, also before it saves.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -41,6 +40,7 @@ from quoth.steps import Steps, ask
 
 T = TypeVar("T")
 READS_MAX = 10_000  # what a node looks through
+RANGES_MAX = 100  # prefixes and collections of them, and as many prefixes of keys
 SENT_ALONG_MAX = 64  # reads that a request carries unasked, which saves a second one
 QUERY = "Query"
 OPEN_ENDING = "|"  # of an id that the server completes
@@ -74,6 +74,11 @@ class ReadSet:
                 f"a serializable session reads {READS_MAX} things at most: do it in parts,"
                 " or read by prefix, which counts once"
             )
+        if max(len(self.prefixes) + len(self.collections), len(self.keys)) > RANGES_MAX:
+            raise Misuse(
+                f"a serializable session reads {RANGES_MAX} prefixes and collections at most, and"
+                f" {RANGES_MAX} prefixes of keys: do it in parts, or load by ids and keys"
+            )
 
     def to_wire(self) -> JsonObject:
         return {
@@ -86,25 +91,25 @@ class ReadSet:
 
     def wrote(self, batch: SaveBatch, result: BatchResult) -> None:
         """A batch was written: what it wrote is known as it became."""
-        documents: dict[str, str] = {}
-        values: dict[str, int] = {}
+        # By folded names: they may have been read in another case, or written in two.
+        documents: dict[str, tuple[str, str]] = {}
+        values: dict[str, tuple[str, int]] = {}
         for command, told in zip(batch.commands, result.results, strict=True):
             match command:
                 case PutDocument():
-                    documents[told["@id"]] = told["@change-vector"]
-                case DeleteDocument():
-                    documents[command.document_id] = ""
-                case PutValue():
-                    values[command.key] = told["Index"]
-                case DeleteValue():
-                    values[command.key] = 0
-        # They may have been read in another case.
-        folded = {fold(name) for name in documents}, {fold(name) for name in values}
-        kept = {n: v for n, v in self.documents.items() if fold(n) not in folded[0]}
-        self.documents = kept | documents
-        self.values = {n: i for n, i in self.values.items() if fold(n) not in folded[1]} | values
+                    documents[fold(told["@id"])] = told["@id"], told["@change-vector"]
+                case DeleteDocument(document_id=name):
+                    documents[fold(name)] = name, ""
+                case PutValue(key=key):
+                    values[fold(key)] = key, told["Index"]
+                case DeleteValue(key=key):
+                    values[fold(key)] = key, 0
+        self.documents = {n: v for n, v in self.documents.items() if fold(n) not in documents}
+        self.documents.update(documents.values())
+        self.values = {n: i for n, i in self.values.items() if fold(n) not in values}
+        self.values.update(values.values())
         self.keys = {
-            prefix: _counted(prefix, told, batch, values) for prefix, told in self.keys.items()
+            prefix: _counted(prefix, told, batch, result) for prefix, told in self.keys.items()
         }
 
 
@@ -180,10 +185,11 @@ class Isolation:
 
     def __init__(self) -> None:
         self.reads = ReadSet()
-        self.commits = 0  # since the session began
+        self.has_saved = False  # or may have, since the session began
         self._pin: JsonObject | None = None
         self._conflict: SerializationConflict | None = None
         self._reads_so_far = 0  # answers taken in; tells whether another task has read meanwhile
+        self._reading = 0  # how many reads are under way
         self._is_committing = False
         self._is_in_doubt = False  # a save may have been made, and the session does not know it
 
@@ -223,16 +229,26 @@ class Isolation:
         self.check()
         if self._is_committing:
             raise Misuse("the session is saving just now: wait for it, or open another session")
+        ours = self.reads
         try:
             if isinstance(command, SaveBatch):
                 return (yield from self._commit(command))
             if isinstance(command, MultiGet):
-                return [(each, None) for each in (yield from self._read(command.commands))]
-            (result,) = yield from self._read((command,))
+                found = yield from self._read_alone_from_saves(command.commands)
+                return [(each, None) for each in found]
+            (result,) = yield from self._read_alone_from_saves((command,))
             return result
         except SerializationConflict as conflict:
-            self._conflict = conflict
+            if self.reads is ours:  # else it was cleared meanwhile
+                self._conflict = conflict
             raise
+
+    def _read_alone_from_saves(self, commands: tuple[Command[Any], ...]) -> Steps[tuple[Any, ...]]:
+        self._reading += 1
+        try:
+            return (yield from self._read(commands))
+        finally:
+            self._reading -= 1
 
     def _read(self, commands: tuple[Command[Any], ...]) -> Steps[tuple[Any, ...]]:
         wires = [_to_wire(each) for each in commands]  # what cannot be read so is told at once
@@ -259,22 +275,40 @@ class Isolation:
             # Else another task has read meanwhile, and nobody has compared the two.
 
     def _commit(self, batch: SaveBatch) -> Steps[BatchResult]:
+        if self._reading:
+            # What comes during a save was neither checked by it, nor read after it.
+            raise Misuse("the session is reading just now: wait for that before it saves")
         self._is_committing = True
         try:
             reads = self._reads_of(batch)
             done = yield from ask(Commit(batch, self._pin, reads))
-        except Definite:
+        except SerializationConflict as conflict:
+            raise self._explained(conflict) from conflict
+        except (Definite, Misuse):  # Misuse: nothing was sent
             raise
         except BaseException:  # also when nobody waits for it any more
-            self._is_in_doubt = True
+            self._is_in_doubt = self.has_saved = True
             raise
         finally:
             self._is_committing = False
-        self.commits += 1
+        self.has_saved = True
         self._pin = done.pin
         self._reads_so_far += 1
         self.reads.wrote(batch, done.result)
         return done.result
+
+    def _explained(self, conflict: SerializationConflict) -> SerializationConflict:
+        """The same; of what was never read it says that it had to be new."""
+        known = {fold(name) for name in self.reads.documents}
+        unread = [v.key for v in conflict.violations if v.kind == "Document"]
+        unread = [name for name in unread if fold(name) not in known]
+        if not unread:
+            return conflict
+        text = (
+            f"{conflict} This session has not loaded {unread[0]!r}, so it had to be new, or as a"
+            " query or a prefix had it: to overwrite a document, load it first."
+        )
+        return SerializationConflict(text, conflict.violations)
 
     def _reads_of(self, batch: SaveBatch) -> JsonObject:
         """The read set, and what the writes themselves expect."""
@@ -310,14 +344,14 @@ def _expected(command: PutDocument | DeleteDocument) -> str | None:
 
 
 def _counted(
-    prefix: str, told: tuple[int, int], batch: SaveBatch, written: Mapping[str, int]
+    prefix: str, told: tuple[int, int], batch: SaveBatch, result: BatchResult
 ) -> tuple[int, int]:
     """Number and newest index of the values of a prefix, after a batch has changed some of them."""
     count, newest = told
-    for command in batch.commands:
+    for command, became in zip(batch.commands, result.results, strict=True):
         if isinstance(command, PutValue | DeleteValue) and _begins(command.key, prefix):
-            newest = max(newest, written[command.key])
             if isinstance(command, PutValue):
+                newest = max(newest, became["Index"])
                 count += command.index == 0
             else:
                 count -= command.index != 0

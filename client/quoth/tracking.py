@@ -7,8 +7,8 @@
 Nothing here is lost by a failed save: until `saved` is called, `plan` finds the same again.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
@@ -16,15 +16,13 @@ import orjson
 from quoth.batches import (
     BatchCommand,
     DeleteDocument,
-    DeleteValue,
     DocumentCommand,
     PutDocument,
-    PutValue,
 )
 from quoth.changes import ADDED, DELETED, DocumentsChanges, changes_between
 from quoth.commands import fold
-from quoth.compare_exchange import TrackedValues
-from quoth.errors import Misuse
+from quoth.compare_exchange import PlannedValue, TrackedValues
+from quoth.errors import Misuse, WrongType
 from quoth.serialization import (
     METADATA,
     JsonObject,
@@ -94,12 +92,13 @@ class Plan:
     puts: tuple[PlannedPut, ...] = ()
     deletes: tuple[DeleteDocument, ...] = ()
     deferred: tuple[DocumentCommand, ...] = ()
-    values: tuple[PutValue | DeleteValue, ...] = ()
+    values: tuple[PlannedValue, ...] = ()
 
     @property
     def commands(self) -> tuple[BatchCommand, ...]:
         puts = (each.command for each in self.puts)
-        return (*puts, *self.deletes, *self.deferred, *self.values)
+        values = (each.command for each in self.values)
+        return (*puts, *self.deletes, *self.deferred, *values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +172,33 @@ class Tracking:
         """A document is to be deleted, known or not."""
         known = self.by_id.get(fold(document_id))
         if known is not None:
-            if known.is_new or self._look(known)[1] != known.snapshot:
+            if known.is_new or self.has_changed(known):
                 raise Misuse(f"{document_id!r} has unsaved changes: delete the entity, not the id")
             self.delete(known, change_vector)
             return
-        self.deletions[fold(document_id)] = _Deletion(document_id, change_vector, None)
+        if change_vector is not None or fold(document_id) not in self.deletions:
+            self.deletions[fold(document_id)] = _Deletion(document_id, change_vector, None)
 
     def evict(self, tracked: Tracked) -> None:
         """Forget an entity with its changes; the next load of it asks the server."""
         self.by_entity.pop(id(tracked.entity), None)
         if self.by_id.get(fold(tracked.document_id)) is tracked:
             del self.by_id[fold(tracked.document_id)]
+            self.included.pop(fold(tracked.document_id), None)
+            self.missing.discard(fold(tracked.document_id))
+
+    def keep(self, entity: object) -> bool:
+        """Take the deletion of an entity back; False if it is not to be deleted."""
+        for folded, each in self.deletions.items():
+            if each.entity is entity and entity is not None:
+                del self.deletions[folded]
+                return True
+        return False
+
+    def gone(self, document_id: str) -> None:
+        """There is no such document any more."""
+        self.missing.add(fold(document_id))
+        self.included.pop(fold(document_id), None)
 
     def clear(self) -> None:
         """Forget everything, pending changes included."""
@@ -193,19 +208,13 @@ class Tracking:
 
     def plan(self, hooks: Hooks = NO_HOOKS) -> Plan:
         """What a save must send now."""
-        puts = []
-        for tracked in list(self.by_entity.values()):
-            if tracked.is_ignored:
-                continue
-            plain, snapshot = self._look(tracked)
-            if snapshot == tracked.snapshot:
-                continue
-            if hooks.ignores is not None and hooks.ignores(tracked.entity, tracked.document_id):
-                continue
-            if hooks.before_store is not None:
-                hooks.before_store(tracked)
-                plain, snapshot = self._look(tracked)
-            puts.append(self._planned_put(tracked, plain, snapshot))
+        known = list(self.by_entity.values())
+        puts = list(self._planned_puts(known, hooks))
+        if hooks.before_store is not None:
+            # What handlers have stored is saved too; of that they are not told, or it never ends.
+            seen = set(map(id, known))
+            added = [each for each in self.by_entity.values() if id(each) not in seen]
+            puts += self._planned_puts(added, replace(hooks, before_store=None))
         for each in list(self.deletions.values()):
             if hooks.before_delete is not None:
                 hooks.before_delete(each.document_id, each.entity)
@@ -213,7 +222,7 @@ class Tracking:
             DeleteDocument(each.document_id, each.change_vector, each.original_change_vector)
             for each in self.deletions.values()
         )
-        return Plan(tuple(puts), deletes, values=tuple(self.values.commands()))
+        return Plan(tuple(puts), deletes, values=tuple(self.values.planned()))
 
     def has_changed(self, tracked: Tracked) -> bool:
         """Whether a save would write it."""
@@ -235,10 +244,9 @@ class Tracking:
             return []
         if tracked.is_new:
             return [ADDED]
-        before, metadata_before = orjson.loads(tracked.snapshot)
-        body, metadata = orjson.loads(self._look(tracked)[1])
-        found = changes_between(before, body)
-        return found + changes_between({METADATA: metadata_before}, {METADATA: metadata})
+        before, now = orjson.loads(tracked.snapshot), orjson.loads(self._look(tracked)[1])
+        metadata = {METADATA: before.pop(METADATA)}, {METADATA: now.pop(METADATA)}
+        return changes_between(before, now) + changes_between(*metadata)
 
     def saved(self, plan: Plan, results: Sequence[JsonObject]) -> None:
         """The plan was carried out; each command has one result, in the plan's order."""
@@ -247,10 +255,10 @@ class Tracking:
             self._put_saved(planned, result)
         for deleted in plan.deletes:
             self.deletions.pop(fold(deleted.document_id), None)
-            self.missing.add(fold(deleted.document_id))
+            self.gone(deleted.document_id)
         first_value = len(results) - len(plan.values)
-        for command, result in zip(plan.values, results[first_value:], strict=True):
-            self.values.saved(command, result["Index"])
+        for planned_value, result in zip(plan.values, results[first_value:], strict=True):
+            self.values.saved(planned_value, result["Index"])
 
     def refresh(self, tracked: Tracked, fresh: object, document: JsonObject) -> None:
         """An entity becomes what its document is now; `fresh` was made from it."""
@@ -279,6 +287,21 @@ class Tracking:
         tracked.origins = planned.origins
         tracked.expected_change_vector = None
         self.missing.discard(fold(tracked.document_id))
+        self.included.pop(fold(tracked.document_id), None)
+
+    def _planned_puts(self, every: Sequence[Tracked], hooks: Hooks) -> Iterator[PlannedPut]:
+        for tracked in every:
+            if tracked.is_ignored:
+                continue
+            plain, snapshot = self._look(tracked)
+            if snapshot == tracked.snapshot:
+                continue
+            if hooks.ignores is not None and hooks.ignores(tracked.entity, tracked.document_id):
+                continue
+            if hooks.before_store is not None:
+                hooks.before_store(tracked)
+                plain, snapshot = self._look(tracked)
+            yield self._planned_put(tracked, plain, snapshot)
 
     def _planned_put(self, tracked: Tracked, plain: JsonObject, snapshot: bytes) -> PlannedPut:
         body, origins = plain, None
@@ -307,8 +330,11 @@ class Tracking:
     def _look(self, tracked: Tracked) -> tuple[JsonObject, bytes]:
         """What an entity looks like now, and bytes to compare it by."""
         identity_property = self.identity_of(type(tracked.entity))
-        plain = to_document(tracked.entity, identity_property=identity_property)
-        return plain, canonical([plain, _user_metadata(tracked.metadata)])
+        try:
+            plain = to_document(tracked.entity, identity_property=identity_property)
+            return plain, canonical({**plain, METADATA: _user_metadata(tracked.metadata)})
+        except WrongType as error:
+            raise WrongType(f"document {tracked.document_id}: {error}") from error
 
     def _origins_of(
         self, tracked: Tracked, plain: JsonObject, stored: JsonObject

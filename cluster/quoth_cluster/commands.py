@@ -7,6 +7,8 @@ ids. Two nodes that apply it to equal states reach equal states. Numbers in `COD
 from dataclasses import dataclass
 
 from quoth_cluster.codec import Codec
+from quoth_cluster.sequence_commands import CLASSES as SEQUENCE_CLASSES
+from quoth_cluster.sequence_commands import SequenceCommand, TakeNumbers
 
 DOCUMENT_ID_BYTES_MAX = 512
 COMPARE_EXCHANGE_KEY_BYTES_MAX = 512
@@ -161,6 +163,21 @@ class SerializableTransaction:
     documents: tuple[PutDocument | DeleteDocument, ...]
     compare_exchange: tuple[PutCompareExchange | DeleteCompareExchange, ...]
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaveNumbered:
+    """A transaction whose documents get numbers of sequences: all of it, or no number is taken."""
+
+    # Without a request id of its own.
+    batch: SaveBatch | SaveCheckedBatch | ClusterTransaction | SerializableTransaction
+    takings: tuple[TakeNumbers, ...]
+    request_id: str | None = None
+
+    @property
+    def database(self) -> str:
+        """The database it goes to."""
+        return self.batch.database
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +377,8 @@ Command = (
     | DeleteIndex
     | ChangeIndexes
     | SerializableTransaction
+    | SaveNumbered
+    | SequenceCommand
 )
 
 CODEC = Codec(
@@ -394,6 +413,8 @@ CODEC = Codec(
         30: CheckCollection,
         31: SerializableTransaction,
         32: CheckKeys,
+        43: SaveNumbered,
+        **SEQUENCE_CLASSES,
     }
 )
 

@@ -53,6 +53,16 @@ def starting_with(txn: ReadTxn, prefix: str) -> Iterator[CompareExchangeValue]:
     return map(_decode, keys.scan_text(txn, keys.COMPARE_EXCHANGE, folded, text_of=_folded_key_in))
 
 
+def starting_with_in_any_order(txn: ReadTxn, prefix: str) -> Iterator[CompareExchangeValue]:
+    """The same, one after another: none is read that is not wanted.
+
+    The prefix is not longer than what of a key is not cut.
+    """
+    folded = keys.fold(prefix)
+    assert len(folded) <= keys.HEAD_BYTES, "checked by the caller"
+    return (_decode(value) for _, value in txn.scan(keys.COMPARE_EXCHANGE + folded))
+
+
 def count(txn: ReadTxn) -> int:
     """How many values there are, atomic guards included."""
     return totals.load(txn).compare_exchange

@@ -10,6 +10,8 @@ from quoth_cluster import (
     hilo,
     identities,
     indexes,
+    numbered,
+    reservations,
     serializable,
     totals,
     transaction,
@@ -26,11 +28,13 @@ from quoth_cluster.commands import (
     ReturnHiLo,
     SaveBatch,
     SaveCheckedBatch,
+    SaveNumbered,
     SeedIdentity,
     SerializableTransaction,
 )
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import Outcome, Refused
+from quoth_cluster.sequence_commands import SequenceCommand
 from quoth_cluster.step import Step
 from quoth_cluster.store.environment import WriteTxn
 
@@ -48,6 +52,8 @@ DatabaseCommand: TypeAlias = (
     | PutIndex
     | DeleteIndex
     | ChangeIndexes
+    | SaveNumbered
+    | SequenceCommand
 )
 
 
@@ -76,6 +82,8 @@ def carry_out(
 def _may_stop_midway(command: DatabaseCommand) -> bool:
     if isinstance(command, SaveBatch | SaveCheckedBatch):
         return batch.may_stop_midway(command)
+    if isinstance(command, SaveNumbered):
+        return _may_stop_midway(command.batch)  # what comes behind it is not refused if it is one
     return isinstance(command, ClusterTransaction | SerializableTransaction)
 
 
@@ -107,3 +115,7 @@ def _step(step: Step, command: DatabaseCommand) -> Outcome:
             return indexes.step_delete(step, command)
         case ChangeIndexes():
             return indexes.step_change(step, command)
+        case SaveNumbered():
+            return numbered.save(step, command)
+        case _:
+            return reservations.step_sequence(step, command)

@@ -143,6 +143,7 @@ class Changed:
     etag: int
     folded_id: bytes
     collection: str | None
+    bytes_read: int  # of the document, where its collection was asked for
 
 
 def changed_since(txn: ReadTxn, etag: int, *, with_collections: bool) -> Iterator[Changed]:
@@ -155,9 +156,10 @@ def changed_since(txn: ReadTxn, etag: int, *, with_collections: bool) -> Iterato
     for key, value in txn.scan(keys.DOCUMENTS_AT_ETAG, start=start):
         _, folded = DOCUMENT_AT_ETAG.unpack(value)
         document = _load(txn, folded) if with_collections else None
-        yield Changed(keys.number_of(key), folded, document.collection if document else None)
+        collection, size = (document.collection, document.json_bytes) if document else (None, 0)
+        yield Changed(keys.number_of(key), folded, collection, size)
     for tombstone in tombstones(txn, after_etag=etag):
-        yield Changed(tombstone.etag, fold_id(tombstone.document_id), tombstone.collection)
+        yield Changed(tombstone.etag, fold_id(tombstone.document_id), tombstone.collection, 0)
 
 
 def count(txn: ReadTxn) -> int:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from quoth_cluster.codec import Codec
+from quoth_cluster.sequence_outcomes import CLASSES as SEQUENCE_CLASSES
+from quoth_cluster.sequence_outcomes import SequenceOutcome, Taken
 
 
 class Refusal(StrEnum):
@@ -24,6 +26,11 @@ class Refusal(StrEnum):
     NO_INDEX = "no-index"
     INDEX_LOCKED = "index-locked"  # its lock mode forbids to change it
     INDEX_KEPT = "index-kept"  # its lock mode forbids to delete it
+    NO_SEQUENCE = "no-sequence"
+    SEQUENCE_PARAMETERS = "sequence-parameters"  # they are not those of the sequence
+    SEQUENCE_ENDED = "sequence-ended"  # it has no such number any more
+    NUMBER_PLACE = "number-place"  # a number cannot be written where it should be
+    NO_RESERVATION = "no-reservation"  # confirmed or released before, or never made
     INVALID = "invalid"  # the command makes no sense as it stands
 
 
@@ -99,6 +106,14 @@ class TransactionSaved:
     last_etag: int
     command_index: int
     collections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedSaved:
+    """A transaction saved, with the numbers that its documents got: one `Taken` per taking."""
+
+    saved: BatchSaved | TransactionSaved
+    taken: tuple[Taken, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +260,8 @@ Outcome = (
     | IndexPut
     | IndexDeleted
     | IndexesChanged
+    | NumberedSaved
+    | SequenceOutcome
 )
 
 CODEC = Codec(
@@ -272,6 +289,8 @@ CODEC = Codec(
         26: IndexPut,
         27: IndexDeleted,
         28: IndexesChanged,
+        41: NumberedSaved,
+        **SEQUENCE_CLASSES,
     }
 )
 

@@ -10,7 +10,9 @@ Values leave nothing behind when they go, so a range of keys is told by the numb
 and the index of the newest. While none is newer each is one that was read, and all are there if
 they are as many.
 
-The same checks are looked at when the session reads on, and when it writes.
+The same checks are looked at when the session reads on, and when it writes. All other commands
+wait for that, so what they may take has limits: each thing is read once, and of the bytes of all
+only so many.
 """
 
 from collections.abc import Sequence
@@ -37,7 +39,10 @@ from quoth_cluster.store.environment import ReadTxn
 from quoth_cluster.transaction import MISSING_INDEX as GONE
 
 CHECKS_MAX = 10_000
-RANGES_MAX = 100  # of the checks: each is compared with every change
+RANGES_MAX = 100  # prefixes and collections: each is compared with every change
+KEY_RANGES_MAX = 100
+KEY_PREFIX_BYTES_MAX = keys.HEAD_BYTES  # folded; a longer one is found only by reading many keys
+BYTES_MAX = 256 * 1024 * 1024  # of documents and values that are read in order to compare them
 CHANGES_MAX = 10_000  # since what was read; more are taken for one in every range
 VIOLATIONS_MAX = 100  # that are told
 NAMED_MAX = 3  # of those, in the message
@@ -80,43 +85,96 @@ def check(txn: ReadTxn, database_id: str, reads: ReadSet) -> Refused | None:
         return invalid(
             f"A serializable session reads {RANGES_MAX} prefixes and collections at most."
         )
-    if sum(max(one.count, 0) for one in reads.checks if isinstance(one, CheckKeys)) > KEYS_MAX:
+    key_ranges = [one for one in reads.checks if isinstance(one, CheckKeys)]
+    if len(key_ranges) > KEY_RANGES_MAX:
+        return invalid(f"A serializable session reads {KEY_RANGES_MAX} prefixes of keys at most.")
+    if any(is_long(one.prefix) for one in key_ranges):
+        most = f"{KEY_PREFIX_BYTES_MAX} bytes at most"
+        return invalid(f"In a serializable session a prefix of keys has {most}.")
+    if sum(max(one.count, 0) for one in key_ranges) > KEYS_MAX:
         return invalid(f"A serializable session reads {KEYS_MAX} values by prefix at most.")
     if reads.database_id not in ("", database_id):
         return _refused([Violation("Database", reads.database_id, 0, GONE)])
     if not 0 <= reads.since_etag <= totals.load(txn).last_etag:
         return invalid("No state of this database has the etag that was read.")
-    found = [*_points(txn, reads), *_ranges(txn, ranges, reads.since_etag)]
+    try:
+        found = [*_points(Looked(txn), reads), *_ranges(txn, ranges, reads.since_etag)]
+    except TooMuch:
+        most = f"{BYTES_MAX // 1024**2} MiB"
+        return invalid(f"What a serializable session has read is {most} by now at most.")
     return _refused(found) if found else None
 
 
-def _points(txn: ReadTxn, reads: ReadSet) -> list[Violation]:
+class TooMuch(Exception):
+    """Over `BYTES_MAX` would have to be read."""
+
+
+class Looked:
+    """What stands of documents and values. Each is read once, whatever is asked about it."""
+
+    def __init__(self, txn: ReadTxn) -> None:
+        self._txn = txn
+        self._documents: dict[bytes, tuple[str, int]] = {}
+        self._values: dict[bytes, int] = {}
+        self._bytes = 0
+
+    def document(self, document_id: str) -> tuple[str, int]:
+        """Change vector and etag; '' if there is none. Raises TooMuch."""
+        folded = fold_id(document_id)
+        if folded not in self._documents:
+            found = documents.load(self._txn, document_id)
+            self._take(found.json_bytes if found else 0)
+            self._documents[folded] = (found.change_vector, found.etag) if found else ("", GONE)
+        return self._documents[folded]
+
+    def value(self, key: str) -> int:
+        """The index; MISSING_INDEX if there is none. Raises TooMuch."""
+        folded = keys.fold(key)
+        if folded not in self._values:
+            found = compare_exchange.get(self._txn, key)
+            self._take(len(found.value) if found else 0)
+            self._values[folded] = found.index if found else MISSING_INDEX
+        return self._values[folded]
+
+    def keys_of(self, prefix: str, count_max: int) -> CheckKeys:
+        """Count and newest index of what begins so, up to one over a count. Raises TooMuch."""
+        indexes: list[int] = []
+        every = compare_exchange.starting_with_in_any_order(self._txn, prefix)
+        for value in islice(every, max(count_max, 0) + 1):
+            self._take(len(value.value))
+            indexes.append(value.index)
+        return CheckKeys(prefix, len(indexes), max(indexes, default=MISSING_INDEX))
+
+    def _take(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes > BYTES_MAX:
+            raise TooMuch
+
+
+def is_long(prefix: str) -> bool:
+    """Whether too many keys would have to be read to find those that begin so."""
+    return len(keys.fold(prefix)) > KEY_PREFIX_BYTES_MAX
+
+
+def _points(now: Looked, reads: ReadSet) -> list[Violation]:
     found: list[Violation] = []
     for one in reads.checks:
         if isinstance(one, CheckDocument):
-            document = documents.load(txn, one.document_id)
-            if one.expected_change_vector != (document.change_vector if document else ""):
-                actual = document.etag if document else GONE
-                found.append(Violation("Document", one.document_id, reads.since_etag, actual))
+            vector, etag = now.document(one.document_id)
+            if one.expected_change_vector != vector:
+                found.append(Violation("Document", one.document_id, reads.since_etag, etag))
         elif isinstance(one, CheckCompareExchange):
-            value = compare_exchange.get(txn, one.key)
-            if one.expected_index != (value.index if value else MISSING_INDEX):
-                actual = value.index if value else GONE
+            index = now.value(one.key)
+            if one.expected_index != index:
+                actual = index if index != MISSING_INDEX else GONE
                 found.append(Violation("CompareExchange", one.key, one.expected_index, actual))
         elif isinstance(one, CheckKeys):
-            now = keys_of(txn, one.prefix, one.count)
-            if (is_newer := now.newest_index > one.newest_index) or now.count != one.count:
-                actual = now.newest_index if is_newer else GONE
+            told = now.keys_of(one.prefix, one.count)
+            if (is_newer := told.newest_index > one.newest_index) or told.count != one.count:
+                actual = told.newest_index if is_newer else GONE
                 kind = "CompareExchangePrefix"
                 found.append(Violation(kind, one.prefix, one.newest_index, actual))
     return found
-
-
-def keys_of(txn: ReadTxn, prefix: str, count_max: int) -> CheckKeys:
-    """How the values of a prefix are told; of more than `count_max` only that there are more."""
-    values = islice(compare_exchange.starting_with(txn, prefix), max(count_max, 0) + 1)
-    indexes = [value.index for value in values]
-    return CheckKeys(prefix, len(indexes), max(indexes, default=MISSING_INDEX))
 
 
 def _ranges(txn: ReadTxn, ranges: Sequence[Range], since_etag: int) -> list[Violation]:
@@ -125,8 +183,13 @@ def _ranges(txn: ReadTxn, ranges: Sequence[Range], since_etag: int) -> list[Viol
         return []
     in_collections = any(isinstance(one, CheckCollection) for one in ranges)
     walk = documents.changed_since(txn, since_etag, with_collections=in_collections)
-    changes = list(islice(walk, CHANGES_MAX + 1))
-    if len(changes) > CHANGES_MAX:
+    changes: list[Changed] = []
+    bytes_read = 0
+    for change in walk:
+        changes.append(change)
+        bytes_read += change.bytes_read
+        if len(changes) <= CHANGES_MAX and bytes_read <= BYTES_MAX:
+            continue
         last = totals.load(txn).last_etag
         return [_violation(one, since_etag, last) for one in ranges]
     collections = [keys.fold(change.collection or "") for change in changes]

@@ -48,13 +48,16 @@ def save_transaction(
 ) -> TransactionSaved | Refused:
     """Check all indexes, then change compare-exchange values, documents and their guards.
 
-    With `is_checked` the documents are known to be those that were read, whatever their guards.
+    With `is_checked` the documents are known to be those that were read, whatever their guards; but
+    ids that are made here were not known to who read, so they must be new.
     """
     if (refused := _check_transaction(step, transaction)) is not None:
         return refused
     commands = _resolve_ids(step, transaction)
     if isinstance(commands, Refused):
         return commands
+    if is_checked and (refused := _check_made_ids(step, transaction, commands)) is not None:
+        return refused
     guarded = commands if transaction.atomic_guards and not is_checked else ()
     if (refused := _check_indexes(step, transaction, guarded)) is not None:
         return refused
@@ -119,6 +122,22 @@ def _resolve_ids(
             return refused
         commands.append(command)
     return commands
+
+
+def _check_made_ids(
+    step: Step,
+    transaction: ClusterTransaction,
+    commands: Iterable[PutDocument | DeleteDocument],
+) -> Refused | None:
+    """Refuse to write over what nobody has read, because an identity had its id."""
+    for sent, command in zip(transaction.documents, commands, strict=True):
+        made = command.document_id
+        if made != sent.document_id and documents.load(step.txn, made) is not None:
+            return invalid(
+                f"The next id of '{sent.document_id}' is '{made}', and there is such a document "
+                "already: seed the identity with a higher number."
+            )
+    return None
 
 
 def _check_indexes(

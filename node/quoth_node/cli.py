@@ -20,6 +20,7 @@ import typer
 
 from quoth_node.admin import add_node, ask_cluster, move_node, remove_node
 from quoth_node.child import LINE_PREFIX
+from quoth_node.cli_sequences import sequence
 from quoth_node.config import NodeConfig, check_tag, check_url
 from quoth_node.errors import BadConfig, CommandLineError, PortInUse
 from quoth_node.folder import NodeFolder
@@ -41,6 +42,7 @@ cluster = typer.Typer(help="Start a cluster, look at it, change its members.", n
 node = typer.Typer(help="One node by itself.", no_args_is_help=True)
 app.add_typer(cluster, name="cluster")
 app.add_typer(node, name="node")
+app.add_typer(sequence, name="sequence")
 
 URL_DEFAULT = "http://127.0.0.1:8080"
 Url = Annotated[str, typer.Option(help="Any node of the cluster.")]

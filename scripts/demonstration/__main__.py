@@ -31,7 +31,7 @@ def _demonstrate(report: Report, folder: Path) -> None:
     # The official client keeps what it knows of clusters in the user's cache folder.
     os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
     # Only now, so that they see it.
-    from scripts.demonstration import failover, official, ours
+    from scripts.demonstration import beyond, failover, official, ours
 
     cluster = LocalCluster(folder / "cluster", options=("--restart",))
     report.part("cluster", "three nodes on this machine, each a process of its own")
@@ -43,6 +43,7 @@ def _demonstrate(report: Report, folder: Path) -> None:
         if cluster.urls:
             official.run(report, cluster.urls, "official")
             ours.run(report, cluster.urls, "ours")
+            beyond.run(report, cluster.urls, "ours")
             failover.run(report, cluster, "ours")
     finally:
         code = cluster.stop()

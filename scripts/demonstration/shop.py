@@ -45,6 +45,15 @@ class Invoice:
 
 
 @dataclass
+class Account:
+    """What is on it must add up."""
+
+    name: str = ""
+    balance: int = 0
+    Id: str | None = None
+
+
+@dataclass
 class Order:
     """What the writing loop writes."""
 

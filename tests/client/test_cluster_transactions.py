@@ -1,6 +1,7 @@
 """Cluster-wide sessions: documents and compare-exchange values, all or nothing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -172,3 +173,59 @@ async def test_a_typed_value_keeps_what_its_type_does_not_know(
         await session.save_changes()
         assert wire.commands[0]["Document"]["Object"] == {"city": city, "vat": 7}
         assert not session.has_changes()
+
+
+async def test_a_change_stays_one_when_the_value_is_read_as_a_type(
+    wire: Wire, session: AsyncSession
+) -> None:
+    stored = {"Key": "k", "Index": 5, "Value": {"Object": {"owner": "ann", "colour": "red"}}}
+    wire.on("GET", "/cmpxchg", {"Results": [stored]})
+    wire.saved({"Type": "CompareExchangePUT", "Key": "k", "Index": 9}, index=9)
+    transaction = session.cluster_transaction
+    plain = await transaction.get_compare_exchange_value("k")
+    assert plain is not None
+    plain.value["owner"] = "bea"
+    lease = await transaction.get_compare_exchange_value("k", Lease)
+    assert lease is not None and lease.value == Lease("bea")
+    await session.save_changes()
+    assert wire.commands[0]["Document"]["Object"] == {"owner": "bea", "colour": "red"}
+    assert not session.has_changes()
+
+
+async def test_what_a_class_does_not_know_of_a_value_survives_another_class(
+    wire: Wire, session: AsyncSession
+) -> None:
+    stored = {"Key": "k", "Index": 5, "Value": {"Object": {"city": "Rome", "owner": "ann", "n": 1}}}
+    wire.on("GET", "/cmpxchg", {"Results": [stored]})
+    wire.saved({"Type": "CompareExchangePUT", "Key": "k", "Index": 9}, index=9)
+    transaction = session.cluster_transaction
+    await transaction.get_compare_exchange_value("k", Address)
+    lease = await transaction.get_compare_exchange_value("k", Lease)
+    assert lease is not None and lease.value == Lease("ann") and not session.has_changes()
+    lease.value.owner = "bea"
+    await session.save_changes()
+    assert wire.commands[0]["Document"]["Object"] == {"city": "Rome", "owner": "bea", "n": 1}
+
+
+async def test_a_value_read_twice_is_one_object(wire: Wire, session: AsyncSession) -> None:
+    wire.on("GET", "/cmpxchg", {"Results": [{"Key": "k", "Index": 5, "Value": {"Object": [1]}}]})
+    transaction = session.cluster_transaction
+    first = await transaction.get_compare_exchange_value("k", list[int])
+    assert first is not None
+    numbers = first.value
+    second = await transaction.get_compare_exchange_value("k", list[int])
+    assert second is not None and second.value is numbers
+    numbers.append(2)
+    assert session.has_changes()
+
+
+@pytest.mark.parametrize("key", ["", None, 7, "k\ud800", "k" * 513])
+async def test_a_key_is_text_of_some_length(session: AsyncSession, key: Any) -> None:
+    transaction = session.cluster_transaction
+    with pytest.raises(Misuse):
+        await transaction.get_compare_exchange_value(key)
+    with pytest.raises(Misuse):
+        transaction.create_compare_exchange_value(key, 1)
+    with pytest.raises(Misuse):
+        transaction.delete_compare_exchange_value(key, 1)
+    assert not session.has_changes()

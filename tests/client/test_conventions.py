@@ -2,6 +2,8 @@
 
 import sys
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -158,3 +160,33 @@ async def test_a_query_without_a_type_gives_registered_classes(
         dog, other = await session.query_collection("Pets").to_list()
         assert dog == Dog("Rex", "dogs/1")
         assert other == {"name": "Tom"}
+
+
+class Account:
+    """Its id is made of what it holds."""
+
+    def __init__(self, email: str = "") -> None:
+        self.email = email
+
+    @property
+    def Id(self) -> str:
+        return f"accounts/{self.email}"
+
+
+async def test_an_id_may_be_computed(wire: Wire, store: AsyncDocumentStore) -> None:
+    wire.saved(put_result("accounts/ann"))
+    wire.loaded(document("accounts/bea", email="bea"))
+    async with store.open_session() as session:
+        assert await session.store(Account("ann")) == "accounts/ann"
+        await session.save_changes()
+        assert wire.commands[0]["Document"]["email"] == "ann"
+        bea = await session.load("accounts/bea", Account)
+        assert bea is not None and bea.Id == "accounts/bea"
+
+
+async def test_what_has_no_fields_is_no_entity(store: AsyncDocumentStore) -> None:
+    async with store.open_session() as session:
+        for bad in (b"x", {1}, datetime(2026, 1, 1), 1.5, Decimal(1), {"@metadata": None}):
+            with pytest.raises(Misuse):
+                await session.store(bad, "things/1")
+        assert not session.has_changes()

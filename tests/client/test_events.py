@@ -9,8 +9,9 @@ from quoth import (
     AsyncDocumentStore,
     BeforeDeleteEventArgs,
     BeforeStoreEventArgs,
+    DocumentStore,
 )
-from tests.client.entities import Company
+from tests.client.entities import Company, Employee
 from tests.client.wire import Wire, document, put_result
 
 DELETED = {"Type": "DELETE", "Id": "companies/2", "Deleted": True}
@@ -84,3 +85,20 @@ async def test_handlers_are_removed(wire: Wire, store: AsyncDocumentStore) -> No
         await session.store(Company("One"), "companies/1")
         await session.save_changes()
     assert told == []
+
+
+def test_what_a_handler_stores_is_saved_along(wire: Wire, plain_store: DocumentStore) -> None:
+    wire.saved(put_result("companies/1"), put_result("notes/1"))
+    told: list[str] = []
+    with plain_store.open_session() as session:
+
+        def note(event: BeforeStoreEventArgs) -> None:
+            told.append(event.document_id)
+            session.store(Employee("note"), f"notes/{len(told)}")
+
+        session.add_before_store(note)
+        session.store(Company("One"), "companies/1")
+        session.save_changes()
+        assert not session.has_changes()
+    assert [each["Id"] for each in wire.commands] == ["companies/1", "notes/1"]
+    assert told == ["companies/1"]

@@ -317,3 +317,58 @@ async def test_entities_of_every_kind_are_refreshed_in_place(
         assert kind.get(order, "name") == "new"
         assert len(kind.get(order, "lines")) == 1
         assert not session.has_changes()
+
+
+@dataclass
+class Diary:
+    days: set[datetime] = field(default_factory=set)
+    nights: list[datetime] = field(default_factory=list)
+    note: str = ""
+
+
+def test_many_items_are_found_again_without_comparing_each_with_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every one of them is written differently than it was stored, with seven digits."""
+    items = 500
+    compared = 0
+
+    def counted(plain: Any) -> bytes:
+        nonlocal compared
+        compared += 1
+        return canonical(plain)
+
+    monkeypatch.setattr("quoth.entities.origins.canonical", counted)
+    moments = [f"2026-01-01T10:{at // 60:02d}:{at % 60:02d}.1234567Z" for at in range(items)]
+    found = Loaded({"days": moments, "nights": moments, "note": "", "more": 1}, Diary)
+    found.entity.note = "changed"
+    saved = found.saved()
+    assert (saved["nights"], saved["days"], saved["more"]) == (moments, moments, 1)
+    assert compared < 20 * items
+
+
+@dataclass(frozen=True)
+class Tag:
+    name: str
+    weight: int = 1
+
+
+@dataclass
+class Tagged:
+    tags: set[Tag] = field(default_factory=set)
+    note: str = ""
+
+
+def test_objects_in_a_set_keep_their_unknown_fields_whatever_their_shapes() -> None:
+    tags = [
+        {"name": "a", "colour": "red"},
+        {"name": "b", "weight": 2, "colour": "blue"},
+        {"name": "c", "weight": 3},
+        {"name": "a", "weight": 4, "colour": "green"},
+    ]
+    found = Loaded({"tags": tags, "note": ""}, Tagged)
+    found.entity.tags.add(Tag("new"))
+    saved = found.saved()["tags"]
+    assert sorted(map(canonical, saved)) == sorted(
+        map(canonical, [*tags, {"name": "new", "weight": 1}])
+    )

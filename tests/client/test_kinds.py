@@ -9,8 +9,14 @@ import msgspec
 import pydantic
 import pytest
 
-from quoth.errors import WrongType
-from quoth.serialization import from_document, identity_property_of, is_instance, to_document
+from quoth.errors import Misuse, WrongType
+from quoth.serialization import (
+    become,
+    from_document,
+    identity_property_of,
+    is_instance,
+    to_document,
+)
 
 T = TypeVar("T")
 
@@ -368,3 +374,56 @@ def test_a_class_with_a_lower_case_id_has_its_identity_there() -> None:
     assert read({"id": 7}, Numbered) == Numbered(7)
     assert stored(Both("mine", "x/1")) == {"id": "mine"}
     assert read({"id": "mine"}, Both) == Both("mine", "x/1")
+
+
+class Span(pydantic.BaseModel):
+    """Halfway between two valid spans it would not be one."""
+
+    model_config = pydantic.ConfigDict(validate_assignment=True)
+    low: int
+    high: int
+
+    @pydantic.model_validator(mode="after")
+    def ordered(self) -> "Span":
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+def test_a_model_becomes_another_at_once() -> None:
+    span = Span(low=1, high=2)
+    become(span, Span(low=5, high=9))
+    assert span == Span(low=5, high=9)
+
+
+class Fussy:
+    """It takes no price above 9, though it can be made with one."""
+
+    def __init__(self, name: str, price: int) -> None:
+        self.__dict__.update(name=name, price=price)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "price" and isinstance(value, int) and value > 9:
+            raise RuntimeError("too dear")
+        super().__setattr__(name, value)
+
+
+class FussySlots:
+    __slots__ = ("name", "price")
+
+    def __init__(self, name: str, price: int) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "price", price)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name == "price":
+            raise RuntimeError("too dear")
+        object.__setattr__(self, name, value)
+
+
+@pytest.mark.parametrize("kind", [Fussy, FussySlots])
+def test_what_cannot_become_another_stays_as_it_was(kind: Any) -> None:
+    entity = kind("tea", 7)
+    with pytest.raises(Misuse, match="too dear"):
+        become(entity, kind("gold", 10))
+    assert (entity.name, entity.price) == ("tea", 7)

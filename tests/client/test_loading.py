@@ -15,7 +15,7 @@ from quoth import (
     WrongType,
 )
 from tests.client.entities import Company, Employee
-from tests.client.wire import Wire, document
+from tests.client.wire import Wire, document, put_result
 
 
 @dataclass(frozen=True)
@@ -240,3 +240,87 @@ def test_the_synchronous_session_has_it_all(wire: Wire, plain_store: DocumentSto
         assert company is not None
         assert session.refresh(company).name == "Two"
         assert session.get_last_modified_for(company) is not None
+
+
+# What the session did itself, it knows better than what it read before.
+
+
+def deleted(document_id: str) -> dict[str, Any]:
+    return {"Type": "DELETE", "Id": document_id, "Deleted": True}
+
+
+async def test_what_was_included_and_then_deleted_is_gone(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    ann = document("employees/1", first_name="Ann")
+    wire.loaded(document("companies/1", name="One", owner="employees/1"), **{"employees/1": ann})
+    wire.saved(deleted("employees/1"))
+    async with store.open_session() as session:
+        await session.load("companies/1", Company, includes="owner")
+        session.delete("employees/1")
+        await session.save_changes()
+        assert await session.load("employees/1", Employee) is None
+        assert not await session.exists("employees/1")
+
+
+async def test_what_was_evicted_is_not_what_was_included_once(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    old = document("companies/2", name="Old")
+    wire.loaded(document("companies/1", name="One", owner="companies/2"), **{"companies/2": old})
+    wire.saved(put_result("companies/2"))
+    wire.loaded(document("companies/2", name="Newest"))
+    async with store.open_session() as session:
+        await session.load("companies/1", Company, includes="owner")
+        ours = Company("New")
+        await session.store(ours, "companies/2")
+        await session.save_changes()
+        session.evict(ours)
+        found = await session.load("companies/2", Company)
+        assert found is not None and found.name == "Newest"
+
+
+async def test_what_came_after_all_exists(wire: Wire, store: AsyncDocumentStore) -> None:
+    wire.on("GET", "/docs", status=404)
+    ann = document("employees/1", first_name="Ann")
+    wire.loaded(document("companies/1", name="One", owner="employees/1"), **{"employees/1": ann})
+    async with store.open_session() as session:
+        assert await session.load("employees/1", Employee) is None
+        await session.load("companies/1", Company, includes="owner")
+        assert await session.exists("employees/1")
+
+
+async def test_half_a_character_is_no_id(store: AsyncDocumentStore) -> None:
+    half = "companies/\ud800"
+    async with store.open_session() as session:
+        for ask in (
+            lambda: session.load(half, Company),
+            lambda: session.store(Company("One"), half),
+            lambda: session.exists(half),
+            lambda: session.load_starting_with(half, Company),
+        ):
+            with pytest.raises(Misuse, match="is no text"):
+                await ask()
+        with pytest.raises(Misuse, match="is no text"):
+            session.delete(half)
+        assert not session.has_changes()
+
+
+class Strict:
+    """It reads itself, and looks for what it needs."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> "Strict":
+        return cls(found["number"])
+
+
+async def test_what_a_class_has_against_a_document_is_a_wrong_type(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.loaded(document("things/1", name="no number"))
+    async with store.open_session() as session:
+        with pytest.raises(WrongType, match=r"things/1: .*KeyError: 'number'"):
+            await session.load("things/1", Strict)

@@ -1,5 +1,7 @@
 """Changes that are told instead of made, as they are on the wire."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,13 +14,25 @@ from quoth import (
     PatchRequest,
     PutDocument,
     TransactionMode,
+    WrongType,
 )
+from quoth.patching import JavaScriptArray
 from tests.client.entities import Company
 from tests.client.wire import Wire, document, put_result
 
 
 def patched(document_id: str, **more: Any) -> dict[str, Any]:
     return {"Type": "PATCH", "Id": document_id, "PatchStatus": "Patched", **more}
+
+
+def became(document_id: str, change_vector: str, **fields: Any) -> dict[str, Any]:
+    """What a node tells of a document that came back: its own metadata stand beside it."""
+    return patched(
+        document_id,
+        ModifiedDocument={**fields, "@metadata": {"@collection": "Companies"}},
+        ChangeVector=change_vector,
+        LastModified="2026-01-02T10:00:00.1234567Z",
+    )
 
 
 async def test_patches_of_one_document_are_one_script(
@@ -65,8 +79,7 @@ async def test_a_loaded_entity_becomes_what_the_patch_made_of_it(
     wire: Wire, store: AsyncDocumentStore
 ) -> None:
     wire.loaded(document("companies/1", name="One", employees=1))
-    after = document("companies/1", "A:9-x", name="One", employees=5)
-    wire.saved(patched("companies/1", ModifiedDocument=after))
+    wire.saved(became("companies/1", "A:9-x", name="One", employees=5))
     async with store.open_session() as session:
         company = await session.load("companies/1", Company)
         assert company is not None
@@ -74,6 +87,9 @@ async def test_a_loaded_entity_becomes_what_the_patch_made_of_it(
         await session.save_changes()
         assert company.employees == 5
         assert session.get_change_vector_for(company) == "A:9-x"
+        assert session.get_metadata_for(company)["@id"] == company.Id == "companies/1"
+        moment = session.get_last_modified_for(company)
+        assert moment is not None and moment.day == 2
         assert not session.has_changes()
     assert wire.commands[0]["ReturnDocument"] is True
 
@@ -141,7 +157,7 @@ async def test_a_document_is_not_changed_and_patched_at_once(
         assert company is not None
         company.name = "Uno"
         session.advanced.increment(company, "employees", 1)
-        with pytest.raises(Misuse, match="patched in one save"):
+        with pytest.raises(Misuse, match="save one before the other"):
             await session.save_changes()
 
 
@@ -180,3 +196,108 @@ async def test_only_commands_are_deferred(store: AsyncDocumentStore) -> None:
     async with store.open_session() as session:
         with pytest.raises(Misuse, match="to defer"):
             session.advanced.defer("users/1")  # type: ignore[arg-type]
+
+
+async def test_what_was_missing_is_there_after_a_patch_made_it(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.on("GET", "/docs", status=404)
+    wire.saved(patched("companies/1", PatchStatus="Created"))
+    wire.loaded(document("companies/1", name="One", employees=1))
+    async with store.open_session() as session:
+        assert await session.load("companies/1", Company) is None
+        session.advanced.add_or_increment("companies/1", Company("One", 1), "employees", 1)
+        await session.save_changes()
+        found = await session.load("companies/1", Company)
+        assert found is not None and found.employees == 1
+
+
+async def test_what_was_included_is_read_again_after_a_patch(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    two = document("companies/2", name="Two", employees=2)
+    wire.loaded(document("companies/1", name="One", owner="companies/2"), **{"companies/2": two})
+    wire.saved(patched("companies/2"))
+    wire.loaded(document("companies/2", name="Two", employees=3))
+    async with store.open_session() as session:
+        await session.load("companies/1", Company, includes="owner")
+        session.advanced.increment("companies/2", "employees", 1)
+        await session.save_changes()
+        found = await session.load("companies/2", Company)
+        assert found is not None and found.employees == 3
+
+
+@dataclass(frozen=True)
+class Coin:
+    """It cannot be changed."""
+
+    name: str
+    cents: int = 0
+
+
+@pytest.mark.parametrize("cents", [2, "two"])
+async def test_a_save_that_was_done_does_not_fail_over_what_a_patch_made(
+    wire: Wire, store: AsyncDocumentStore, cents: object
+) -> None:
+    """Or the patches after it would be sent, and done, once more."""
+    wire.loaded(document("coins/1", name="cent", cents=1))
+    wire.saved(became("coins/1", "A:2-x", name="cent", cents=cents), patched("coins/2"))
+    wire.loaded(document("coins/1", "A:2-x", name="cent", cents=cents))
+    async with store.open_session() as session:
+        coin = await session.load("coins/1", Coin)
+        session.advanced.increment(coin, "cents", 1)
+        session.advanced.increment("coins/2", "cents", 1)
+        await session.save_changes()
+        assert not session.has_changes()
+        if cents == 2:
+            assert await session.load("coins/1", Coin) == Coin("cent", 2)
+        else:
+            with pytest.raises(WrongType, match=r"coins/1: field 'cents'"):
+                await session.load("coins/1", Coin)
+
+
+def adding(value: object) -> Callable[[JavaScriptArray], object]:
+    return lambda array: array.add(value)
+
+
+async def test_what_cannot_be_sent_is_refused_at_once(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.saved(patched("users/1"))
+    tags = ["a"]
+    async with store.open_session() as session:
+        for bad in (object(), float("nan"), 1 << 70):
+            with pytest.raises(WrongType):
+                session.advanced.patch("users/1", "x", bad)
+            with pytest.raises(WrongType):
+                session.advanced.patch_array("users/1", "x", adding(bad))
+        assert not session.has_changes()
+        session.advanced.patch("users/1", "tags", tags)
+        tags.append("later")
+        await session.save_changes()
+    assert list(wire.commands[0]["Patch"]["Values"].values()) == [["a"]]
+
+
+async def test_what_a_deferred_command_deletes_is_gone(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.loaded(document("companies/1", name="One"))
+    wire.saved({"Type": "DELETE", "Id": "companies/1", "Deleted": True})
+    async with store.open_session() as session:
+        await session.load("companies/1", Company)
+        session.advanced.defer(DeleteDocument("companies/1"))
+        await session.save_changes()
+        assert await session.load("companies/1", Company) is None
+
+
+async def test_a_document_is_not_changed_and_deferred_at_once(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.loaded(document("companies/1", name="One"))
+    async with store.open_session() as session:
+        company = await session.load("companies/1", Company)
+        assert company is not None
+        company.name = "Uno"
+        session.advanced.defer(DeleteDocument("companies/1"))
+        with pytest.raises(Misuse, match="save one before the other"):
+            await session.save_changes()

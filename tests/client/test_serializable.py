@@ -16,8 +16,10 @@ from quoth import (
     TransactionMode,
     retry,
 )
-from quoth.reads import GetDocuments, LoadedDocuments
-from quoth.serializable import Isolation, PinnedAnswer, ReadPinned
+from quoth.batches import BatchResult, DeleteDocument, PutDocument, PutValue, SaveBatch
+from quoth.commands import fold
+from quoth.reads import GetDocuments, GetDocumentsStartingWith, LoadedDocuments
+from quoth.serializable import Commit, Isolation, PinnedAnswer, ReadPinned, ReadSet
 from quoth.steps import Steps, ask
 from tests.client.entities import Company
 from tests.client.wire import Wire, document, put_result
@@ -247,6 +249,82 @@ async def test_after_a_save_of_unknown_fate_the_session_is_in_doubt_until_it_is_
         assert await session.load("companies/1", Company) is not None
 
 
+def test_what_was_written_twice_in_another_case_is_known_as_it_became_last() -> None:
+    reads = ReadSet({"ZED/1": "A:1-x"}, {"K": 4}, keys={"k": (1, 4)})
+    batch = SaveBatch(
+        (PutDocument("Zed/1", {}, {}), DeleteDocument("zed/1"), PutValue("k", 1, 4))
+    )
+    told = ({"@id": "Zed/1", "@change-vector": "A:2-x"}, {"Id": "zed/1"}, {"Index": 9})
+    reads.wrote(batch, BatchResult(told, 9))
+    assert reads.documents == {"zed/1": ""}
+    assert reads.values == {"k": 9} and reads.keys == {"k": (1, 9)}
+
+
+async def test_a_conflict_over_what_was_never_read_says_that_it_had_to_be_new(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    conflict(wire, COMMIT, "companies/1")
+    async with store.open_session(SERIALIZABLE) as session:
+        await session.store(Company("One"), "companies/1")
+        with pytest.raises(SerializationConflict, match="has not loaded 'companies/1'"):
+            await session.save_changes()
+
+
+async def test_a_save_that_was_never_sent_leaves_no_doubt(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    committed(wire, 8, put_result("companies/1"))
+    async with store.open_session(SERIALIZABLE) as session:
+        await session.store(Company("One"), "companies/1")
+        session.advanced.max_number_of_requests_per_session = 0
+        with pytest.raises(Misuse, match="its limit"):
+            await session.save_changes()
+        session.advanced.max_number_of_requests_per_session = 1
+        await session.save_changes()
+
+
+def test_a_read_that_is_under_way_keeps_a_save_waiting() -> None:
+    """Its answer would be of a state from before the save, and the save had not checked it."""
+    isolation = Isolation()
+    reading = isolation.carry(ask(GetDocumentsStartingWith("companies/")))
+    next(reading)
+    batch = SaveBatch((PutDocument("users/1", {}, {}),))
+    with pytest.raises(Misuse, match="reading just now"):
+        next(isolation.carry(ask(batch)))
+    reading.close()  # nobody waits for it any more
+    saving = isolation.carry(ask(batch))
+    assert isinstance(next(saving), Commit) and not isolation.has_saved
+
+
+def test_a_conflict_of_a_read_from_before_a_clear_is_none_of_what_comes_after() -> None:
+    isolation = Isolation()
+    reading = isolation.carry(ask(GetDocuments(("a",))))
+    next(reading)
+    isolation.reset()
+    with pytest.raises(SerializationConflict):
+        reading.throw(SerializationConflict("changed"))
+    isolation.check()
+
+
+def test_names_are_compared_as_nodes_do_each_letter_by_itself() -> None:
+    assert fold("ΟΔΟΣ") == "οδοσ" and fold("οδος") == "οδος"
+    assert fold("ΟΔΟΣ/1").startswith(fold("ΟΔΟΣ"))
+    assert fold("Users/1-A") == "users/1-a"
+
+
+async def test_more_ranges_than_a_node_compares_are_told_before_the_save(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    async with store.open_session(SERIALIZABLE) as session:
+        session.advanced.max_number_of_requests_per_session = 200
+        for number in range(101):
+            read(wire, 7, {"Results": []}, Prefixes=[f"{number}/"])
+        for number in range(100):
+            await session.load_starting_with(f"{number}/", Company)
+        with pytest.raises(Misuse, match="100 prefixes"):
+            await session.load_starting_with("100/", Company)
+
+
 async def test_a_session_that_only_reads_sends_nothing_when_it_saves(
     wire: Wire, store: AsyncDocumentStore
 ) -> None:
@@ -335,6 +413,18 @@ async def test_a_function_is_not_run_again_when_that_could_do_it_twice(
     conflict(wire, READ, "companies/1")
     with pytest.raises(SerializationConflict):
         await store.retry(make_and_look)
+
+    async def make_in_doubt_and_look(session: AsyncSession) -> None:
+        await make(session)
+        with pytest.raises(FateUnknown):
+            await session.save_changes()
+        session.clear()
+        await session.load("companies/2", Company)
+
+    wire.on("POST", COMMIT, fails=FateUnknown("no answer"))
+    conflict(wire, READ, "companies/1")
+    with pytest.raises(SerializationConflict):
+        await store.retry(make_in_doubt_and_look)
     with pytest.raises(Misuse, match="at least 1"):
         await store.retry(make, attempts=0)
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
@@ -39,15 +40,17 @@ def teller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storyteller]:
 
 
 @pytest.fixture
-def database(node_url: str) -> str:
+def database(node_url: str) -> Iterator[str]:
     """A new database on the node of `node_url`."""
-    return make_database(node_url)
+    with a_database(node_url) as name:
+        yield name
 
 
 @pytest.fixture
-def cluster_database(shared_cluster: LocalCluster) -> str:
+def cluster_database(shared_cluster: LocalCluster) -> Iterator[str]:
     """A new database on the three nodes."""
-    return make_database(shared_cluster.urls[0])
+    with a_database(shared_cluster.urls[0]) as name:
+        yield name
 
 
 @pytest.fixture(params=["one node", "three nodes"])
@@ -58,9 +61,19 @@ def store(request: pytest.FixtureRequest) -> Iterator[Any]:
     else:
         running: LocalCluster = request.getfixturevalue("shared_cluster")
         urls = running.urls
-    with ravendb.DocumentStore(urls, make_database(urls[0])) as opened:
+    with a_database(urls[0]) as name, ravendb.DocumentStore(urls, name) as opened:
         opened.initialize()
         yield opened
+
+
+@contextmanager
+def a_database(url: str) -> Iterator[str]:
+    """A new database, which goes with its test: a cluster holds only so many."""
+    name = make_database(url)
+    yield name
+    # A test may have deleted it, or left its cluster without a majority.
+    delete = {"DatabaseNames": [name], "HardDelete": True}
+    requests.delete(f"{url}/admin/databases", json=delete, timeout=30)
 
 
 def make_database(url: str) -> str:

@@ -114,7 +114,7 @@ class Ground:
 
     def _commit(self, body: bytes) -> bytes:
         asked = wire.read_commit(body, new_id=lambda: "new")
-        command = route.transaction_of(asked, "db", at_micros=AT, node_tag="A", request_id=None)
+        command = route.transaction_of(asked, "db", at_micros=AT, node_tag="A")
         outcome = self.story.run(command)
         if isinstance(outcome, Refused):
             raise ChangeRefused(outcome)
@@ -269,7 +269,7 @@ def always(answer: Any) -> Callable[..., Any]:
         (rules, "check", always(None)),
         (rules, "_points", always([])),
         (rules, "_ranges", always([])),
-        (rules, "keys_of", no_keys),
+        (rules.Looked, "keys_of", no_keys),
         (route.Reading, "stood_at", always(True)),
         (ReadSet, "to_wire", lambda _: {"Documents": [], "Values": []}),
     ],

@@ -431,6 +431,12 @@ async def test_what_is_stored_unread_must_be_new(
             await session.save_changes()
     async with one.open_session(SERIALIZABLE) as session:
         await session.store(Account(0), "accounts|")
+        with pytest.raises(BadRequest, match=r"'accounts/1'.*seed the identity"):
+            await session.save_changes()
+    async with one.open_session(SERIALIZABLE) as session:
+        there = await session.load("accounts/1", Account)
+        assert there is not None and there.balance == BALANCE
+        await session.store(Account(0), "others|")
         session.delete("accounts/0")
         await session.save_changes()
         assert await session.load("accounts/0", Account) is None

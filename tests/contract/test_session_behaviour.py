@@ -352,6 +352,28 @@ def test_what_is_evicted_is_loaded_anew(client: Client) -> None:
         assert second is not first and second.name == "one"
 
 
+def test_a_deletion_is_taken_back_by_evicting(client: Client) -> None:
+    client.save({"companies/1": Company("one")})
+    with client.store.open_session() as session:
+        company = session.load("companies/1", Company)
+        session.delete(company)
+        session.advanced.evict(company)
+        assert not session.advanced.has_changes()
+        session.save_changes()
+    assert client.stored("companies/1").name == "one"
+
+
+def test_what_came_along_and_was_deleted_is_gone(client: Client) -> None:
+    client.save(
+        {"companies/1": Company("one", owner="employees/1"), "employees/1": Employee("Ann")}
+    )
+    with client.store.open_session() as session:
+        session.include("owner").load(["companies/1"], Company)
+        session.delete("employees/1")
+        session.save_changes()
+        assert session.load("employees/1", Employee) is None
+
+
 def test_a_cleared_session_has_nothing_to_save(client: Client) -> None:
     client.save({"companies/1": Company("one")})
     with client.store.open_session() as session:
@@ -416,6 +438,36 @@ def test_a_property_is_patched_in_place(client: Client) -> None:
         session.save_changes()
     found = client.stored("companies/1")
     assert (found.name, found.employees) == ("uno", 5)
+
+
+def test_a_loaded_entity_becomes_what_a_patch_made_of_it(client: Client) -> None:
+    client.save({"companies/1": Company("one", 1), "companies/2": Company("two", 1)})
+    with client.store.open_session() as session:
+        company = session.load("companies/1", Company)
+        before = session.advanced.get_change_vector_for(company)
+        session.advanced.increment(company, "employees", 4)
+        session.advanced.increment("companies/2", "employees", 1)
+        session.save_changes()
+        assert (company.employees, company.Id) == (5, "companies/1")
+        assert session.advanced.get_change_vector_for(company) != before
+        assert not session.advanced.has_changes()
+        company.name = "uno"
+        session.save_changes()
+    found = client.stored("companies/1")
+    assert (found.name, found.employees) == ("uno", 5)
+    assert client.stored("companies/2").employees == 2
+
+
+def test_what_is_patched_in_vain_stays_as_it_is(client: Client) -> None:
+    client.save({"companies/1": Company("one", 1)})
+    with client.store.open_session() as session:
+        session.advanced.use_optimistic_concurrency = True
+        company = session.load("companies/1", Company)
+        session.advanced.patch(company, "name", "one")
+        session.save_changes()
+        company.employees = 2
+        session.save_changes()
+    assert client.stored("companies/1").employees == 2
 
 
 def test_an_array_is_patched_in_place(client: Client) -> None:
@@ -574,6 +626,14 @@ def test_values_come_by_keys_and_lazily(client: Client) -> None:
         bea = lazily.get_compare_exchange_value("staff/bea", Employee)
         assert (ann.value.value.first_name, bea.value.value.first_name) == ("ann", "bea")
         assert session.advanced.number_of_requests == 1
+
+
+def test_a_cluster_transaction_takes_no_change_vector(client: Client) -> None:
+    with client.in_cluster() as session:
+        with pytest.raises(client.refusal):
+            session.store(Company("one"), "companies/1", "A:1-x")
+            session.save_changes()
+    assert client.stored("companies/1") is None
 
 
 def test_two_cluster_transactions_cannot_both_change_a_document(client: Client) -> None:

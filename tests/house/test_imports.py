@@ -35,7 +35,7 @@ DOORS = {
     ("quoth_node", "quickjs"): ("quoth_node.scripting.engine",),
     ("quoth_node", "re2"): ("quoth_node.indexing.pattern",),
     ("quoth_node", "rich"): ("quoth_node.cli", "quoth_node.status"),
-    ("quoth_node", "typer"): ("quoth_node.cli",),
+    ("quoth_node", "typer"): ("quoth_node.cli", "quoth_node.cli_sequences"),
     ("quoth_node", "uvloop"): ("quoth_node.cli",),
 }
 
@@ -56,8 +56,11 @@ BELOW = {
     "quoth_cluster.errors": (),
     "quoth_cluster.log": (),
     "quoth_cluster.codec": ("quoth_cluster.errors",),
-    "quoth_cluster.commands": ("quoth_cluster.codec",),
-    "quoth_cluster.outcomes": ("quoth_cluster.codec",),
+    "quoth_cluster.sequence_commands": (),
+    "quoth_cluster.sequence_outcomes": (),
+    "quoth_cluster.number_places": (),
+    "quoth_cluster.commands": ("quoth_cluster.codec", "quoth_cluster.sequence_commands"),
+    "quoth_cluster.outcomes": ("quoth_cluster.codec", "quoth_cluster.sequence_outcomes"),
     "quoth_node.http": (
         *("quoth_node.http", "quoth_node.database", "quoth_node.patching"),
         *("quoth_node.indexing", "quoth_node.querying", "quoth_node.rql"),
@@ -80,6 +83,7 @@ BELOW = {
 ABOVE = {
     "quoth_cluster.machine": ("quoth_node",),
     "quoth_node.cli": ("quoth_node.__main__",),
+    "quoth_node.cli_sequences": ("quoth_node.cli",),
     "quoth_node.http": ("quoth_node.http", "quoth_node.node"),
     "quoth_node.node": ("quoth_node.cli",),
     "quoth_node.supervisor": ("quoth_node.cli",),

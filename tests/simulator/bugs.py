@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
+from quoth_cluster import dispatch, numbered, reservations, round
 from quoth_cluster.raft import group, membership, rules, syncobj
 from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.cycle import Cycle
@@ -36,6 +37,7 @@ class Bug:
     nodes: int = 3
     churns: bool = False  # it only shows when the membership changes
     plot: str = ""  # the one fault that shows it, if chance alone takes too long
+    takes: bool = False  # it only shows when numbers of sequences are taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,9 @@ def _bug(
     nodes: int = 3,
     churns: bool = False,
     plot: str = "",
+    takes: bool = False,
 ) -> Bug:
-    return Bug(name, story, patches, nodes, churns, plot)
+    return Bug(name, story, patches, nodes, churns, plot, takes)
 
 
 BUGS: tuple[Bug, ...] = (
@@ -319,6 +322,31 @@ BUGS: tuple[Bug, ...] = (
         (links.SimLinks, "admit", mutations.keep_any),
         (network.Network, "_deliver", mutations.deliver_any),
     ),
+    _bug(
+        "number-taken-in-vain",
+        "a batch is refused, and its number is taken all the same",
+        (dispatch, "_may_stop_midway", mutations.no),
+        (numbered, "_take_all", mutations.take_at_once),
+        takes=True,
+    ),
+    _bug(
+        "resend-takes-anew",
+        "a request that is sent again takes another number",
+        (round, "answered", mutations.forget_answers),
+        takes=True,
+    ),
+    _bug(
+        "number-from-memory",
+        "a number is the next that this process remembers, not the next of the state",
+        (numbered, "_take_all", mutations.take_from_memory),
+        takes=True,
+    ),
+    _bug(
+        "number-given-back-twice",
+        "a released number is given back although a later one was taken",
+        (reservations, "_release", mutations.give_back_any),
+        takes=True,
+    ),
 )
 
 BY_NAME: dict[str, Bug] = {bug.name: bug for bug in BUGS}
@@ -371,4 +399,8 @@ FOUND_BY: dict[str, int] = {
     "trimmed-too-far": 12,
     "applied-twice": 0,
     "older-connection-heard": 9,
+    "number-taken-in-vain": 0,
+    "resend-takes-anew": 0,
+    "number-from-memory": 0,
+    "number-given-back-twice": 2,
 }

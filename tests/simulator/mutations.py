@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+from quoth_cluster import numbered, reservations, sequences
 from quoth_cluster.errors import FateUnknown, MembershipRefused, NotReadable
 from quoth_cluster.log import Position
+from quoth_cluster.outcomes import Refused
 from quoth_cluster.raft import membership, rules, syncobj
 from quoth_cluster.raft.applier import Applier
 from quoth_cluster.raft.cycle import Cycle
@@ -24,6 +26,8 @@ from quoth_cluster.raft.read_index import ReadIndex, count_yes
 from quoth_cluster.raft.reconfiguration import Reconfiguration
 from quoth_cluster.raft.segment import Segment
 from quoth_cluster.raft.snapshot_store import Manifest, SnapshotStore
+from quoth_cluster.sequence_outcomes import NumbersReleased
+from quoth_cluster.step import Step
 from tests.simulator import network, registers
 from tests.simulator.disks import SimDisk
 
@@ -371,6 +375,53 @@ def resolve(self: Reconfiguration, change: Any) -> Any:
 
 def refuse_nobody(self: Neighbours, *_: object) -> str | None:
     return None
+
+
+# -- sequences
+
+
+def take_at_once(step: Step, takings: Any) -> Any:
+    """The sequences are stored before it is known whether the batch is saved."""
+    taken = _take_all(step, takings)
+    if not isinstance(taken, Refused):
+        for sequence in taken[1].values():
+            sequences.store(step.txn, sequence)
+    return taken
+
+
+_take_all = numbered._take_all
+
+
+def forget_answers(txn: Any, command: Any, carry_out: Any) -> Any:
+    return carry_out()
+
+
+def take_from_memory(step: Step, takings: Any) -> Any:
+    """Every try counts, until the process ends: then the memory is what the state says."""
+    taken = _take_all(step, takings)
+    owner: Any = step.txn.owner  # type: ignore[attr-defined]
+    if isinstance(taken, Refused) or owner is None:
+        return taken
+    memory = owner.__dict__.setdefault("numbers_remembered", {})
+    parts, latest = [], {}
+    for part in taken[0]:
+        ordinal = max(part.ordinal, memory.get(part.name, 0) + 1)
+        memory[part.name] = ordinal
+        parts.append(replace(part, ordinal=ordinal))
+        latest[part.name] = replace(taken[1][part.name], taken=ordinal)
+    return parts, latest
+
+
+def give_back_any(step: Step, command: Any) -> Any:
+    """Whatever is released is the end, and what was taken since is forgotten."""
+    found = reservations._find(step.txn, command.name, command.token)
+    if isinstance(found, Refused):
+        return found
+    sequence, row = found
+    reservations._end(step.txn, sequence, row)
+    given_back = replace(sequence, taken=row.ordinal - 1, reserved=0)
+    sequences.store(step.txn, given_back)
+    return NumbersReleased(sequence.part(row.ordinal, row.count), given_back=True)
 
 
 # -- not of the engine

@@ -25,14 +25,16 @@ import msgpack
 from quoth_cluster.errors import CorruptFile, Fatal
 from quoth_cluster.log import Change, LogEntry, Member, Position, Stepped, Vote
 from quoth_cluster.state_copy import replace_state
+from tests.simulator import rows as database
 from tests.simulator.disks import SimDisk
+from tests.simulator.rows import Rows
 
-PUT, CAS, ADD = "put", "cas", "add"
+PUT, CAS, ADD, TAKE = "put", "cas", "add", "take"
 GROUP_FILE, DATABASE_FILE = Path("group", "data"), Path("databases", "db", "data")
 FILLING = bytes(range(60))  # so that each file is several chunks
 
 
-def pack(uid: int, verb: str, key: str, *values: int) -> bytes:
+def pack(uid: int, verb: str, key: str, *values: int | bytes) -> bytes:
     """A command; its uid is in no other."""
     return bytes(msgpack.packb([uid, verb, key, *values]))
 
@@ -54,6 +56,7 @@ class State:
     registers: dict[str, Value]
     members: dict[str, Member]
     members_command_index: int = 0
+    rows: Rows = field(default_factory=dict)  # what commands on sequences have written
 
     def write(self, disk: SimDisk, folder: Path) -> None:
         """All of it, as files."""
@@ -62,22 +65,24 @@ class State:
         members = [[m.tag, m.url, m.peer_address, m.vote.value] for m in self.members.values()]
         parts = [position, self.digest, members, self.members_command_index]
         _write_file(disk, folder / GROUP_FILE, parts)
-        _write_file(disk, folder / DATABASE_FILE, [position, self.digest, registers])
+        noted = database.noted(self.rows)
+        _write_file(disk, folder / DATABASE_FILE, [position, self.digest, registers, noted])
 
     @staticmethod
     def read(disk: SimDisk, folder: Path) -> "State":
         """What is in the files of `folder`. Raises CorruptFile."""
         group = _read_file(disk, folder / GROUP_FILE)
-        database = _read_file(disk, folder / DATABASE_FILE)
+        stored = _read_file(disk, folder / DATABASE_FILE)
         position, digest, members, members_command_index = group
-        if [position, digest] != database[:2]:
-            raise CorruptFile(f"{folder} holds files of {group} and of {database}")
+        if [position, digest] != stored[:2]:
+            raise CorruptFile(f"{folder} holds files of {group} and of {stored}")
         return State(
             Position(*position),
             digest,
-            {key: Value(value, at) for key, value, at in database[2]},
+            {key: Value(value, at) for key, value, at in stored[2]},
             {tag: Member(tag, url, address, Vote(vote)) for tag, url, address, vote in members},
             members_command_index,
+            database.KNOWN[stored[3]],
         )
 
 
@@ -263,14 +268,22 @@ class Registers:
                 members.pop(member.tag, None)
             else:
                 members[member.tag] = member
+        rows = state.rows
         for command in entry.commands:
             command_index += 1
-            outcome = None if is_known else step(registers, command, command_index)
+            outcome: object = None
             digest = zlib.crc32(command, digest)
+            if not is_known:
+                _, verb, _, *values = msgpack.unpackb(command)
+                if verb == TAKE:
+                    rows, taken = database.stepped(rows, values[0], command_index, self)
+                    outcome, digest = taken, zlib.crc32(database.packed(taken), digest)
+                else:
+                    outcome = step(registers, command, command_index)
             steps.append(Stepped(command_index, outcome))
         if not is_known:
             position = Position(entry.log_index, command_index)
-            state = State(position, digest, registers, members, members_command_index)
+            state = State(position, digest, registers, members, members_command_index, rows)
             self._on_apply(entry, state)
         return tuple(steps), command_index, state
 

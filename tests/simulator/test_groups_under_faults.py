@@ -37,7 +37,8 @@ def test_promises_hold_whatever_happens(first: int) -> None:
 
 @pytest.mark.parametrize(("seed", "size"), ONCE_FAILED)
 def test_what_once_failed_holds(seed: int, size: int) -> None:
-    assert World(seed, size=size).run().violation is None
+    # As it was then: without the clients that take numbers, which use the network, too.
+    assert World(seed, size=size, takes=False).run().violation is None
 
 
 def test_the_same_seed_is_the_same_run_in_every_process() -> None:

@@ -14,14 +14,17 @@ from functools import partial
 from quoth_cluster.log import Change
 from quoth_cluster.raft.neighbours import Contact
 from quoth_cluster.raft.syncobj import Timing
+from tests.simulator import rows
 from tests.simulator.bugs import Bug, planted
 from tests.simulator.clients import Clients
 from tests.simulator.faults import Faults
 from tests.simulator.links import SimLinks
-from tests.simulator.member import Node
+from tests.simulator.member import Life, Node
 from tests.simulator.network import Network
 from tests.simulator.profile import Profile, draw_profile, in_small, with_plot
+from tests.simulator.registers import State
 from tests.simulator.snapshot_plots import after_install
+from tests.simulator.takers import Takers
 from tests.simulator.virtual_time import Time, Violation
 from tests.simulator.watch import Watch
 
@@ -57,6 +60,7 @@ class World:
         *,
         size: int = 3,
         bug: Bug | None = None,
+        takes: bool | None = None,
         on_trace: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
@@ -78,6 +82,10 @@ class World:
         self.network.on_admitted = self._on_admitted
         self.nodes: dict[str, Node] = {}
         self.clients = Clients(self)
+        rows.KNOWN.clear()
+        if takes is None:
+            takes = bug.takes if bug is not None else takes_numbers(seed, size)
+        self.takers = Takers(self) if takes else None
         for tag in TAGS[:size]:
             self.make_node(tag)
         nodes = self.nodes.values()
@@ -102,7 +110,7 @@ class World:
         node.on_removed = self._on_removed
         node.on_installed = partial(after_install, self)
         node.on_turn_as_leader = self._on_turn_as_leader
-        node.on_death = self.clients.on_death
+        node.on_death = self._on_death
         self.nodes[tag] = node
         return node
 
@@ -150,6 +158,8 @@ class World:
                 for node in self.nodes.values():
                     node.start()
                 self.clients.start()
+                if self.takers is not None:
+                    self.takers.start()
                 self.faults.start()
                 self.time.run_until(self.time.now + self.profile.storm_seconds)
                 self._calm()
@@ -180,6 +190,17 @@ class World:
         self.time.run_until(deadline, is_over=self.clients.has_read_everything)
         if not self.clients.has_read_everything():
             self.watch.fail("a calm cluster does not answer reads")
+        if self.takers is not None:
+            self.takers.check([state.rows for state in self._newest_states()])
+
+    def _newest_states(self) -> list[State]:
+        """What the members hold; one that was added in the calm may not have it all yet."""
+        lives = [self.nodes[tag].life for tag in self.members()]
+        states = [life.machine.state for life in lives if life is not None]
+        newest = [one for one in states if one.position.log_index == self.watch.last_index]
+        if not newest:
+            self.watch.fail("nobody holds all of the history in the calm")
+        return newest
 
     def _is_settled(self) -> bool:
         if not self.clients.wrote_last:
@@ -234,6 +255,11 @@ class World:
         if not self.watch.removed_at(node.tag, node.incarnation, self.watch.last_index):
             self.watch.fail(f"{node.tag} is told that it was removed, and was not")
 
+    def _on_death(self, life: Life) -> None:
+        self.clients.on_death(life)
+        if self.takers is not None:
+            self.takers.on_death(life)
+
     def _on_end(self, node: Node) -> None:
         self.faults.restart_later(node)
 
@@ -253,6 +279,11 @@ class World:
             terms=len(self.watch.leaders),
             calm_seconds=self.calm_seconds,
         )
+
+
+def takes_numbers(seed: int, size: int) -> bool:
+    """Whether a seed has clients that take numbers: one in four, by a chance of its own."""
+    return random.Random(f"{seed}/{size}/takes").random() < 0.25
 
 
 def _term_of(node: Node) -> int:

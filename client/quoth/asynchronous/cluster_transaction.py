@@ -58,11 +58,11 @@ class AsyncClusterTransaction:
 
     def create_compare_exchange_value(self, key: str, item: T) -> CompareExchangeValue[T]:
         """Reserve a key; the save is refused if it has a value by then."""
-        return self._core.tracking.values.create(key, item)
+        return self._core.changeable_values().create(key, item)
 
     def update_compare_exchange_value(self, item: CompareExchangeValue[T]) -> None:
         """Write a value that was read elsewhere; the save is refused if it has changed since."""
-        self._core.tracking.values.update(item)
+        self._core.changeable_values().update(item)
 
     def delete_compare_exchange_value(
         self, item_or_key: CompareExchangeValue[Any] | str, index: int | None = None
@@ -72,4 +72,4 @@ class AsyncClusterTransaction:
 
     def clear(self) -> None:
         """Forget all values and their pending changes."""
-        self._core.tracking.values.clear()
+        self._core.changeable_values().clear()

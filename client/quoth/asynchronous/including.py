@@ -22,19 +22,17 @@ class AsyncLoaderWithInclude:
         return self
 
     @overload
-    async def load(self, key_or_keys: str, object_type: None = None) -> Any | None: ...
+    async def load(self, id_or_ids: str, object_type: None = None) -> Any | None: ...
     @overload
-    async def load(self, key_or_keys: str, object_type: type[T]) -> T | None: ...
+    async def load(self, id_or_ids: str, object_type: type[T]) -> T | None: ...
     @overload
-    async def load(
-        self, key_or_keys: Ids, object_type: None = None
-    ) -> dict[str, Any]: ...
+    async def load(self, id_or_ids: Ids, object_type: None = None) -> dict[str, Any]: ...
     @overload
-    async def load(self, key_or_keys: Ids, object_type: type[T]) -> dict[str, T | None]: ...
+    async def load(self, id_or_ids: Ids, object_type: type[T]) -> dict[str, T | None]: ...
 
-    async def load(self, key_or_keys: str | Ids, object_type: type[Any] | None = None) -> Any:
+    async def load(self, id_or_ids: str | Ids, object_type: type[Any] | None = None) -> Any:
         """As `session.load`."""
         core, includes, kind = self._drive.core, self._builder.includes, object_type or object
-        if isinstance(key_or_keys, list | tuple | set | frozenset):
-            return await self._drive(core.load_many(tuple(key_or_keys), kind, includes))
-        return await self._drive(core.load_one(key_or_keys, kind, includes))
+        if isinstance(id_or_ids, list | tuple | set | frozenset):
+            return await self._drive(core.load_many(tuple(id_or_ids), kind, includes))
+        return await self._drive(core.load_one(id_or_ids, kind, includes))

@@ -39,7 +39,10 @@ def set_identity(entity: object, document_id: str, *, identity_property: str | N
     """Tell an entity its id, if it has a place for it and can be changed."""
     if identity_property is None or isinstance(entity, dict):
         return
-    if hasattr(entity, identity_property) and not layout_of(type(entity)).is_frozen:
+    is_computed = getattr(getattr(type(entity), identity_property, None), "fset", True) is None
+    if is_computed or layout_of(type(entity)).is_frozen:
+        return
+    if hasattr(entity, identity_property):
         setattr(entity, identity_property, document_id)
 
 

@@ -123,7 +123,9 @@ def made_by(kind: Callable[..., Any], items: Sequence[Any], arguments: JsonObjec
     """An instance; what its class has against it is a Mismatch."""
     try:
         return kind(*items, **arguments)
-    except (ValueError, TypeError) as error:
+    except RecursionError:
+        raise  # that is the document's depth
+    except Exception as error:
         found = mismatch_of(error)
         found.why = f"{getattr(kind, '__name__', kind)} refuses it: {found.why}"
         raise found from error

@@ -149,10 +149,13 @@ def _is_its_own(leaf: Any) -> bool:
 
 def mismatch_of(error: Exception) -> Mismatch:
     """What a class has against its values; of several complaints of pydantic the first."""
-    if "pydantic_core" in sys.modules and hasattr(error, "errors"):
-        first = error.errors(include_url=False)[0]
+    listed: Any = getattr(error, "errors", None)
+    if "pydantic_core" in sys.modules and callable(listed):
+        first = listed(include_url=False)[0]
         found = Mismatch(f"{first['msg']}, found {first['input']!r:.60}")
         for part in reversed(first["loc"]):
             found.at(f"[{part}]" if isinstance(part, int) else str(part))
         return found
-    return Mismatch(str(error))
+    if isinstance(error, ValueError | TypeError):
+        return Mismatch(str(error))
+    return Mismatch(f"{type(error).__name__}: {error}")  # a KeyError says no more than the key

@@ -167,22 +167,52 @@ def _paired(base: list[Json], stored: list[Json], *, is_set: bool) -> list[tuple
             return []  # a validator made other items of it
         places = [canonical(each) for each in stored]
         forms = [canonical(each) for each in base]
+        known = set(places)
         moved = any(
-            form != place and form in places for form, place in zip(forms, places, strict=True)
+            form != place and form in known for form, place in zip(forms, places, strict=True)
         )
         return [] if moved else list(zip(base, stored, strict=True))
-    left = list(stored)
+    return _paired_by_content(base, stored)
+
+
+def _paired_by_content(base: list[Json], stored: list[Json]) -> list[tuple[Json, Json]]:
+    """Items with the stored ones that say the same in all fields that both have.
+
+    Items of few shapes: for each two shapes that meet, the stored items are looked up by content.
+    """
+    shapes: dict[_Shape, list[int]] = {}
+    for place, each in enumerate(stored):
+        shapes.setdefault(_shape_of(each), []).append(place)
+    tables: dict[tuple[_Shape, _Shape], dict[bytes, deque[int]]] = {}
+    taken: set[int] = set()
     pairs = []
     for item in base:
-        match = next((each for each in left if _is_written_as(item, each)), None)
-        if match is not None:
-            left.remove(match)
-            pairs.append((item, match))
+        shape = _shape_of(item)
+        for other, places in shapes.items():
+            if (shape is None) != (other is None):
+                continue
+            both = None if shape is None or other is None else shape & other
+            table = tables.get((shape, other))
+            if table is None:
+                table = tables[shape, other] = {}
+                for place in places:
+                    table.setdefault(_content(stored[place], both), deque()).append(place)
+            alike = table.get(_content(item, both), deque())
+            while alike and alike[0] in taken:
+                alike.popleft()
+            if alike:
+                taken.add(alike[0])
+                pairs.append((item, stored[alike[0]]))
+                break
     return pairs
 
 
-def _is_written_as(base: Json, stored: Json) -> bool:
-    if isinstance(base, dict) and isinstance(stored, dict):
-        both = base.keys() & stored.keys()
-        return all(canonical(base[name]) == canonical(stored[name]) for name in both)
-    return canonical(base) == canonical(stored)
+_Shape = frozenset[str] | None  # the names of an object's fields; None of what is no object
+
+
+def _shape_of(plain: Json) -> _Shape:
+    return frozenset(plain) if isinstance(plain, dict) else None
+
+
+def _content(plain: Json, names: _Shape) -> bytes:
+    return canonical(plain if names is None else {name: plain[name] for name in names})

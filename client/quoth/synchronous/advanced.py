@@ -78,9 +78,12 @@ class Advanced:
 
     @property
     def has_saved(self) -> bool:
-        """Whether this session has written anything yet. Known of serializable ones only."""
+        """Whether this session has written anything yet, or may have.
+
+        Known of serializable ones only.
+        """
         isolation = self._core.isolation
-        return isolation is not None and isolation.commits > 0
+        return isolation is not None and isolation.has_saved
 
     def has_changes(self) -> bool:
         """Whether `save_changes` would send anything."""

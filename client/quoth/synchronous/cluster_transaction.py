@@ -59,11 +59,11 @@ class ClusterTransaction:
 
     def create_compare_exchange_value(self, key: str, item: T) -> CompareExchangeValue[T]:
         """Reserve a key; the save is refused if it has a value by then."""
-        return self._core.tracking.values.create(key, item)
+        return self._core.changeable_values().create(key, item)
 
     def update_compare_exchange_value(self, item: CompareExchangeValue[T]) -> None:
         """Write a value that was read elsewhere; the save is refused if it has changed since."""
-        self._core.tracking.values.update(item)
+        self._core.changeable_values().update(item)
 
     def delete_compare_exchange_value(
         self, item_or_key: CompareExchangeValue[Any] | str, index: int | None = None
@@ -73,4 +73,4 @@ class ClusterTransaction:
 
     def clear(self) -> None:
         """Forget all values and their pending changes."""
-        self._core.tracking.values.clear()
+        self._core.changeable_values().clear()

@@ -12,6 +12,9 @@
     m tag               member                M                   last change of membership
     s                   client configuration of the server
     n folded name       index                 o         last change of an index
+    q name              sequence              h sequence, ordinal  numbers of it, and who has them
+    l sequence, token   reservation           w time, sequence, ordinal  reservation that ends then
+    z sequence          deleted sequence, whose rows go bit by bit
 
 Etags and sequences are 8 bytes, big-endian, so byte order is their order. LMDB takes keys of up to
 511 bytes, ids may be longer: a text of more than `HEAD_BYTES` is cut there and told apart by a
@@ -46,6 +49,11 @@ LEFT_FOLDERS = b"k"
 MEMBERS = b"m"
 INDEXES = b"n"
 INDEXES_CHANGED = b"o"
+SEQUENCES = b"q"
+NUMBERS = b"h"
+RESERVATIONS = b"l"
+RESERVATIONS_DUE = b"w"
+SEQUENCES_LEFT = b"z"
 
 HEAD_BYTES = 448
 DIGEST_BYTES = 32
@@ -90,6 +98,16 @@ def leading_number_of(key: bytes) -> int:
     """The number that a key of `of_number_and_text` begins with."""
     number: int = _NUMBER.unpack_from(key, 1)[0]
     return number
+
+
+def of_numbers(kind: bytes, *numbers: int) -> bytes:
+    """The key of some numbers within its kind, ordered by the first of them, then the next."""
+    return kind + b"".join(map(_NUMBER.pack, numbers))
+
+
+def numbers_of(key: bytes) -> tuple[int, ...]:
+    """The numbers in a key of `of_numbers`."""
+    return tuple(number for (number,) in _NUMBER.iter_unpack(key[1:]))
 
 
 def number_of(key: bytes) -> int:

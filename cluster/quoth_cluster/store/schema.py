@@ -100,6 +100,15 @@ INDEXES_CHANGED = Layout("last change of an index", 1, 1)  # command index
 INDEX = Layout("index", 1, 8)
 # name, kind, lock mode, priority, state, command indexes of its definition and of its making, time
 # of its making; raw: definition JSON
+SEQUENCE = Layout("sequence", 1, 7)
+# name, number (nobody else's), initial value, reset value, how many numbers are taken,
+# reserved, void
+NUMBERS = Layout("number of a sequence", 1, 8)
+# state, how many, time, holder or reason, path in the document, whether an array stands there,
+# token and end of the reservation
+RESERVATION = Layout("reservation", 1, 1)  # ordinal of its first number
+RESERVATION_DUE = Layout("end of a reservation", 1, 1)  # name of the sequence
+SEQUENCE_LEFT = Layout("deleted sequence", 1, 1)  # its name
 
 # ... in both
 ANSWER = Layout("answer", 1, 3)  # request id, kind of command, sequence; raw: outcome

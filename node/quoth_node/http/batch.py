@@ -1,27 +1,36 @@
 """`POST /bulk_docs`: a single-node or a cluster transaction, and what to wait for after it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from aiohttp import web
 
-from quoth_cluster.commands import ClusterTransaction
+from quoth_cluster.commands import (
+    ClusterTransaction,
+    SaveBatch,
+    SaveNumbered,
+    SerializableTransaction,
+)
 from quoth_cluster.errors import ClusterError
-from quoth_cluster.outcomes import BatchSaved, DocumentPut, TransactionSaved
+from quoth_cluster.outcomes import BatchSaved, DocumentPut, NumberedSaved, TransactionSaved
+from quoth_cluster.sequence_commands import TakeNumbers
+from quoth_cluster.sequence_outcomes import Taken
 from quoth_node.database.waiting import (
     IndexesWanted,
     ReplicasWanted,
     wait_for_replicas,
 )
-from quoth_node.http.documents import save
-from quoth_node.http.errors import NotSupported, WaitTimedOut
+from quoth_node.http.documents import batch_of
+from quoth_node.http.errors import BadRequest, NotSupported, WaitTimedOut
 from quoth_node.http.exchange import Agreed, Exchange
 from quoth_node.http.patches import save_patches
 from quoth_node.http.query import Query, format_timespan, unwrapped
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
-from quoth_node.http.wire import batches, patches, replies
+from quoth_node.http.wire import batches, patches, replies, sequences
 from quoth_node.patching import Patched, PatchesSaved
 
+T = TypeVar("T", BatchSaved, TransactionSaved)
 WAIT_SECONDS_MAX = 24 * 60 * 60.0
 MAJORITY = "majority"
 # The official Python client's options leave the number out and write it as the word None.
@@ -49,14 +58,16 @@ async def bulk_docs(exchange: Exchange) -> web.Response:
     )
     agreed: Agreed[BatchSaved] | Agreed[TransactionSaved] | None
     if batch.cluster_wide:
-        agreed = await transact(exchange, batch, guarded=not without_guards)
-        body = replies.transaction_saved(agreed.outcome)
+        agreed, taken = await transact(exchange, batch, guarded=not without_guards)
+        body = replies.transaction_saved(agreed.outcome, map(sequences.taking_result, taken))
     elif batch.is_evaluated:
-        saved = await save_patches(exchange, batch.commands)
-        agreed, body = as_saved(saved), patches.patches_saved(saved.results)
+        saved = await save_patches(exchange, batch.commands, takings=batch.takings)
+        more = map(sequences.taking_result, saved.taken)
+        agreed, body = as_saved(saved), patches.patches_saved(saved.results, more)
     else:
-        agreed = await save(exchange, *batch.documents)
-        body = replies.batch_saved(agreed.outcome)
+        command = batch_of(exchange, await exchange.known_database(), batch.documents)
+        agreed, taken = await save_numbered(exchange, command, batch.takings, BatchSaved)
+        body = replies.batch_saved(agreed.outcome, map(sequences.taking_result, taken))
     if agreed is not None:
         await wait(exchange, waits, agreed)
     return reply(body, status=201)
@@ -77,7 +88,7 @@ def as_saved(saved: PatchesSaved) -> Agreed[BatchSaved] | None:
 
 async def transact(
     exchange: Exchange, batch: batches.Batch, *, guarded: bool
-) -> Agreed[TransactionSaved]:
+) -> tuple[Agreed[TransactionSaved], tuple[Taken, ...]]:
     """A cluster transaction: documents, their guards and compare-exchange values, or nothing."""
     database = await exchange.known_database()
     # A request without this header comes from no client that knows of atomic guards.
@@ -89,9 +100,27 @@ async def transact(
         documents=batch.documents,
         compare_exchange=batch.compare_exchange,
         atomic_guards=guarded and knows_guards,
-        request_id=exchange.request_id,
     )
-    return await exchange.propose(command, TransactionSaved)
+    return await save_numbered(exchange, command, batch.takings, TransactionSaved)
+
+
+async def save_numbered(
+    exchange: Exchange,
+    command: SaveBatch | ClusterTransaction | SerializableTransaction,
+    takings: tuple[TakeNumbers, ...],
+    answer: type[T],
+) -> tuple[Agreed[T], tuple[Taken, ...]]:
+    """A transaction, and the numbers its documents got; without `takings` one as any other."""
+    if not takings:
+        whole = replace(command, request_id=exchange.request_id)
+        return await exchange.propose(whole, answer), ()
+    numbered = SaveNumbered(command, takings, exchange.request_id)
+    agreed = await exchange.propose(numbered, NumberedSaved)
+    saved, taken = agreed.outcome.saved, agreed.outcome.taken
+    if not isinstance(saved, answer):
+        # The state remembers the answer to another batch of this request id.
+        raise BadRequest("This raft-request-id was used before; nothing was done now")
+    return Agreed(agreed.log_index, agreed.command_index, saved), taken
 
 
 def read_waits(query: Query) -> Waits:

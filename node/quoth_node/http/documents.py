@@ -6,7 +6,7 @@ may be large is read in a worker thread.
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from aiohttp import hdrs, web
@@ -222,15 +222,20 @@ async def delete_document(exchange: Exchange) -> web.Response:
 
 async def save(exchange: Exchange, *commands: PutDocument | DeleteDocument) -> Agreed[BatchSaved]:
     """A single-node transaction: all of `commands` or none."""
-    database: Database = await exchange.known_database()
-    command = SaveBatch(
+    command = batch_of(exchange, await exchange.known_database(), commands)
+    return await exchange.propose(replace(command, request_id=exchange.request_id), BatchSaved)
+
+
+def batch_of(
+    exchange: Exchange, database: Database, commands: tuple[PutDocument | DeleteDocument, ...]
+) -> SaveBatch:
+    """The command of a single-node transaction, without a request id."""
+    return SaveBatch(
         database=database.record.name,
         at_micros=exchange.services.clock.now_micros(),
         node_tag=exchange.services.node_tag,
         commands=commands,
-        request_id=exchange.request_id,
     )
-    return await exchange.propose(command, BatchSaved)
 
 
 PAGE_PARAMETERS = knows("startsWith", "matches", "exclude", "startAfter", "start", "pageSize")

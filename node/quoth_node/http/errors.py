@@ -27,6 +27,7 @@ from quoth_node.patching import (
 from quoth_node.querying.errors import (
     IndexMissing,
     IndexNotAvailable,
+    IndexNotReady,
     InvalidQuery,
     ProjectionFailed,
     StaleResults,
@@ -176,6 +177,7 @@ class Told:
 
 
 OFFICIAL = "Raven.Client.Exceptions."
+QUOTH = "Quoth.Exceptions."  # of what official clients do not know
 CONCURRENCY = Told(409, f"{OFFICIAL}ConcurrencyException")
 UNEXPECTED = Told(500, f"{OFFICIAL}RavenException")
 
@@ -225,6 +227,7 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     DatabaseDisabled: Told(503, f"{OFFICIAL}Database.DatabaseDisabledException"),
     NodeIsPassive: Told(503, f"{OFFICIAL}Cluster.NodeIsPassiveException"),
     NotProposed: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
+    IndexNotReady: Told(503, f"{OFFICIAL}Documents.Indexes.IndexDisabledException"),
     Busy: Told(503, f"{OFFICIAL}RavenException"),
     NotReadable: Told(503, f"{OFFICIAL}Cluster.NoLeaderException"),
     # 500: perhaps or surely executed; no client may resend it by itself.
@@ -247,6 +250,11 @@ STATUS: Mapping[type[Exception] | Refusal, Told] = {
     Refusal.GUARD_KEY: Told(
         400, f"{OFFICIAL}Documents.CompareExchange.CompareExchangeInvalidKeyException"
     ),
+    Refusal.NO_SEQUENCE: Told(404, f"{QUOTH}SequenceDoesNotExistException"),
+    Refusal.SEQUENCE_PARAMETERS: Told(400, f"{QUOTH}SequenceParametersException"),
+    Refusal.SEQUENCE_ENDED: Told(400, f"{QUOTH}SequenceEndedException"),
+    Refusal.NUMBER_PLACE: Told(400, f"{QUOTH}NumberPlaceException"),
+    Refusal.NO_RESERVATION: Told(410, f"{QUOTH}ReservationEndedException"),
     Refusal.COLLECTION: Told(400, "System.InvalidOperationException"),
     Refusal.INVALID: Told(400, f"{OFFICIAL}BadRequestException"),
 }

@@ -3,6 +3,7 @@
 from aiohttp import hdrs, web
 
 from quoth_cluster.outcomes import Refused
+from quoth_cluster.sequence_commands import TakeNumbers
 from quoth_node.http.exchange import Exchange
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route, knows
@@ -83,6 +84,7 @@ async def save_patches(
     is_test: bool = False,
     returns_debug: bool = False,
     is_alone: bool = False,
+    takings: tuple[TakeNumbers, ...] = (),
 ) -> PatchesSaved:
     """A single-node transaction with patches in it: all of `commands` or none."""
     database = await exchange.known_database()
@@ -94,6 +96,7 @@ async def save_patches(
         is_test=is_test,
         returns_debug=returns_debug,
         is_alone=is_alone,
+        takings=takings,
     )
     saved = await exchange.services.patches.save(batch)
     if isinstance(saved, Refused):

@@ -54,6 +54,7 @@ from quoth_node.http.query import INTEGER, Query, decode
 from quoth_node.http.query_operations import ROUTES as QUERY_OPERATIONS
 from quoth_node.http.reply import reply
 from quoth_node.http.route import DATABASE, Route
+from quoth_node.http.sequences import ROUTES as SEQUENCES
 from quoth_node.http.serializable import ROUTES as SERIALIZABLE
 from quoth_node.http.services import Services
 from quoth_node.http.stats import ROUTES as STATS
@@ -85,6 +86,7 @@ ROWS = tuple(
         QUERIES,
         QUERY_OPERATIONS,
         SERIALIZABLE,
+        SEQUENCES,
         STATS,
         STREAMS,
         TOPOLOGY,

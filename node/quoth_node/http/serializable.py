@@ -14,6 +14,7 @@ from itertools import islice
 from aiohttp import web
 
 from quoth_cluster import compare_exchange, documents, serializable
+from quoth_cluster.checks import IDENTITY_END
 from quoth_cluster.commands import (
     CheckCollection,
     CheckCompareExchange,
@@ -27,10 +28,18 @@ from quoth_cluster.database import load_position
 from quoth_cluster.errors import NotReadable
 from quoth_cluster.machine import Database
 from quoth_cluster.outcomes import TransactionSaved
-from quoth_cluster.serializable import KEYS_MAX, ReadSet
+from quoth_cluster.serializable import (
+    CHECKS_MAX,
+    KEY_PREFIX_BYTES_MAX,
+    KEYS_MAX,
+    Looked,
+    ReadSet,
+    TooMuch,
+    is_long,
+)
 from quoth_cluster.store.environment import ReadTxn
 from quoth_node.http.asking import Asked, read_asked
-from quoth_node.http.batch import read_waits, wait
+from quoth_node.http.batch import read_waits, save_numbered, wait
 from quoth_node.http.budget import Budget
 from quoth_node.http.documents import PrefixPage
 from quoth_node.http.errors import ChangeRefused, OverLimit
@@ -46,6 +55,7 @@ from quoth_node.http.streams import beside_the_loop
 from quoth_node.http.wildcard import Wildcards
 from quoth_node.http.wire import replies
 from quoth_node.http.wire import serializable as wire
+from quoth_node.http.wire.bodies import check_count
 from quoth_node.http.wire.queries import IndexQuery
 from quoth_node.http.wire.serializable import (
     CommitAsked,
@@ -148,6 +158,7 @@ def read_here(database: Database, asked: ReadAsked, budget: Budget) -> bytes:
                     _keys(txn, one, reading, budget)
                 case PrefixWanted():
                     _prefix(txn, one, reading, budget)
+            check_count(reading.checks, CHECKS_MAX, "things that are read")
         return pinned(txn, database, asked, reading)
 
 
@@ -206,11 +217,20 @@ def _values(txn: ReadTxn, one: ValuesWanted, reading: Reading, budget: Budget) -
 
 
 def _keys(txn: ReadTxn, one: KeysWanted, reading: Reading, budget: Budget) -> None:
-    told = serializable.keys_of(txn, one.prefix, KEYS_MAX)
-    if told.count > KEYS_MAX:
+    named = shortened(one.prefix)
+    if is_long(one.prefix):
         raise OverLimit(
-            f"Over {KEYS_MAX} keys begin with '{shortened(one.prefix)}', too many for a "
-            "serializable session: ask with a longer prefix"
+            f"In a serializable session a prefix of keys has {KEY_PREFIX_BYTES_MAX} bytes at most, "
+            f"and '{named}' has more: ask for the values by their keys"
+        )
+    try:
+        told = Looked(txn).keys_of(one.prefix, KEYS_MAX)
+    except TooMuch:
+        told = None
+    if told is None or told.count > KEYS_MAX:
+        raise OverLimit(
+            f"Over {KEYS_MAX} keys begin with '{named}', or their values are large: too many for a "
+            "serializable session, so ask with a longer prefix"
         )
     values = islice(
         compare_exchange.starting_with(txn, one.prefix), one.start, one.start + one.size
@@ -307,29 +327,36 @@ async def commit(exchange: Exchange) -> web.Response:
         database.record.name,
         at_micros=exchange.services.clock.now_micros(),
         node_tag=exchange.services.node_tag,
-        request_id=exchange.request_id,
     )
-    agreed = await exchange.propose(command, TransactionSaved)
-    body = wire.committed(agreed.outcome, database.record.database_id)
+    takings = asked.batch.takings
+    agreed, taken = await save_numbered(exchange, command, takings, TransactionSaved)
+    body = wire.committed(agreed.outcome, database.record.database_id, taken)
     await wait(exchange, waits, agreed)
     return reply(body, status=201)
 
 
 def transaction_of(
-    asked: CommitAsked, database: str, *, at_micros: int, node_tag: str, request_id: str | None
+    asked: CommitAsked, database: str, *, at_micros: int, node_tag: str
 ) -> SerializableTransaction:
-    """The command that a commit asks for."""
+    """The command that a commit asks for, without a request id.
+
+    A change vector that is expected is one that was read.
+    """
     pin = asked.pin
+    expected = (
+        CheckDocument(one.document_id, one.expected_change_vector)
+        for one in asked.batch.documents
+        if one.expected_change_vector is not None and not one.document_id.endswith(IDENTITY_END)
+    )
     return SerializableTransaction(
         database=database,
         at_micros=at_micros,
         node_tag=node_tag,
         database_id=pin.database_id if pin is not None else "",
         since_etag=pin.etag if pin is not None else 0,
-        checks=asked.checks,
+        checks=tuple(dict.fromkeys((*asked.checks, *expected))),
         documents=asked.batch.documents,
         compare_exchange=asked.batch.compare_exchange,
-        request_id=request_id,
     )
 
 

@@ -14,7 +14,7 @@ from quoth_node.database.content import Content, NotKept, content_of
 from quoth_node.patching.budget import Budget
 from quoth_node.patching.errors import ContentRefused, OperationsFailed
 from quoth_node.patching.json_patch import JsonPatchFailed, apply_operations
-from quoth_node.patching.plan import Part, Plan, Stopped, is_expected, mismatch
+from quoth_node.patching.plan import Part, Plan, Stopped, is_expected, mismatch, placed
 from quoth_node.patching.running import Running
 from quoth_node.patching.values import (
     ForceRevision,
@@ -60,7 +60,11 @@ class Evaluation:
             self._budget.give_back(part.returned_bytes, is_alone=batch.is_alone)
             parts.append(part)
         return Plan(
-            self._view.checks, tuple(self._tracked), tuple(self._view.commands), tuple(parts)
+            self._view.checks,
+            tuple(self._tracked),
+            tuple(self._view.commands),
+            tuple(parts),
+            placed(batch.takings, parts),
         )
 
     async def _command(self, command: PatchCommand, batch: PatchBatch, where: str) -> Part:

@@ -12,11 +12,17 @@ went over a limit is told at once, of the state as it is known here: again it wo
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quoth_cluster.client_configuration import separator
 from quoth_cluster.clock import Chance, Clock
-from quoth_cluster.commands import CheckDocument, PutDocument, SaveCheckedBatch, encode
+from quoth_cluster.commands import (
+    CheckDocument,
+    PutDocument,
+    SaveCheckedBatch,
+    SaveNumbered,
+    encode,
+)
 from quoth_cluster.documents import fold_id
 from quoth_cluster.errors import (
     Busy,
@@ -27,8 +33,16 @@ from quoth_cluster.errors import (
     TooLarge,
 )
 from quoth_cluster.machine import Database, Machine
-from quoth_cluster.outcomes import BatchSaved, DocumentDeleted, DocumentPut, Refusal, Refused
+from quoth_cluster.outcomes import (
+    BatchSaved,
+    DocumentDeleted,
+    DocumentPut,
+    NumberedSaved,
+    Refusal,
+    Refused,
+)
 from quoth_cluster.raft.door import Applied, RaftLog
+from quoth_cluster.sequence_outcomes import Taken
 from quoth_node.patching.errors import (
     ContentRefused,
     JavaScriptFailed,
@@ -197,10 +211,12 @@ class Attempt:
             node_tag=leader.node_tag,
             checks=plan.tracked + plan.checks,
             commands=plan.commands,
-            request_id=self._batch.request_id,
         )
-        left = self._seconds_left()
-        applied = await leader.raft.propose(encode(command), timeout_seconds=left)
+        left, request_id = self._seconds_left(), self._batch.request_id
+        whole: SaveCheckedBatch | SaveNumbered = replace(command, request_id=request_id)
+        if plan.takings:
+            whole = SaveNumbered(command, plan.takings, request_id)
+        applied = await leader.raft.propose(encode(whole), timeout_seconds=left)
         # It was applied here, and the batch came before it.
         self._is_current = True
         if isinstance(applied.outcome, Refused):
@@ -208,8 +224,12 @@ class Attempt:
                 return applied.outcome
             self._refused = (plan, applied.outcome)
             return None
-        assert isinstance(applied.outcome, BatchSaved), applied.outcome
-        return answer_of(plan, applied, applied.outcome, self._at_micros)
+        saved: object = applied.outcome
+        taken: tuple[Taken, ...] = ()
+        if isinstance(saved, NumberedSaved):
+            taken, saved = saved.taken, saved.saved
+        assert isinstance(saved, BatchSaved), saved
+        return answer_of(plan, applied, saved, self._at_micros, taken)
 
     async def _become_current(self) -> None:
         """Raises NotReadable, Busy."""
@@ -248,10 +268,16 @@ def rests_on_checks(plan: Plan, refused: Refused) -> bool:
 
 def is_same(one: Plan, other: Plan) -> bool:
     """Whether two evaluations came to the same command."""
-    return (one.checks, one.commands) == (other.checks, other.commands)
+    return (one.checks, one.commands, one.takings) == (other.checks, other.commands, other.takings)
 
 
-def answer_of(plan: Plan, applied: Applied, saved: BatchSaved, at_micros: int) -> PatchAnswer:
+def answer_of(
+    plan: Plan,
+    applied: Applied,
+    saved: BatchSaved,
+    at_micros: int,
+    taken: tuple[Taken, ...] = (),
+) -> PatchAnswer:
     """What is told of a batch that was saved, now or before under the same request id."""
     results: tuple[PatchResult, ...]
     if not is_answer_to(plan, saved):
@@ -262,7 +288,7 @@ def answer_of(plan: Plan, applied: Applied, saved: BatchSaved, at_micros: int) -
         # The first answer; what was computed now is not what was saved then.
         results = tuple(recalled(result) for result in results)
     return PatchesSaved(
-        results, applied.log_index, applied.command_index, saved.last_etag, saved.collections
+        results, applied.log_index, applied.command_index, saved.last_etag, saved.collections, taken
     )
 
 

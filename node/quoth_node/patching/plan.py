@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from quoth_cluster.commands import DeleteDocument, PutDocument
 from quoth_cluster.outcomes import DocumentDeleted, DocumentPut, Refusal, Refused
+from quoth_cluster.sequence_commands import TakeNumbers
 from quoth_node.patching.values import Patched, PatchedMany, PatchResult
 from quoth_node.patching.view import Check, Seen
 
@@ -61,6 +62,7 @@ class Plan:
     tracked: tuple[Check, ...]  # what the sender says it had read
     commands: tuple[PutDocument | DeleteDocument, ...]
     parts: tuple[Part, ...]
+    takings: tuple[TakeNumbers, ...] = ()  # their places name one of `commands`
 
     @property
     def must_be_proposed(self) -> bool:
@@ -88,3 +90,22 @@ def mismatch(document_id: str, expected: str | None, seen: Seen | None) -> Refus
         expected_change_vector=expected,
         actual_change_vector=seen.change_vector if seen else None,
     )
+
+
+def placed(takings: tuple[TakeNumbers, ...], parts: list[Part]) -> tuple[TakeNumbers, ...]:
+    """The same takings, with places in what is written for the commands that they name.
+
+    Raises Stopped.
+    """
+    return tuple(
+        replace(taking, commands=tuple(_written_for(one, parts) for one in taking.commands))
+        for taking in takings
+    )
+
+
+def _written_for(command: int, parts: list[Part]) -> int:
+    write = parts[command].write if 0 <= command < len(parts) else None
+    if write is None:
+        message = f"Command {command} writes no document that could hold a number."
+        raise Stopped(Refused(Refusal.NUMBER_PLACE, f"{message} Nothing was saved."))
+    return write

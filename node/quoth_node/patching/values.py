@@ -9,6 +9,8 @@ from enum import StrEnum
 from quoth_cluster.codec import Codec
 from quoth_cluster.commands import CheckDocument, DeleteDocument, PutDocument
 from quoth_cluster.outcomes import DocumentDeleted, DocumentPut, Refused, Violation
+from quoth_cluster.sequence_commands import TakeNumbers
+from quoth_cluster.sequence_outcomes import Taken
 
 
 class PatchStatus(StrEnum):
@@ -105,6 +107,7 @@ class PatchBatch:
     is_test: bool = False  # evaluate, and write nothing
     returns_debug: bool = False
     is_alone: bool = False  # one patch by itself, not a batch: errors name no position
+    takings: tuple[TakeNumbers, ...] = ()  # their places name one of `commands`
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +156,7 @@ class PatchesSaved:
     command_index: int | None = None
     last_etag: int = 0
     collections: tuple[str, ...] = ()
+    taken: tuple[Taken, ...] = ()  # one for each taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,8 @@ CODEC = Codec(
         19: PatchesFailed,
         20: Refused,
         21: Violation,
+        22: TakeNumbers,
+        23: Taken,
     }
 )
 

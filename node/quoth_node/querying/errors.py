@@ -18,7 +18,11 @@ class IndexMissing(QueryError):
 
 
 class IndexNotAvailable(QueryError):
-    """Its index is disabled, faulty, or not there in time."""
+    """Its index is disabled or faulty."""
+
+
+class IndexNotReady(QueryError):
+    """Its index cannot be read just now: not begun, replaced, or its database is going."""
 
 
 class ProjectionFailed(QueryError):

@@ -30,7 +30,12 @@ from quoth_node.indexing.staleness import is_behind
 from quoth_node.indexing.store import StoredField
 from quoth_node.querying.brevity import NotAtHand, NotBrief
 from quoth_node.querying.door import Answer, Hit, Question, ReadyIndex
-from quoth_node.querying.errors import IndexMissing, IndexNotAvailable, InvalidQuery
+from quoth_node.querying.errors import (
+    IndexMissing,
+    IndexNotAvailable,
+    IndexNotReady,
+    InvalidQuery,
+)
 from quoth_node.querying.index_view import IndexView
 from quoth_node.querying.needs import aliases_of, needs_of
 from quoth_node.querying.parameters import Parameters
@@ -95,7 +100,7 @@ class LiveIndexes:
     def _database(self, name: str) -> Database:
         found = self._machine.database(name)
         if found is None:
-            raise IndexNotAvailable(f"Database '{name}' is not here any more")
+            raise IndexNotReady(f"Database '{name}' is not here any more")
         return found
 
     def _record(self, database: Database, name: str) -> IndexRecord | None:
@@ -107,7 +112,7 @@ class LiveIndexes:
     ) -> "LiveIndex":
         index = await self.until(lambda: self.indexer.index(database, name), CHOOSE_SECONDS_MAX)
         if index is None:
-            raise IndexNotAvailable(f"Index '{name}' is not here yet")
+            raise IndexNotReady(f"Index '{name}' is not here yet")
         if index.activity is Activity.DISABLED:
             raise IndexNotAvailable(f"Could not query index '{index.name}': it is disabled")
         if index.activity is Activity.FAULTY:
@@ -228,7 +233,13 @@ class LiveIndex:
         except (IndexFileError, QueryInterrupted) as error:
             if question.is_brief:
                 raise (NotBrief if isinstance(error, QueryInterrupted) else NotAtHand) from error
-            raise IndexNotAvailable(f"Index '{index.name}' did not answer: {error}") from error
+            text = f"Index '{index.name}' did not answer"
+            if isinstance(error, QueryInterrupted):
+                raise IndexNotAvailable(f"{text}: {error}") from error
+            # Its file is gone with its database, or damaged: then indexing finds that too. Where
+            # it lies on this machine is nobody's business.
+            log.warning("%s: %s", text, error)
+            raise IndexNotReady(f"{text}: its file cannot be read just now") from error
 
     def _asked(self, index: BuiltIndex, question: Question) -> Answer:
         index.queried_micros = self._live.clock.now_micros()

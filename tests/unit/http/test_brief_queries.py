@@ -8,8 +8,8 @@ import pytest
 
 from quoth_node.http import queries
 from quoth_node.http.streams import beside_the_loop
-from quoth_node.indexing.sqlite import Connection
-from quoth_node.querying import brevity
+from quoth_node.indexing.sqlite import Connection, IndexFileError
+from quoth_node.querying import brevity, live
 from quoth_node.querying.brevity import Brevity
 from tests.unit.http.conftest import Answer, Node
 
@@ -160,3 +160,18 @@ def test_only_so_many_texts_are_remembered() -> None:
 )
 def test_what_is_much_to_compile_is_not_tried(parameters: dict[str, Any]) -> None:
     assert not Brevity().is_likely("q", parameters)
+
+
+async def test_an_index_whose_file_is_gone_is_asked_of_another_node(
+    people: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while its database is deleted: that is no refusal, and the answer tells no path."""
+
+    def gone(*_: object) -> None:
+        raise IndexFileError("/somewhere/on/this/machine/index.sqlite: unable to open database")
+
+    monkeypatch.setattr(live.LiveIndex, "_asked", gone)
+    body = {"Query": BY_AGE, "QueryParameters": {"age": 3}}
+    answer = await people.ask("POST", "/databases/db/queries", body)
+    assert answer.status == 503
+    assert b"cannot be read just now" in answer.body and b"machine" not in answer.body

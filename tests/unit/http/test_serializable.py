@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from quoth_node.http import serializable as route
 from quoth_node.http.wire import serializable as wire
 from tests.unit.http.conftest import Answer, Node, delete, put
 
@@ -136,6 +137,16 @@ async def test_a_commit_over_what_has_changed_writes_nothing(node: Node) -> None
     assert (await node.get("/databases/db/docs?id=users/2")).status == 404
 
 
+async def test_the_change_vectors_of_its_commands_are_checked_as_well(node: Node) -> None:
+    vector = await node.put("users/1", name="there")
+    for other in ("", "A:1-other"):
+        for command in (put("users/1"), delete("users/1")):
+            answer = await commit(node, {**command, "ChangeVector": other})
+            assert answer.error[0] == 409 and "'users/1'" in answer.error[2]
+    commands = {**put("users/1"), "ChangeVector": vector}, {**put("made|"), "ChangeVector": ""}
+    assert (await commit(node, *commands)).status == 201
+
+
 async def test_a_query_is_read_with_its_collection_or_with_all_documents(node: Node) -> None:
     await node.put("users/1", n=1, boss="orders/1")
     await node.bulk(put("orders/1", "Orders"))
@@ -210,6 +221,13 @@ async def test_a_state_that_is_not_here_yet_is_waited_for(node: Node) -> None:
         ({"Reads": [documents("a")], "ReadSet": {"Values": [["a", "b"]]}}, "[0][1]"),
         ({"Reads": [documents("a")], "ReadSet": {"Keys": [["a", 1]]}}, "ReadSet.Keys[0]"),
         ({"Reads": [documents("a")], "ReadSet": []}, "ReadSet: an object"),
+        ({"Reads": [documents("a")], "ReadSet": {"Documents": [["a", "x" * 513]]}}, "[0][1]"),
+        ({"Reads": [documents("a")], "ReadSet": {"Collections": ["x" * 513]}}, "Collections"),
+        (
+            {"Reads": [documents("a")], "Pin": {"Database": "x" * 513, "Index": 1, "Etag": 1}},
+            "Pin.Database",
+        ),
+        ({"Reads": [{"Type": "Keys", "StartsWith": "k" * 449}]}, "448 bytes"),
     ],
 )
 async def test_a_read_that_makes_no_sense_is_refused_by_name(
@@ -238,6 +256,19 @@ async def test_a_commit_that_makes_no_sense_is_refused_and_writes_nothing(
     answer = await node.ask("POST", COMMIT, body)
     assert answer.error[0] == 400 and message in answer.error[2]
     assert (await node.get("/databases/db/docs?id=a")).status == 404
+
+
+async def test_no_request_reads_more_than_one_session_may(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read is told again with its change vectors, and held in memory for that."""
+    monkeypatch.setattr(route, "CHECKS_MAX", 3)
+    assert (await ask(node, documents("a", "b"), documents("c"))).status == 200
+    answer = await ask(node, documents("a", "b"), documents("a", "b"))
+    assert answer.error[0] == 400 and "things that are read" in answer.error[2]
+    for kind in ("Prefix", "Keys"):
+        answer = await ask(node, *[{"Type": kind, "StartsWith": "a"}] * 101)
+        assert answer.error[0] == 400 and "101 prefixes" in answer.error[2]
 
 
 async def test_more_than_one_session_may_read_is_refused(

@@ -10,6 +10,7 @@ import pytest
 from quoth_cluster import expiring
 from quoth_cluster.commands import (
     ChangeCompareExchange,
+    Command,
     DeleteDatabases,
     PutCompareExchange,
     ToggleDatabases,
@@ -19,7 +20,13 @@ from quoth_cluster.compare_exchange import count
 from quoth_cluster.errors import FateUnknown, NotProposed
 from quoth_cluster.machine import Machine
 from quoth_cluster.raft.door import Role
-from quoth_node.expiring import expire_due, expire_values, is_due
+from quoth_cluster.sequence_commands import (
+    DeleteSequence,
+    ReserveNumbers,
+    SequenceUse,
+    TendSequences,
+)
+from quoth_node.expiring import due_in, expire_due, expire_values
 from tests.unit.http.conftest import StoppedClock
 from tests.unit.http.plain_log import PlainLog
 from tests.unit.state.story import MAP_BYTES, create
@@ -40,7 +47,7 @@ class Leader:
         change = PutCompareExchange(key, 0, EXPIRING % at)
         await self.log.propose(encode(ChangeCompareExchange(name, change)), timeout_seconds=1)
 
-    async def run(self, command: ToggleDatabases | DeleteDatabases) -> None:
+    async def run(self, command: Command) -> None:
         await self.log.propose(encode(command), timeout_seconds=1)
 
     async def expire(self) -> bool:
@@ -108,9 +115,9 @@ async def test_a_disabled_or_deleted_database_is_left_alone(filled: Leader) -> N
     assert filled.count("one") == 2
     former = filled.machine.database("two")
     await filled.run(DeleteDatabases(("two",), hard=True))
-    assert not is_due(filled.machine, "two", 2**62)
+    assert due_in(filled.machine, "two", 2**62) == []
     filled.machine.database = lambda name: former  # type: ignore[method-assign]
-    assert not is_due(filled.machine, "two", 2**62), "deleted between two looks"
+    assert due_in(filled.machine, "two", 2**62) == [], "deleted between two looks"
 
 
 async def test_many_are_deleted_without_a_rest_between(
@@ -128,3 +135,22 @@ async def test_many_are_deleted_without_a_rest_between(
     with pytest.raises(asyncio.CancelledError):
         await expire_values(filled.log, filled.machine, filled.clock, sleep=sleep)
     assert filled.count("one") == 1 and len(rests) == 1
+
+
+async def test_reservations_end_and_what_a_deletion_left_goes(filled: Leader) -> None:
+    at = filled.clock.micros
+    use = SequenceUse("invoices")
+    await filled.run(ReserveNumbers("one", use, 1, at, at + 2 * SECOND))
+    await filled.expire()
+    proposals = filled.log.proposals
+    assert not await filled.expire() and filled.log.proposals == proposals
+    filled.clock.micros += 2 * SECOND
+    assert due_in(filled.machine, "one", filled.clock.micros) == [
+        TendSequences("one", filled.clock.micros)
+    ]
+    assert not await filled.expire()
+    assert due_in(filled.machine, "one", filled.clock.micros) == []
+    await filled.run(DeleteSequence("one", "invoices"))
+    assert due_in(filled.machine, "one", 0) == [TendSequences("one", 0)]
+    assert not await filled.expire()
+    assert due_in(filled.machine, "one", 0) == []

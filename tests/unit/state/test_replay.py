@@ -37,6 +37,7 @@ from quoth_cluster.commands import (
     ReturnHiLo,
     SaveBatch,
     SaveCheckedBatch,
+    SaveNumbered,
     SeedIdentity,
     SerializableTransaction,
     TakeIndex,
@@ -45,7 +46,19 @@ from quoth_cluster.commands import (
 )
 from quoth_cluster.log import Change, LogEntry, Member, MembershipChange
 from quoth_cluster.machine import Machine
+from quoth_cluster.sequence_commands import (
+    ConfirmNumbers,
+    DeleteSequence,
+    IssueNumbers,
+    NumberPlace,
+    ReleaseNumbers,
+    ReserveNumbers,
+    SequenceUse,
+    TakeNumbers,
+    TendSequences,
+)
 from quoth_cluster.store.environment import Environment
+from tests.unit.state import numbering
 from tests.unit.state.story import (
     AT,
     DATABASE_ID,
@@ -98,6 +111,50 @@ READS = st.one_of(
     st.builds(CheckKeys, st.sampled_from(["", "k"]), st.integers(-1, 2), st.integers(0, 9)),
     st.builds(CheckPrefix, st.sampled_from(["users/", "X", "none"])),
     st.builds(CheckCollection, st.sampled_from(["", "users", "Other"])),
+)
+USES = st.builds(
+    SequenceUse,
+    st.sampled_from(["s", "S"]),
+    st.sampled_from([None, None, 1, 7]),
+    st.sampled_from([None, None, 3]),
+)
+PLACES = st.builds(
+    NumberPlace,
+    st.integers(0, 1),
+    st.sampled_from([None, "/n", "/n", "/m"]),
+    st.sampled_from([0, 0, 1, None]),
+)
+TAKINGS = st.lists(
+    st.builds(
+        TakeNumbers.of, USES, st.sampled_from([1, 1, 2]), st.lists(PLACES, max_size=3)
+    ),
+    max_size=2,
+).map(tuple)
+NUMBERED = st.lists(PUTS | st.builds(put, st.just("n/{number}")) | DELETES, max_size=3).map(tuple)
+SEQUENCES: st.SearchStrategy[Command] = st.one_of(
+    st.builds(
+        SaveNumbered,
+        st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), NUMBERED)
+        | st.builds(
+            ClusterTransaction, NAMES, st.just(AT), st.just("B"), NUMBERED, st.just(())
+        ),
+        TAKINGS,
+        REQUEST_IDS,
+    ),
+    st.builds(IssueNumbers, NAMES, USES, st.integers(0, 2), st.just(AT), st.just("x"), REQUEST_IDS),
+    st.builds(
+        ReserveNumbers,
+        *(NAMES, USES, st.integers(1, 2), st.just(AT), st.just(AT + 10**6), st.just("x")),
+        REQUEST_IDS,
+    ),
+    st.builds(
+        ConfirmNumbers, NAMES, st.just("s"), st.integers(1, 30), st.just(AT), st.just("users/1")
+    ),
+    st.builds(
+        ReleaseNumbers, NAMES, st.just("s"), st.integers(1, 30), st.just(AT), st.just("why")
+    ),
+    st.builds(DeleteSequence, NAMES, st.sampled_from(["s", "S"])),
+    st.builds(TendSequences, NAMES, st.sampled_from([AT, AT + 10**6])),
 )
 COMMANDS: st.SearchStrategy[Command] = st.one_of(
     st.builds(SaveBatch, NAMES, st.just(AT), st.just("A"), DOCUMENTS, REQUEST_IDS),
@@ -160,6 +217,8 @@ COMMANDS: st.SearchStrategy[Command] = st.one_of(
         request_id=REQUEST_IDS,
     ),
     st.builds(PutClientConfiguration, CONFIGURATIONS, REQUEST_IDS),
+    SEQUENCES,
+    SEQUENCES,
 )
 MEMBERSHIP = st.builds(
     MembershipChange,
@@ -244,6 +303,9 @@ def uninterrupted(log: list[LogEntry]) -> tuple[Dump, Told]:
             (stepped,) = machine.apply([entry])
             outcomes.append([(one.command_index, one.outcome) for one in stepped])
         machine.checkpoint()
+        for database in machine.open_databases():
+            with database.read() as txn:
+                numbering.check(txn)
         result = dump(machine)
         machine.close()
     return result, outcomes

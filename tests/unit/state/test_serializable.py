@@ -1,5 +1,6 @@
 """Serializable transactions: written while all that was read still stands, else refused whole."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from quoth_cluster.commands import (
     PutDocument,
     ReadCheck,
     SaveBatch,
+    SeedIdentity,
     SerializableTransaction,
     decode,
     encode,
@@ -31,6 +33,7 @@ from quoth_cluster.outcomes import (
     TransactionSaved,
     Violation,
 )
+from quoth_cluster.store.environment import ReadTxn
 from tests.unit.state.story import (
     AT,
     DATABASE_ID,
@@ -272,6 +275,17 @@ def test_its_documents_are_guarded_so_that_cluster_transactions_meet_its_writes(
     assert isinstance(blind, Refused) and blind.refusal == Refusal.ATOMIC_GUARD
 
 
+def test_an_identity_that_is_behind_its_documents_overwrites_none_of_them(story: Story) -> None:
+    story.save(put("users/1", body=b'{"name":"there"}'))
+    outcome = save_over(story, writes=(put("users|"),))
+    assert isinstance(outcome, Refused) and outcome.refusal == Refusal.INVALID
+    assert "'users/1'" in outcome.message and "seed" in outcome.message
+    assert story.loaded("users/1").body == b'{"name":"there"}'
+    story.run(SeedIdentity("db", "users|", 1))
+    assert isinstance(save_over(story, writes=(put("users|"),)), TransactionSaved)
+    assert story.load("users/2") is not None
+
+
 def test_a_guard_that_outlived_its_document_is_not_in_its_way(story: Story) -> None:
     story.agree(put("users/1"))
     story.save(delete("users/1"))
@@ -329,6 +343,8 @@ def test_what_was_read_of_a_database_that_is_gone_was_not_read_of_its_successor(
         (tuple(CheckPrefix(str(n)) for n in range(101)), 0, "100 prefixes"),
         ((CheckKeys("a", 10_001, 0),), 0, "10000 values"),
         ((CheckKeys("a", 2**64 - 1, 0), CheckKeys("a", -(2**63), 0)), 0, "10000 values"),
+        (tuple(CheckKeys(str(n), 0, 0) for n in range(101)), 0, "100 prefixes of keys"),
+        ((CheckKeys("k" * 449, 0, 0),), 0, "448 bytes"),
         (tuple(CheckDocument(str(n), "") for n in range(10_001)), 0, "10000 things"),
     ],
 )
@@ -339,6 +355,98 @@ def test_what_makes_no_sense_or_is_too_much_is_refused(
     assert isinstance(outcome, Refused) and outcome.refusal == Refusal.INVALID
     assert message in outcome.message
     assert story.load("users/1") is None
+
+
+class Counted:
+    """What is read of a machine's storage."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.bytes = 0
+        get, scan = ReadTxn.get, ReadTxn.scan
+
+        def counted_get(txn: ReadTxn, key: bytes) -> bytes | None:
+            value = get(txn, key)
+            self.bytes += len(value or b"")
+            return value
+
+        def counted_scan(
+            txn: ReadTxn, prefix: bytes, **more: Any
+        ) -> Iterator[tuple[bytes, bytes]]:
+            for key, value in scan(txn, prefix, **more):
+                self.bytes += len(value)
+                yield key, value
+
+        monkeypatch.setattr(ReadTxn, "get", counted_get)
+        monkeypatch.setattr(ReadTxn, "scan", counted_scan)
+
+
+LARGE = 100_000
+
+
+def large(name: str) -> PutDocument:
+    return put(name, body=b'{"x":"%b"}' % (b"x" * LARGE))
+
+
+def test_what_is_named_many_times_is_read_once(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.save(large("users/1"))
+    value = b'{"Object":"%b"}' % (b"x" * LARGE)
+    story.agree(PutCompareExchange("k", 0, value))
+    counted = Counted(monkeypatch)
+    documents = (CheckDocument("users/1", f"A:{n}-other") for n in range(1_000))
+    values = (CheckCompareExchange("K", n) for n in range(1_000))
+    outcome = save_over(story, *documents, *values, writes=(put("users/2"),))
+    assert isinstance(outcome, Refused) and outcome.refusal == Refusal.SERIALIZATION
+    assert counted.bytes < 3 * LARGE
+
+
+def test_keys_that_begin_alike_for_long_are_not_all_read_to_find_a_few(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "k" * 448
+    story.agree(
+        *(PutCompareExchange(f"{head}{n:03}", 0, b'{"Object":%d}' % n) for n in range(500))
+    )
+    counted = Counted(monkeypatch)
+    outcome = save_over(story, CheckKeys(head, 3, 10**6), writes=(put("users/2"),))
+    assert isinstance(outcome, Refused) and outcome.refusal == Refusal.SERIALIZATION
+    assert counted.bytes < 20 * len(head)
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        tuple(CheckDocument(f"users/{n}", "") for n in range(9)),
+        (CheckKeys("k", 9, 10**6),),
+        tuple(CheckCompareExchange(f"k/{n}", 0) for n in range(9)),
+    ],
+)
+def test_large_documents_and_values_are_compared_up_to_a_limit(
+    story: Story, monkeypatch: pytest.MonkeyPatch, checks: tuple[ReadCheck, ...]
+) -> None:
+    value = b'{"Object":"%b"}' % (b"x" * LARGE)
+    for n in range(9):
+        story.save(large(f"users/{n}"))
+        story.agree(PutCompareExchange(f"k/{n}", 0, value))
+    monkeypatch.setattr(serializable, "BYTES_MAX", 5 * LARGE)
+    counted = Counted(monkeypatch)
+    outcome = save_over(story, *checks, writes=(put("users/x"),))
+    assert isinstance(outcome, Refused) and outcome.refusal == Refusal.INVALID
+    assert counted.bytes < 8 * LARGE
+
+
+def test_large_changes_of_a_collection_count_as_one_in_it(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    since = etag(story)
+    for n in range(9):
+        story.save(large(f"users/{n}"))
+    monkeypatch.setattr(serializable, "BYTES_MAX", 5 * LARGE)
+    counted = Counted(monkeypatch)
+    outcome = save_over(story, CheckCollection("Other"), writes=(put("users/x"),), since=since)
+    assert isinstance(outcome, Refused) and outcome.refusal == Refusal.SERIALIZATION
+    assert counted.bytes < 8 * LARGE
 
 
 @pytest.mark.parametrize(

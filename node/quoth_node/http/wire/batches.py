@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quoth_cluster.commands import DeleteDocument, PutDocument
+from quoth_cluster.sequence_commands import TakeNumbers
 from quoth_node.http.errors import BadRequest, NotSupported, UnknownCommandType
 from quoth_node.http.query import shortened
 from quoth_node.http.wire import patches
@@ -20,6 +21,7 @@ from quoth_node.http.wire.bodies import (
     text,
 )
 from quoth_node.http.wire.parsing import parse
+from quoth_node.http.wire.sequences import TAKING, read_taking
 from quoth_node.patching import PatchCommand
 
 COMMANDS_MAX = 10_000
@@ -56,6 +58,7 @@ class Batch:
     commands: tuple[PatchCommand, ...]
     compare_exchange: tuple[CompareExchangeCommand, ...]
     cluster_wide: bool
+    takings: tuple[TakeNumbers, ...] = ()  # their places name one of `commands`
 
     @property
     def documents(self) -> tuple[DocumentCommand, ...]:
@@ -84,10 +87,13 @@ def batch_of(whole: dict[str, Any], *, new_id: Callable[[], str]) -> Batch:
     check_count(commands, COMMANDS_MAX, "commands")
     documents: list[PatchCommand] = []
     values: list[CompareExchangeCommand] = []
+    takings: list[tuple[dict[str, Any], str]] = []
+    position: dict[int, int] = {}  # of a command of the request among `documents`
     for number, command in enumerate(commands):
         where = f"Commands[{number}]"
         fields = an_object(command, where)
         kind = text(fields, "Type", where, required=True) or ""
+        position[number] = len(documents)
         if kind == "PUT":
             documents.append(read_put(fields, where, cluster_wide=cluster_wide, new_id=new_id))
         elif kind == "DELETE":
@@ -100,11 +106,16 @@ def batch_of(whole: dict[str, Any], *, new_id: Callable[[], str]) -> Batch:
             if cluster_wide:
                 raise NotSupported(f"{where}: {kind} is not for cluster transactions")
             documents.append(EVALUATED[kind](fields, where))
+        elif kind == TAKING:
+            takings.append((fields, where))
         elif kind in NOT_SUPPORTED_COMMANDS:
             raise NotSupported(f"{where}: commands of type {kind} are not supported yet")
         else:
             raise UnknownCommandType(f"Invalid command type: {shortened(kind)}")
-    return Batch(tuple(documents), tuple(values), cluster_wide)
+        if len(documents) == position[number]:
+            del position[number]  # it is none of a document
+    read = tuple(read_taking(fields, where, position) for fields, where in takings)
+    return Batch(tuple(documents), tuple(values), cluster_wide, read)
 
 
 def is_cluster_wide(whole: dict[str, Any]) -> bool:

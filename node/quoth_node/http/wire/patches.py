@@ -1,5 +1,6 @@
 """JSON of patches: what is asked for, and what became of it."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -191,9 +192,11 @@ def patch_result(patched: Patched) -> bytes:
     return orjson.dumps(told)
 
 
-def patches_saved(results: tuple[PatchResult, ...]) -> bytes:
+def patches_saved(
+    results: tuple[PatchResult, ...], more: Iterable[dict[str, Any]] = ()
+) -> bytes:
     """The answer to a batch with patches in it; element i answers command i."""
-    return orjson.dumps({"Results": [result_of(result) for result in results]})
+    return orjson.dumps({"Results": [*map(result_of, results), *more]})
 
 
 def result_of(result: PatchResult) -> dict[str, Any]:

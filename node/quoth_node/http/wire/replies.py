@@ -133,9 +133,9 @@ def put_saved(put: DocumentPut) -> bytes:
     return orjson.dumps({"Id": put.document_id, "ChangeVector": put.change_vector})
 
 
-def batch_saved(saved: BatchSaved) -> bytes:
+def batch_saved(saved: BatchSaved, more: Iterable[dict[str, Any]] = ()) -> bytes:
     """Result i answers command i; no extra keys, for clients copy them into their metadata."""
-    return orjson.dumps({"Results": [batch_result(result) for result in saved.results]})
+    return orjson.dumps({"Results": [*map(batch_result, saved.results), *more]})
 
 
 def batch_result(result: DocumentPut | DocumentDeleted) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def batch_result(result: DocumentPut | DocumentDeleted) -> dict[str, Any]:
             return {"Id": result.document_id, "Type": "DELETE", "Deleted": False}
 
 
-def transaction_saved(saved: TransactionSaved) -> bytes:
+def transaction_saved(saved: TransactionSaved, more: Iterable[dict[str, Any]] = ()) -> bytes:
     """Documents first, then compare-exchange values, whatever the order of the commands."""
     results = [transaction_result(result) for result in saved.documents]
     results += [
@@ -170,6 +170,7 @@ def transaction_saved(saved: TransactionSaved) -> bytes:
         }
         for changed in saved.compare_exchange
     ]
+    results += more
     return orjson.dumps({"Results": results, "TransactionIndex": saved.command_index})
 
 

@@ -27,7 +27,8 @@ from quoth_cluster.commands import (
     ReadCheck,
 )
 from quoth_cluster.outcomes import TransactionSaved
-from quoth_cluster.serializable import CHECKS_MAX
+from quoth_cluster.sequence_outcomes import Taken
+from quoth_cluster.serializable import CHECKS_MAX, KEY_RANGES_MAX, RANGES_MAX
 from quoth_node.http.errors import BadRequest
 from quoth_node.http.query import INT64_MAX, shortened
 from quoth_node.http.wire import queries, replies
@@ -44,8 +45,10 @@ from quoth_node.http.wire.bodies import (
 )
 from quoth_node.http.wire.parsing import parse
 from quoth_node.http.wire.queries import IndexQuery
+from quoth_node.http.wire.sequences import taking_result
 
 READS_MAX = 1_000
+NAME_MAX = 512  # characters of what is only compared, and told again: a name, a change vector
 PAGE_SIZE_MAX = queries.PAGE_SIZE_MAX
 MOVED = b'{"IsMoved":true}'
 
@@ -138,6 +141,9 @@ def read_asked(body: bytes | bytearray) -> ReadAsked:
     wanted = tuple(_wanted(value, f"Reads[{number}]") for number, value in enumerate(reads))
     if len(wanted) > 1 and any(isinstance(one, QueryWanted) for one in wanted):
         raise BadRequest("Reads: a query comes alone")
+    check_count([one for one in wanted if isinstance(one, PrefixWanted)], RANGES_MAX, "prefixes")
+    ranges_of_keys = [one for one in wanted if isinstance(one, KeysWanted)]
+    check_count(ranges_of_keys, KEY_RANGES_MAX, "prefixes of keys")
     sent = whole.get("ReadSet")
     return ReadAsked(wanted, _pin(whole), None if sent is None else _checks(sent))
 
@@ -177,10 +183,13 @@ def read_answer(pin: Pin, answers: Iterable[bytes], checks: Sequence[ReadCheck])
     )
 
 
-def committed(saved: TransactionSaved, database_id: str) -> bytes:
+def committed(
+    saved: TransactionSaved, database_id: str, taken: tuple[Taken, ...] = ()
+) -> bytes:
     """As of a cluster transaction, with the pin of the state that it left."""
     pin = Pin(database_id, saved.command_index, saved.last_etag)
-    return b'%b,"Pin":%b}' % (replies.transaction_saved(saved)[:-1], pin.to_json())
+    told = replies.transaction_saved(saved, map(taking_result, taken))
+    return b'%b,"Pin":%b}' % (told[:-1], pin.to_json())
 
 
 def _wanted(value: object, where: str) -> Wanted:
@@ -239,6 +248,7 @@ def _pin(whole: dict[str, Any]) -> Pin | None:
     fields = an_object(sent, "Pin")
     database_id = text(fields, "Database", "Pin", required=True)
     assert database_id is not None, "it is required"
+    _check_length(database_id, "Pin.Database")
     index, etag = fields.get("Index"), fields.get("Etag")
     return Pin(database_id, _number(index, "Pin.Index"), _number(etag, "Pin.Etag"))
 
@@ -253,6 +263,7 @@ def _checks(sent: object) -> tuple[ReadCheck, ...]:
         check_document_id(name, where)
         if not isinstance(vector, str):
             raise expected(f"{where}[1]", "a string", vector)
+        _check_length(vector, f"{where}[1]")
         found[CheckDocument(name, vector)] = None
     for number, pair in enumerate(_list(fields.get("Values") or [], "ReadSet.Values")):
         where = f"ReadSet.Values[{number}]"
@@ -263,6 +274,7 @@ def _checks(sent: object) -> tuple[ReadCheck, ...]:
         check_document_id(prefix, "ReadSet.Prefixes")
         found[CheckPrefix(prefix)] = None
     for name in _texts(fields.get("Collections") or [], "ReadSet.Collections"):
+        _check_length(name, "ReadSet.Collections")
         found[CheckCollection(name)] = None
     for number, row in enumerate(_list(fields.get("Keys") or [], "ReadSet.Keys")):
         where = f"ReadSet.Keys[{number}]"
@@ -279,6 +291,11 @@ def _named(value: object, where: str, facts: int) -> list[Any]:
     if not isinstance(value, list) or len(value) != 1 + facts or not isinstance(value[0], str):
         raise expected(where, f"an array of a name and {facts} more", value)
     return value
+
+
+def _check_length(name: str, where: str) -> None:
+    if len(name) > NAME_MAX:
+        raise BadRequest(f"{where}: a string of {NAME_MAX} characters at most was expected")
 
 
 def _list(value: object, where: str) -> list[Any]:
