@@ -322,12 +322,12 @@ async def test_closing_leaves_nobody_waiting_for_what_had_not_begun(one: Store) 
         await one.executor(save("a"))
         await one.store.close()  # at once: the others were told to go, and have not begun
 
-    tasks = [asyncio.ensure_future(save_and_close())]
+    tasks: list[asyncio.Task[Any]] = [asyncio.ensure_future(save_and_close())]
     await one.node.under_way.wait()
     tasks += [asyncio.ensure_future(one.executor(save(name))) for name in "bcd"]
     await asyncio.sleep(0)
     one.node.go.set()
-    done, waiting = await asyncio.wait(tasks, timeout=5)
+    _, waiting = await asyncio.wait(tasks, timeout=5)
     assert not waiting
     assert one.node.sent == [BULK] * 4, "each went by itself, as this network has no end"
 

@@ -418,6 +418,17 @@ async def test_nothing_is_sent_after_closing(wires: Wires) -> None:
         await wires.send(request("http://127.0.0.1:1"))
 
 
+async def test_what_was_about_to_be_sent_when_it_was_closed_is_definite() -> None:
+    wires = Tasks()
+    async with listening(Server(OK, OK)) as url:
+        await wires.send(request(url))
+        sending = asyncio.ensure_future(wires.send(request(url)))
+        await asyncio.sleep(0)
+        await wires.close()
+        with pytest.raises(NotSent, match="closed"):
+            await sending
+
+
 def test_one_event_loop_after_another_may_use_it() -> None:
     transport = AiohttpTransport()
     server = Server(OK)

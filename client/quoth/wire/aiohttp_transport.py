@@ -64,13 +64,13 @@ class AiohttpTransport:
     async def _begin(
         self, request: HttpRequest, patience: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
-        session = self._own_session()
         url = URL(url_checked(request.url), encoded=True)
         if request.method not in READ_METHODS:
             # What has come on idle connections is taken note of first, an end above all: a write
             # on a connection that was closed would have a fate that nobody knows.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+        session = self._own_session()  # which may have been closed meanwhile
         try:
             return await session.request(
                 request.method,
@@ -98,7 +98,7 @@ class AiohttpTransport:
                 raise Misuse("this store is used in another event loop: open one in each")
             # The connections ended with their loop.
             self._loop, self._session = loop, None
-        if self._session is None:
+        if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS_MAX, keepalive_timeout=self._idle_seconds_max
