@@ -429,6 +429,21 @@ async def test_what_was_about_to_be_sent_when_it_was_closed_is_definite() -> Non
             await sending
 
 
+async def test_what_waits_for_a_place_when_it_is_closed_is_definite_and_not_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("quoth.wire.aiohttp_transport.CONNECTIONS_MAX", 1)
+    wires = Tasks()
+    server = Server(b"", b"")  # it never answers
+    async with listening(server) as url:
+        first, second = (asyncio.ensure_future(wires.send(request(url))) for _ in range(2))
+        while not server.seen:
+            await asyncio.sleep(0.001)
+        await wires.close()
+        found = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(each) for each in found] == [FateUnknown, NotSent]
+
+
 def test_one_event_loop_after_another_may_use_it() -> None:
     transport = AiohttpTransport()
     server = Server(OK)

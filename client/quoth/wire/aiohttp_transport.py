@@ -81,6 +81,12 @@ class AiohttpTransport:
                 # It would send a POST on as a GET, whose answer looks like success.
                 allow_redirects=False,
             )
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._is_closed and task is not None and not task.cancelling():
+                # Nobody cancelled it: it waited for a place among the connections.
+                raise NotSent("the store is closed") from None
+            raise
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Raised while connecting, before a byte of the request is written.
             raise NotSent(f"{request.url}: {error}") from error
