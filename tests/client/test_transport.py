@@ -106,6 +106,7 @@ class Server:
         self.answers = answers
         self.seen: list[bytes] = []
         self.connections = 0
+        self.seen_one = asyncio.Event()
         self.seen_two = asyncio.Event()
         self.gone = asyncio.Event()  # a client has closed its connection
 
@@ -114,6 +115,7 @@ class Server:
         try:
             for answer in self.answers:
                 self.seen.append(await reader.readuntil(b"body"))
+                self.seen_one.set()
                 if len(self.seen) == 2:
                     self.seen_two.set()
                 writer.write(answer)
@@ -437,8 +439,7 @@ async def test_what_waits_for_a_place_when_it_is_closed_is_definite_and_not_canc
     server = Server(b"", b"")  # it never answers
     async with listening(server) as url:
         first, second = (asyncio.ensure_future(wires.send(request(url))) for _ in range(2))
-        while not server.seen:
-            await asyncio.sleep(0.001)
+        await asyncio.wait_for(server.seen_one.wait(), 5)
         await wires.close()
         found = await asyncio.gather(first, second, return_exceptions=True)
     assert [type(each) for each in found] == [FateUnknown, NotSent]
