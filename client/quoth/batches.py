@@ -180,4 +180,6 @@ class SaveBatch:
         results = tuple(found["Results"])
         if len(results) != len(self.commands):
             raise FateUnknown(f"{len(self.commands)} commands were sent, {len(results)} answered")
+        if not all(isinstance(each, dict) for each in results):
+            raise FateUnknown(f"the result of a command is an object: {reply.body[:80]!r}")
         return BatchResult(results, found.get("TransactionIndex"))
