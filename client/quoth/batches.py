@@ -234,6 +234,8 @@ class SaveBatch:
         sent = len(self.commands) + len(self.takings)
         if len(results) != sent:
             raise FateUnknown(f"{sent} commands were sent, {len(results)} answered")
+        if not all(isinstance(each, dict) for each in results):
+            raise FateUnknown(f"the result of a command is an object: {reply.body[:80]!r}")
         told = results[len(self.commands) :]
         numbers = tuple(tuple(map(int, each["Numbers"])) for each in told)
         if [len(each) for each in numbers] != [each.count for each in self.takings]:

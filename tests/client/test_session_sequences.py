@@ -429,3 +429,40 @@ async def test_a_serializable_session_takes_numbers_with_its_commit(
     sent = wire.asked[0].json
     assert [each["Type"] for each in sent["Commands"]] == ["PUT", "QuothTakeNumbers"]
     assert sent["ReadSet"]["Documents"] == []
+
+
+@dataclass(frozen=True)
+class Sealed:
+    number: Any
+    Id: str | None = None
+
+
+async def test_an_entity_may_bring_an_id_with_a_number(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.saved(put_result("i/0007"), put_result("j/8"), taken("s", 7), taken("s", 8))
+    async with store.open_session() as session:
+        first, second = (session.advanced.sequences.next_value("s") for _ in range(2))
+        invoice = Invoice(first, Id=first.in_id("i/", digits=4))
+        await session.store(invoice)
+        with pytest.raises(Misuse, match="cannot be changed"):
+            await session.store(Sealed(second, f"j/{second}"))
+        sealed = Sealed(second)
+        await session.store(sealed, f"j/{second}")
+        await session.save_changes()
+        assert (invoice, sealed) == (Invoice(7, Id="i/0007"), Sealed(8))
+        assert session.advanced.get_document_id(sealed) == "j/8"
+    assert [each["Id"] for each in wire.commands[:2]] == ["i/{number:04}", "j/{number}"]
+
+
+async def test_other_ways_to_write_refuse_numbers(store: AsyncDocumentStore) -> None:
+    async with store.open_session(transaction_mode=CLUSTER_WIDE) as session:
+        number = session.advanced.sequences.next_value("s")
+        await session.store({"n": number}, "a")
+        session.advanced.cluster_transaction.create_compare_exchange_value("k", number)
+        with pytest.raises(Misuse, match="where it cannot be"):
+            await session.save_changes()
+        for entity, key in ((Invoice(number), "b"), (Invoice(), f"b/{number}")):
+            with pytest.raises(Misuse, match="number"):
+                async with store.bulk_insert() as bulk_insert:
+                    await bulk_insert.store(entity, key=key)
