@@ -30,29 +30,29 @@ WAIT_SECONDS_MAX = 30.0
 
 
 def test_eight_processes_at_once(shop: Shop, using: str, series: str) -> None:
-    said = shop.run(WORK, "many", using, series, "8", "8", "5")
+    said = shop.run(WORK, "many", using, series, "8", "5", "4")
     assert said.split() == ["ended", *["0"] * 8]
     written, told = numbers(using, series), states(series)
-    assert len(written) == 64
+    assert len(written) == 40
     void = [number for number, state in told.items() if state is VOID]
     assert sorted([*written, *void]) == list(range(1, len(told) + 1))
     assert set(reasons(series).values()) <= {"rolled back"}
     assert unconfirmed(using, series) == 0
-    assert f"{len(told)} numbers: 64 in use" in verify(using, series)
+    assert f"{len(told)} numbers: 40 in use" in verify(using, series)
 
 
 def test_processes_that_die_at_any_place(shop: Shop, using: str, series: str) -> None:
-    said = shop.run(WORK, "dying", using, series, "6", "5", SHOP_LEASE_SECONDS="1")
+    said = shop.run(WORK, "dying", using, series, "6", "3", SHOP_LEASE_SECONDS="1")
     assert said.split() == ["ended", *[str(int(SIGKILL))] * 6]
     wait_for(lambda: RESERVED not in states(series).values() or None, WAIT_SECONDS_MAX, "no end")
     # Two had committed, and told nobody: the journal has been too early.
-    assert len(numbers(using, series)) == 6 * 5 + 2
+    assert len(numbers(using, series)) == 6 * 3 + 2
     command("recover", "--database", using)
     told = states(series)
     assert [number for number, state in told.items() if state is OUTSIDE] == numbers(using, series)
     silent = [why for why in reasons(series).values() if why != "rolled back"]
     assert silent == ["the reservation ended without a word; it was for 'the shop'"] * 4
-    assert f"{len(told)} numbers: 32 in use" in verify(using, series)
+    assert f"{len(told)} numbers: 20 in use" in verify(using, series)
 
 
 def test_a_process_that_dies_before_the_commit_leaves_a_void_number(

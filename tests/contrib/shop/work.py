@@ -56,7 +56,7 @@ def _fork(using: str, series: str, processes: int, work: Callable[[int], None]) 
 
 
 def _die(using: str, series: str, invoices: int, place: int) -> None:
-    _write(using, series, invoices, rollback_each=4)
+    _write(using, series, invoices, rollback_each=3)
     with transaction.atomic(using=using):
         if place == 0:
             transaction.on_commit(_kill_me, using=using)
