@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import islice
 
 from quoth_cluster import documents, sequences
-from quoth_cluster.number_places import NoPlace, value_in
+from quoth_cluster.number_places import NoPlace, is_whole, value_in
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.sequence_commands import (
     ConfirmNumbers,
@@ -294,7 +294,7 @@ def _check_stands(
         return _not_there(f"The document '{existing.document_id}': {why}.", existing.document_id)
     values = list(part.values)
     expected: object = values if part.count > 1 else values[0]
-    if found == expected and not isinstance(found, bool | float):
+    if found == expected and is_whole(found):
         return None
     return _not_there(
         f"The document '{existing.document_id}' does not hold {_told(part)} at '{path}'.",
