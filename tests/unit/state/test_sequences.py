@@ -337,7 +337,7 @@ def test_a_document_does_not_lose_a_number_to_one_that_an_identity_names(
     refused = story.run(command)
     assert refusal(refused) == Refusal.NUMBER_PLACE and "'i/2' holds the number 1" in str(refused)
     assert number_in(story, "i/2") == 1
-    story.save(put("i|", body=b"{}", collection="Invoices"))  # takes the 2: that is not forbidden without a number
+    story.save(put("i|", body=b"{}", collection="Invoices"))
     assert values(story.run(command)) == [2]
     assert holders(story, "invoices")[-1] == (2, "i/3")
 
