@@ -18,6 +18,7 @@ from dataclasses import replace
 from itertools import islice
 
 from quoth_cluster import documents, sequences
+from quoth_cluster.checks import check_id
 from quoth_cluster.number_places import NoPlace, is_whole, value_in
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.sequence_commands import (
@@ -119,13 +120,14 @@ def _reserve(step: Step, command: ReserveNumbers) -> NumbersReserved | Refused:
 
 
 def _confirm(step: Step, command: ConfirmNumbers) -> NumbersConfirmed | Refused:
-    refused = check_time(command.at_micros) or _check_text("holder", command.holder)
-    found = refused or _find(step.txn, command.name, command.token)
+    holder = command.holder
+    # An id is measured as it is compared: it may have more bytes as it is written.
+    wrong = check_id(holder) if command.is_document else _check_text("holder", holder)
+    found = check_time(command.at_micros) or wrong or _find(step.txn, command.name, command.token)
     if isinstance(found, Refused):
         return found
     sequence, row = found
     part = sequence.part(row.ordinal, row.count)
-    holder = command.holder
     if command.is_document:
         existing = documents.load(step.txn, holder)
         if existing is None:

@@ -109,6 +109,18 @@ def test_a_reservation_is_confirmed_for_a_document_that_holds_it(story: Story) -
     assert rows(story, "invoices")[-1].is_array
 
 
+def test_a_document_with_a_long_id_holds_numbers_too(story: Story) -> None:
+    """512 bytes are counted as the id is compared, where a capital sharp s has two, not three."""
+    document_id = "\u1e9e" * 256
+    story.save(put(document_id, body=b'{"N":1}'))
+    first = confirm(reserved(story).token, document_id, path="/N")
+    assert isinstance(story.run(first), NumbersConfirmed)
+    assert states(story) == [(1, 1, NumberState.DOCUMENT, document_id)]
+    token = reserved(story).token
+    for no_id in ("", document_id + "x"):
+        assert refusal(story.run(confirm(token, no_id, path="/N"))) == Refusal.INVALID
+
+
 def test_what_is_released_at_the_end_is_given_back(story: Story) -> None:
     story.run(numbered("i/a"))
     token = reserved(story, 3).token
