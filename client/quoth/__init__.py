@@ -25,6 +25,8 @@ from quoth.asynchronous.query import (
     AsyncSuggestionDocumentQuery,
 )
 from quoth.asynchronous.request_executor import AsyncRequestExecutor
+from quoth.asynchronous.reservation import AsyncReservation
+from quoth.asynchronous.sequences import AsyncSequence, AsyncSequences
 from quoth.asynchronous.session import AsyncSession
 from quoth.asynchronous.store import AsyncDocumentStore
 from quoth.batches import DeleteDocument, PatchDocument, PatchRequest, PutDocument
@@ -34,6 +36,7 @@ from quoth.commands import Command as MaintenanceOperation
 from quoth.commands import Command as ServerOperation
 from quoth.compare_exchange import CompareExchangeValue
 from quoth.conventions import Conventions, ShouldIgnoreEntityChanges
+from quoth.entities.numbers import SequenceNumber
 from quoth.errors import (
     BadRequest,
     BulkInsertAborted,
@@ -92,6 +95,7 @@ from quoth.indexes.definitions import (
 )
 from quoth.loading import ConditionalLoadResult
 from quoth.mock_transport import MockTransport
+from quoth.numbering import SessionSequences
 from quoth.operations import *  # noqa: F403
 from quoth.options import OptimisticConcurrencyMode, SessionOptions, TransactionMode
 from quoth.patching import JavaScriptArray, JavaScriptMap
@@ -153,6 +157,7 @@ from quoth.queries.suggestions import (
     SuggestionWithTerms,
 )
 from quoth.retrying import retry
+from quoth.sequences import HeldNumbers, NumberState, SequenceInfo, TakenNumbers
 from quoth.synchronous.advanced import Advanced as InMemoryDocumentSessionOperations
 from quoth.synchronous.bulk_insert import BulkInsertOperation
 from quoth.synchronous.cluster_transaction import ClusterTransaction
@@ -171,6 +176,8 @@ from quoth.synchronous.query import (
     SuggestionDocumentQuery,
 )
 from quoth.synchronous.request_executor import RequestExecutor
+from quoth.synchronous.reservation import Reservation
+from quoth.synchronous.sequences import Sequence, Sequences
 from quoth.synchronous.session import Session
 from quoth.synchronous.session import Session as DocumentSession
 from quoth.synchronous.store import DocumentStore
@@ -195,6 +202,9 @@ __all__ = [
     "AsyncOperationExecutor",
     "AsyncRawDocumentQuery",
     "AsyncRequestExecutor",
+    "AsyncReservation",
+    "AsyncSequence",
+    "AsyncSequences",
     "AsyncServerOperationExecutor",
     "AsyncSession",
     "AsyncSuggestionDocumentQuery",
@@ -241,6 +251,7 @@ __all__ = [
     "GroupByDocumentQuery",
     "GroupByField",
     "GroupByMethod",
+    "HeldNumbers",
     "HighlightingOptions",
     "Highlightings",
     "HttpRequest",
@@ -279,6 +290,7 @@ __all__ = [
     "NoSuchDocument",
     "NotSent",
     "NullsOrdering",
+    "NumberState",
     "Operation",
     "OperationCanceled",
     "OperationExecutor",
@@ -304,13 +316,19 @@ __all__ = [
     "RawDocumentQuery",
     "ReplicationTimeout",
     "RequestExecutor",
+    "Reservation",
     "SearchEngineType",
     "SearchOperator",
+    "Sequence",
+    "SequenceInfo",
+    "SequenceNumber",
+    "Sequences",
     "SerializationConflict",
     "ServerOperation",
     "ServerOperationExecutor",
     "Session",
     "SessionOptions",
+    "SessionSequences",
     "ShouldIgnoreEntityChanges",
     "SpatialCriteria",
     "SpatialCriteriaFactory",
@@ -327,6 +345,7 @@ __all__ = [
     "SuggestionSortMode",
     "SuggestionWithTerm",
     "SuggestionWithTerms",
+    "TakenNumbers",
     "TransactionMode",
     "Transport",
     "Unassured",

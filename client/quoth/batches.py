@@ -130,6 +130,51 @@ class DeleteValue:
         return {"Id": self.key, "Index": self.index, "Type": "CompareExchangeDELETE"}
 
 
+def use_on_wire(
+    name_field: str, name: str, initial_value: int | None, reset_value: int | None
+) -> JsonObject:
+    """The fields that name a sequence; what is not claimed is not there."""
+    wire: JsonObject = {name_field: name}
+    if initial_value is not None:
+        wire["InitialValue"] = initial_value
+    if reset_value is not None:
+        wire["ResetValue"] = reset_value
+    return wire
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPlace:
+    """Where a number goes: the place of a command in the batch, and a path in its document.
+
+    `path` is a JSON pointer; None: into the id. `index` is which number, None: all, as an array.
+    """
+
+    command: int
+    path: str | None
+    index: int | None = 0
+
+    def to_wire(self) -> JsonObject:
+        wire: JsonObject = {"Command": self.command}
+        wire |= {"InId": True} if self.path is None else {"Path": self.path}
+        return wire | ({"All": True} if self.index is None else {"Index": self.index})
+
+
+@dataclass(frozen=True, slots=True)
+class TakeNumbers:
+    """Take the next numbers of a sequence, and write them into documents of the same batch."""
+
+    sequence: str
+    count: int
+    initial_value: int | None
+    reset_value: int | None
+    places: tuple[NumberPlace, ...]
+
+    def to_wire(self) -> JsonObject:
+        use = use_on_wire("Sequence", self.sequence, self.initial_value, self.reset_value)
+        places = [each.to_wire() for each in self.places]
+        return {**use, "Type": "QuothTakeNumbers", "Count": self.count, "Places": places}
+
+
 DocumentCommand = PutDocument | DeleteDocument | PatchDocument
 BatchCommand = DocumentCommand | PutValue | DeleteValue
 
@@ -139,28 +184,36 @@ class BatchResult:
     """What the server made of a batch, one result per command in order.
 
     `transaction_index` is the index of a cluster transaction, None for a single-node batch.
+    `numbers` are what was taken of sequences, one tuple for each taking.
     """
 
     results: tuple[JsonObject, ...]
     transaction_index: int | None
+    numbers: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SaveBatch:
     """All or nothing: the changes of a session.
 
-    Document commands come before compare-exchange commands: the server answers in that order.
+    Document commands come before compare-exchange commands, and what takes numbers comes last: the
+    server answers in that order.
     """
 
     commands: tuple[BatchCommand, ...]
     mode: TransactionMode = TransactionMode.SINGLE_NODE
     replication: ReplicationWait | None = None
     indexes: IndexWait | None = None
+    takings: tuple[TakeNumbers, ...] = ()
     is_read: ClassVar[bool] = False
     is_for_database: ClassVar[bool] = True
 
+    def to_wire(self) -> list[JsonObject]:
+        """All commands, as they are sent."""
+        return [each.to_wire() for each in (*self.commands, *self.takings)]
+
     def to_request(self) -> WireRequest:
-        wire: JsonObject = {"Commands": [each.to_wire() for each in self.commands]}
+        wire: JsonObject = {"Commands": self.to_wire()}
         if self.mode is TransactionMode.CLUSTER_WIDE:
             wire["TransactionMode"] = self.mode.value
         query: list[tuple[str, str]] = []
@@ -178,6 +231,13 @@ class SaveBatch:
     def read(self, reply: Reply) -> BatchResult:
         found = reply.json()
         results = tuple(found["Results"])
-        if len(results) != len(self.commands):
-            raise FateUnknown(f"{len(self.commands)} commands were sent, {len(results)} answered")
-        return BatchResult(results, found.get("TransactionIndex"))
+        sent = len(self.commands) + len(self.takings)
+        if len(results) != sent:
+            raise FateUnknown(f"{sent} commands were sent, {len(results)} answered")
+        if not all(isinstance(each, dict) for each in results):
+            raise FateUnknown(f"the result of a command is an object: {reply.body[:80]!r}")
+        told = results[len(self.commands) :]
+        numbers = tuple(tuple(map(int, each["Numbers"])) for each in told)
+        if [len(each) for each in numbers] != [each.count for each in self.takings]:
+            raise FateUnknown("the answer tells other numbers than were asked for")
+        return BatchResult(results[: len(self.commands)], found.get("TransactionIndex"), numbers)

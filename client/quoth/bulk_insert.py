@@ -1,6 +1,6 @@
 """Many documents at once, in chunks of about 1 MB, each sent as a whole. It waits for nothing.
 
-    entity -> its id -> bytes -> chunk -> (full: to be sent) -> what became of it
+    entity -> its id -> bytes -> chunk -> (full: waiting to be sent) -> what became of it
 
 A chunk is an operation of its own. A node stores one of this size all at once or not at all, and
 can be asked afterwards how the operation ended, so that the fate of nearly every document is known
@@ -8,6 +8,7 @@ even when a connection breaks. There are never more than a few chunks in memory.
 """
 
 import gzip
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,8 +103,8 @@ class InsertDocuments(DatabaseWrite):
 class BulkInsertCore:
     """The state and the decisions of one bulk insert.
 
-    Invariant: every document taken in is in the chunk being filled, in one handed out and not
-    settled yet, or counted: stored, of unknown fate, or not stored.
+    Invariant: every document taken in is in the chunk being filled, in one that waits, in one on
+    its way, or counted: stored, of unknown fate, or not stored.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class BulkInsertCore:
         self._conventions = conventions
         self._hilo = hilo
         self._filling = Chunk()
+        self._waiting: deque[Chunk] = deque()
         self._under_way: list[Chunk] = []
         self._watchers: list[OnProgress] = []
         self._news: list[BulkInsertProgress] = []
@@ -164,11 +166,13 @@ class BulkInsertCore:
 
     # Documents.
 
-    def add(self, entity: object, key: str, metadata: Mapping[str, Any] | None) -> Chunk | None:
-        """Take a document in; a chunk that is to be sent now, if one is full."""
+    def add(self, entity: object, key: str, metadata: Mapping[str, Any] | None) -> None:
+        """Take a document in."""
         check_id(key)
         if key.endswith("|"):
             raise Misuse(f"a bulk insert cannot take numbers of identities: {key!r}")
+        if "\0" in key:  # its node would refuse the whole chunk
+            raise Misuse(f"a document id cannot hold a NUL character: {key!r:.80}")
         identity_property = self._identity_of(entity)
         document = to_document(entity, identity_property=identity_property)
         told = self._conventions.new_metadata(entity, key) | dict(metadata or {})
@@ -176,22 +180,32 @@ class BulkInsertCore:
         command = encode({"Id": key, "Type": "PUT", "Document": document})
         if not key.endswith("/"):
             set_identity(entity, key, identity_property=identity_property)
-        full = None if self._filling.has_room(command) else self.take_rest()
+        if not self._filling.has_room(command):
+            self.end_chunk()
         self._filling.add(key, command)
-        return full
 
-    def take_rest(self) -> Chunk | None:
-        """The chunk that was being filled, if there is anything in it."""
-        rest, self._filling = self._filling, Chunk()
-        return rest if rest.ids else None
+    def end_chunk(self) -> None:
+        """What was being filled waits to be sent, if there is anything in it."""
+        if self._filling.ids:
+            self._waiting.append(self._filling)
+            self._filling = Chunk()
 
-    def must_wait(self, chunk: Chunk) -> bool:
-        """Whether a chunk changes a document of one on its way: the last one given must win."""
-        return any(not chunk.names.isdisjoint(other.names) for other in self._under_way)
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a chunk is to be sent."""
+        return bool(self._waiting)
 
-    def sent(self, chunk: Chunk) -> None:
-        """A chunk is on its way."""
+    @property
+    def must_wait(self) -> bool:
+        """Whether the next chunk changes a document of one on its way: the last given must win."""
+        names = self._waiting[0].names
+        return any(not names.isdisjoint(other.names) for other in self._under_way)
+
+    def send_next(self) -> Chunk:
+        """The chunk that has waited longest; it is on its way from now on."""
+        chunk = self._waiting.popleft()
         self._under_way.append(chunk)
+        return chunk
 
     def inserting(self, chunk: Chunk, operation_id: int) -> InsertDocuments:
         return InsertDocuments(operation_id, tuple(chunk.commands), self.options)
@@ -217,6 +231,11 @@ class BulkInsertCore:
         self._unknown.extend(chunk.ids)
         self._why = self._why or why
 
+    def left(self, chunk: Chunk) -> None:
+        """Nobody waits for the answer any more; it may have come."""
+        if any(each is chunk for each in self._under_way):
+            self.unknown(chunk, FateUnknown("the bulk insert was interrupted"))
+
     def _landed(self, chunk: Chunk) -> None:
         self._under_way = [each for each in self._under_way if each is not chunk]
 
@@ -228,10 +247,10 @@ class BulkInsertCore:
                 each(progress)
 
     def drop_rest(self) -> None:
-        """What was being filled is not sent any more."""
-        rest = self.take_rest()
-        if rest is not None:
-            self.not_stored(rest)
+        """What is not on its way is not sent any more."""
+        self.end_chunk()
+        while self._waiting:
+            self.not_stored(self._waiting.popleft())
 
     def answer_lost(self, chunk: Chunk, state: OperationState | None, lost: FateUnknown) -> None:
         """What the state of its operation tells of a chunk whose answer was lost.

@@ -52,7 +52,8 @@ class Conventions:
     document_id_generator: called with (database name, entity); the id of a new entity that brings
         none, instead of one counted off by the cluster.
     identity_property: what identity properties are called; another name than `Id` is taken as is.
-    request_timeout_seconds: how long one request may take; waiting for replication is added to it.
+    request_timeout_seconds: how long one request may take. Added to it is what a node was asked
+        to wait, and for a query without an index 30 seconds, in which the node makes one.
     failover_seconds: how long a request that no node would take is offered again.
     node_retry_seconds: how long a node that failed is tried last, before it is asked, beside the
         requests, whether it is well again.

@@ -30,6 +30,7 @@ from quoth.batches import (
 )
 from quoth.commands import Command, TakeHiLoRange, fold
 from quoth.conventions import Conventions
+from quoth.entities.numbers import id_on_wire
 from quoth.errors import Misuse
 from quoth.events import (
     AfterSaveChangesEventArgs,
@@ -40,6 +41,7 @@ from quoth.events import (
 from quoth.hilo import HiLo
 from quoth.lazies import Lazies
 from quoth.loading import check_id
+from quoth.numbering import NumberedPut, SessionNumbers
 from quoth.options import IndexWait, ReplicationWait, SessionOptions
 from quoth.patching import Missing, Patches
 from quoth.serializable import Isolation
@@ -47,11 +49,12 @@ from quoth.serialization import (
     METADATA,
     JsonObject,
     get_identity,
+    is_frozen,
     set_identity,
     to_document,
 )
 from quoth.steps import Steps, ask
-from quoth.tracking import NO_HOOKS, OPEN_ENDINGS, Hooks, Plan, Tracked
+from quoth.tracking import NO_HOOKS, Hooks, Plan, Tracked, is_open
 from quoth.values import Values
 
 T = TypeVar("T")
@@ -81,6 +84,7 @@ class SessionCore(Values):
         self.lazies = Lazies(options.database)
         self.events = (events or Events()).for_session()
         self.patches = Patches()
+        self.numbers = SessionNumbers()
         self.isolation = Isolation() if options.is_serializable else None
         self._deferred: list[DocumentCommand] = []
         self._hilo = hilo
@@ -107,13 +111,14 @@ class SessionCore(Values):
             document_id = yield from self._next_id(entity)
             if id(entity) in self.tracking.by_entity:  # another task was as fast
                 return self._stored_again(entity, None, change_vector)
-        check_id(document_id)
+        check_id(id_on_wire(document_id))
+        self._check_number_in(document_id, entity)
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
                          f" {document_id[:-1] + '|'!r} or leave the id out")  # fmt: skip
         metadata = self.conventions.new_metadata(entity, document_id)
         self.tracking.add_new(entity, document_id, metadata=metadata, change_vector=change_vector)
-        if not document_id.endswith(OPEN_ENDINGS):
+        if not is_open(document_id):
             set_identity(entity, document_id, identity_property=identity_property)
         return document_id
 
@@ -145,16 +150,25 @@ class SessionCore(Values):
             self.isolation.check()
         with self._saving():
             plan = self._plan(self._hooks(session))
+            takings = self.numbers.takings(
+                [
+                    NumberedPut(place, each.tracked.document_id, each.places)
+                    for place, each in enumerate(plan.puts)
+                ]
+            )
             if not plan.commands:
                 return
-            result: BatchResult = yield from ask(
-                SaveBatch(
-                    plan.commands,
-                    self.options.transaction_mode,
-                    replication=self.replication_wait,
-                    indexes=self.index_wait,
+            with self.numbers.saving():
+                result: BatchResult = yield from ask(
+                    SaveBatch(
+                        plan.commands,
+                        self.options.transaction_mode,
+                        replication=self.replication_wait,
+                        indexes=self.index_wait,
+                        takings=takings,
+                    )
                 )
-            )
+            self.numbers.taken(result.numbers)
             if result.transaction_index is not None:
                 self.known_raft_index = max(result.transaction_index, self.known_raft_index or 0)
             self.tracking.saved(plan, result.results)
@@ -306,6 +320,7 @@ class SessionCore(Values):
         """Entities, and changes that were never saved."""
         self.tracking.clear()
         self.patches.clear()
+        self.numbers.clear()
         self._deferred.clear()
         if self.isolation is not None:
             self.isolation.reset()
@@ -342,6 +357,21 @@ class SessionCore(Values):
                 " session.advanced.max_number_of_requests_per_session or the convention"
             )
         self.number_of_requests += 1
+
+    def _check_number_in(self, document_id: str, entity: object) -> None:
+        """An id may wait for a number of a sequence, if its entity can be told the whole later."""
+        if self.numbers.number_in(document_id) is None:
+            return
+        identity_property = self.conventions.get_identity_property_name(type(entity))
+        own = get_identity(entity, identity_property=identity_property)
+        if own is not None and is_open(own) and is_frozen(entity):
+            raise Misuse(f"a {type(entity).__name__} cannot be changed, so its id cannot get the"
+                         " number after the save: give the id to store() alone")  # fmt: skip
+
+    def check_can_number(self) -> None:
+        """Raise Misuse if numbers cannot be asked for now."""
+        self._check_can_write("take numbers")
+        self.check_not_saving()
 
     def _check_can_write(self, verb: str) -> None:
         if self.options.no_tracking:

@@ -25,7 +25,7 @@ from quoth.caching import AnswerCache, Kept
 from quoth.clock import Clock
 from quoth.commands import Command, Reply, WireRequest, read_reply
 from quoth.conventions import Conventions
-from quoth.errors import BadRequest, FateUnknown, NotSent, QuothError
+from quoth.errors import BadRequest, FateUnknown, Misuse, NotSent, QuothError
 from quoth.lanes import Lanes
 from quoth.manner import PLAIN, Manner
 from quoth.nodes import Nodes
@@ -186,6 +186,17 @@ class Executor:
             target += "?" + "&".join([f"{name}={quote(each, safe='')}" for name, each in query])
         return _Call(request, target, headers, command.is_read, is_opened, context)
 
+    def lanes_in(self, loop: Any) -> Lanes:
+        """The lanes for the tasks of an event loop. Raises Misuse while another loop uses them."""
+        lanes = self.lanes
+        if lanes.loop is not loop:
+            if lanes.loop is not None:
+                if not lanes.loop.is_closed():
+                    raise Misuse("this store is used in another event loop: open one in each")
+                lanes = self.lanes = Lanes(self._conventions)  # who was under way ended with it
+            lanes.loop = loop
+        return lanes
+
     def new_request_id(self) -> str:
         """An id no other request has."""
         return self._clock.new_request_id()
@@ -282,8 +293,15 @@ class Executor:
             error = error_of(response)
             if error is None:
                 return read(orjson.loads(response.body), self._known_urls)
-        except (NotSent, FateUnknown, orjson.JSONDecodeError, KeyError, TypeError) as failure:
-            error = QuothError(str(failure))
+        except (
+            NotSent,
+            FateUnknown,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+        ) as failure:
+            error = QuothError(str(failure))  # no answer, or one of another shape
         if isinstance(error, NotSent | FateUnknown) or type(error) is QuothError:
             self.nodes.failed(url)
             return None

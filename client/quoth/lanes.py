@@ -9,7 +9,7 @@ could go. A read goes with a request that is sent after it was asked, never with
 way. Used by any number of tasks or threads.
 """
 
-from collections import deque
+from collections import OrderedDict
 from threading import Lock
 from typing import Any
 
@@ -38,7 +38,7 @@ class Lane:
         self._flights_max = FLIGHTS_NEAR
         self._flying = 0  # how many are on them
         self._fastest_seconds = kind.near_seconds  # of a flight, of late
-        self._waiting: deque[Asked] = deque()
+        self._waiting: OrderedDict[Asked, None] = OrderedDict()  # any of them may give up
 
     def enter(self, asked: Asked | None = None) -> bool:
         """Take a flight; if there is none and somebody is named, it waits from now on."""
@@ -48,7 +48,7 @@ class Lane:
                 self._flying += 1
                 return True
             if asked is not None:
-                self._waiting.append(asked)
+                self._waiting[asked] = None
             return False
 
     def leave(self, landed: int, seconds: float | None) -> list[list[Asked]]:
@@ -76,22 +76,25 @@ class Lane:
     def give_up(self, asked: Asked) -> int:
         """Somebody waits no more; how many it had on a flight, which must be handed over now."""
         with self._lock:
-            if asked in self._waiting:
-                self._waiting.remove(asked)
+            self._waiting.pop(asked, None)
             if asked.outcome not in (Told.GO, Told.LEAD):
                 return 0
             # Whom it would have led waits again.
-            self._waiting.extendleft(reversed(asked.group[1:]))
+            for other in reversed(asked.group[1:]):
+                self._waiting[other] = None
+                self._waiting.move_to_end(other, last=False)
             return len(asked.group)
 
     def _next_group(self, count_max: int) -> list[Asked]:
-        group = [self._waiting.popleft()]
-        size = group[0].size
-        while self._waiting and len(group) < count_max:
-            size += self._waiting[0].size
-            if size > self.kind.size_max:
+        group: list[Asked] = []
+        size = 0
+        for asked in self._waiting:
+            size += asked.size
+            if group and (size > self.kind.size_max or len(group) == count_max):
                 break
-            group.append(self._waiting.popleft())
+            group.append(asked)
+        for asked in group:
+            del self._waiting[asked]
         group[0].group = group
         group[0].outcome = Told.LEAD if len(group) > 1 else Told.GO
         return group
@@ -104,6 +107,7 @@ class Lanes:
         self._conventions = conventions
         self._saves, self._loads = Saves(), Loads()
         self._save_lane, self._load_lane = Lane(self._saves), Lane(self._loads)
+        self.loop: Any = None  # whose tasks use them
 
     def may_be_cached(self, command: Command[Any], no_caching: bool) -> bool:
         """Whether an answer to the command can be kept."""

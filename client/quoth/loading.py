@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from quoth.commands import bytes_of, fold
 from quoth.conventions import Conventions
+from quoth.entities.numbers import MARK
 from quoth.errors import Misuse, NoSuchDocument
 from quoth.including import Includes
 from quoth.options import SessionOptions
@@ -243,6 +244,8 @@ def check_id(document_id: Any) -> None:
     """Raise Misuse for what cannot be the id of a document."""
     if not isinstance(document_id, str) or not (size := bytes_of(fold(document_id))):
         raise Misuse(f"a document id is a string with something in it, not {document_id!r:.80}")
+    if MARK in document_id:
+        raise Misuse("this id has a number of a sequence in it that is not known before the save")
     if size > DOCUMENT_ID_BYTES_MAX:
         text = f"a document id has at most {DOCUMENT_ID_BYTES_MAX} bytes: {document_id:.80}..."
         raise Misuse(text)

@@ -30,8 +30,10 @@ class MultiGet:
         assert all(each.is_read and each.is_for_database for each in self.commands)
 
     def to_request(self) -> WireRequest:
-        requests = [self._part(each.to_request()) for each in self.commands]
-        return WireRequest("POST", "/multi_get", (), encode({"Requests": requests}))
+        parts = [each.to_request() for each in self.commands]
+        body = encode({"Requests": [self._part(each) for each in parts]})
+        waits = sum(each.wait_seconds for each in parts)  # one after the other, at the worst
+        return WireRequest("POST", "/multi_get", (), body, waits)
 
     def read(self, reply: Reply) -> list[Answer]:
         found = reply.json()["Results"]

@@ -72,13 +72,14 @@ class Nodes:
         """The failed nodes that it is time to ask how they are; `probed` must follow for each."""
         if not self._failed_until:
             return []
-        now = self._clock.monotonic()
+        now, known = self._clock.monotonic(), self.topology.urls
         with self._lock:
-            due = [
-                url
-                for url, until in self._failed_until.items()
-                if until <= now and url not in self._probing
-            ]
+            due = []
+            for url, until in list(self._failed_until.items()):  # others change it meanwhile
+                if url not in known:  # it has left
+                    self._failed_until.pop(url, None)
+                elif until <= now and url not in self._probing:
+                    due.append(url)
             self._probing.update(due)
         return due
 

@@ -5,7 +5,7 @@
     408, 502, 504                    written by something in between: nobody knows
     409                              someone else was first
     other 4xx, and known 5xx         refused for good
-    any other                        failed inside: a write may have happened
+    any other                        failed inside, or sent elsewhere: a write may have happened
 
 503 is definite because quoth answers it only for what was never executed, and a write whose fate a
 node does not know is answered with 500.
@@ -56,7 +56,7 @@ _REFUSALS = frozenset(
 def error_of(response: HttpResponse) -> QuothError | None:
     """The error a response stands for; None if it is an answer."""
     status = response.status
-    if status < 300 or status == 304 or (status == 404 and not response.body):
+    if 200 <= status < 300 or status == 304 or (status == 404 and not response.body):
         return None
     found = _body_of(response)
     kind = str(found.get("Type", "")).rpartition(".")[2]
@@ -94,7 +94,8 @@ def _body_of(response: HttpResponse) -> JsonObject:
 
 
 def _conflict(message: str, kind: str, found: JsonObject) -> ConcurrencyError:
-    listed = found.get("ConcurrencyViolations")
+    named = found.get("ConcurrencyViolations")
+    listed = [each for each in named if isinstance(each, dict)] if isinstance(named, list) else []
     if kind != "ClusterTransactionConcurrencyException" and not listed:
         return ConcurrencyError(
             message,
@@ -106,14 +107,18 @@ def _conflict(message: str, kind: str, found: JsonObject) -> ConcurrencyError:
         Violation(
             kind=str(each.get("Type", "")),
             key=str(each.get("Id", "")),
-            expected_index=int(each.get("Expected", 0)),
-            actual_index=int(each.get("Actual", -1)),
+            expected_index=_number(each.get("Expected"), 0),
+            actual_index=_number(each.get("Actual"), -1),
         )
-        for each in listed or ()
+        for each in listed
     ]
     if kind == "SerializationConflictException":
         return SerializationConflict(message, violations)
     return ClusterTransactionConflict(message, violations)
+
+
+def _number(found: object, default: int) -> int:
+    return found if isinstance(found, int) else default
 
 
 def _timeout(message: str) -> QuothError:

@@ -42,6 +42,7 @@ __all__ = [
     "from_json",
     "get_identity",
     "identity_property_of",
+    "is_frozen",
     "is_instance",
     "origins_of",
     "set_identity",
@@ -148,6 +149,11 @@ def value_origins(value: object, plain: Json, stored: Json) -> Origins | None:
 def field_names(kind: Any) -> frozenset[str]:
     """The names of the fields that documents of a class have, as far as the class says them."""
     return frozenset(each.name for each in layout_of(kind).slots)
+
+
+def is_frozen(entity: object) -> bool:
+    """Whether the class of an entity says that it cannot be changed."""
+    return not isinstance(entity, Mapping) and layout_of(type(entity)).is_frozen
 
 
 def is_instance(entity: object, wanted: Any) -> bool:

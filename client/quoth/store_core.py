@@ -12,7 +12,7 @@ from quoth.clock import Clock, SystemClock
 from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
 from quoth.core import SessionCore
-from quoth.errors import Misuse, QuothError
+from quoth.errors import BadRequest, DatabaseDoesNotExist, Misuse, QuothError
 from quoth.executor import Executor, Pause, WireSteps
 from quoth.hilo import HiLo
 from quoth.manner import PLAIN, Manner
@@ -68,8 +68,8 @@ class StoreCore:
             raise Misuse("the store is closed")
         if self._process_id is None:
             self.conventions.freeze()
-            self._process_id = os.getpid()
             self._cache = AnswerCache(self.conventions.cache_bytes_max)
+            self._process_id = os.getpid()  # last: another thread may go on from here
         elif self._process_id != os.getpid():
             # Its connections and the ids lent to it are its parent's.
             raise Misuse("this store was used before a fork: open one in each process")
@@ -126,17 +126,22 @@ class StoreCore:
         if self.is_closed:
             return
         if self._process_id == os.getpid():
-            for database, hilo in list(self._hilos.items()):
-                for tag, end, last in hilo.give_back():
-                    yield from self._return_range(database, ReturnHiLoRange(tag, end, last))
+            try:
+                yield from self._return_ranges()
+            except QuothError as error:
+                # Numbers that are not given back are only skipped, so nobody waits again for a
+                # cluster that did not answer once.
+                log.debug("ids were not given back: %s", error)
         self.is_closed = True
 
-    def _return_range(self, database: str, command: ReturnHiLoRange) -> WireSteps[None]:
-        try:
-            yield from self.executor_for(command, database).execute(command)
-        except QuothError as error:
-            # Numbers that are not given back are only skipped.
-            log.debug("ids of %s were not given back: %s", command.tag, error)
+    def _return_ranges(self) -> WireSteps[None]:
+        for database, hilo in list(self._hilos.items()):
+            for tag, end, last in hilo.give_back():
+                command = ReturnHiLoRange(tag, end, last)
+                try:
+                    yield from self.executor_for(command, database).execute(command)
+                except (BadRequest, DatabaseDoesNotExist) as error:
+                    log.debug("ids of %s were not given back: %s", tag, error)
 
     def name_of(self, database: str | None) -> str:
         name = database or self.database

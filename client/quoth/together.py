@@ -6,6 +6,7 @@ request id that it had.
 """
 
 from collections.abc import Generator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -111,7 +112,7 @@ class Loads:
         except BadRequest:  # of one of the ids, or of all documents together
             return [Told.ALONE] * len(group)
         except QuothError as error:
-            return [error] * len(group)
+            return [copy(error) for _ in group]  # each adds its own traceback
         given: set[str] = set()
         return [_share(loaded, each.command.ids, given) for each in group]  # type: ignore[attr-defined]
 
@@ -161,7 +162,7 @@ class Saves:
                 self.is_known = False
             return [Told.ALONE] * len(group)
         except QuothError as error:
-            return [error] * len(group)
+            return [copy(error) for _ in group]  # each adds its own traceback
         # No node carried it out by then, so it may be offered again, as it is alone.
         return [Told.ALONE if isinstance(each, NotSent) else each for each in answers]
 

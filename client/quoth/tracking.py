@@ -22,6 +22,16 @@ from quoth.batches import (
 from quoth.changes import ADDED, DELETED, DocumentsChanges, changes_between
 from quoth.commands import fold
 from quoth.compare_exchange import PlannedValue, TrackedValues
+from quoth.entities.numbers import (
+    MARK,
+    MARK_BYTES,
+    Place,
+    fill,
+    id_on_wire,
+    places_in,
+    with_marks_as,
+)
+from quoth.entities.settling import numbers_of, settle
 from quoth.errors import Misuse, WrongType
 from quoth.serialization import (
     METADATA,
@@ -41,6 +51,11 @@ SERVER_KEYS = frozenset(
 )
 # Ids the server completes: `companies|` takes the next identity, `companies/` a number of its own.
 OPEN_ENDINGS = ("|", "/")
+
+
+def is_open(document_id: str) -> bool:
+    """Whether a save completes the id: by a number of the server, or by one of a sequence."""
+    return document_id.endswith(OPEN_ENDINGS) or MARK in document_id
 
 
 @dataclass(slots=True, eq=False)
@@ -77,12 +92,18 @@ class _Deletion:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPut:
-    """An entity, and what of it is sent."""
+    """An entity, and what of it is sent.
+
+    `numbered`, if numbers go into its fields, is what it looks like and what is stored, with marks
+    where `places` tells.
+    """
 
     tracked: Tracked
     command: PutDocument
     snapshot: bytes
     origins: Origins | None
+    places: tuple[Place, ...] = ()
+    numbered: tuple[JsonObject, JsonObject] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +265,11 @@ class Tracking:
             return []
         if tracked.is_new:
             return [ADDED]
-        before, now = orjson.loads(tracked.snapshot), orjson.loads(self._look(tracked)[1])
+        plain, snapshot = self._look(tracked)
+        before, now = orjson.loads(tracked.snapshot), orjson.loads(snapshot)
         metadata = {METADATA: before.pop(METADATA)}, {METADATA: now.pop(METADATA)}
+        if MARK_BYTES in snapshot:
+            now = with_marks_as(plain, lambda number: number)
         return changes_between(before, now) + changes_between(*metadata)
 
     def saved(self, plan: Plan, results: Sequence[JsonObject]) -> None:
@@ -285,6 +309,14 @@ class Tracking:
         tracked.stored = planned.command.body
         tracked.snapshot = planned.snapshot
         tracked.origins = planned.origins
+        if planned.numbered is not None:
+            seen, tracked.stored = planned.numbered
+            fill(seen)
+            fill(tracked.stored)
+            tracked.snapshot = canonical(seen)
+            if tracked.origins is not None:
+                tracked.origins.fill()
+            settle(tracked.entity)
         tracked.expected_change_vector = None
         self.missing.discard(fold(tracked.document_id))
         self.included.pop(fold(tracked.document_id), None)
@@ -311,16 +343,26 @@ class Tracking:
                 tracked.entity, identity_property=identity_property, origins=tracked.origins
             )
             origins = self._origins_of(tracked, plain, body)
-        return PlannedPut(tracked, self._put(tracked, body), snapshot, origins)
+        if MARK_BYTES not in snapshot:
+            return PlannedPut(tracked, self._put(tracked, body), snapshot, origins)
+        places = tuple(places_in(body))
+        if {each.number for each in places} - numbers_of(tracked.entity):
+            raise Misuse(
+                f"a {type(tracked.entity).__name__} writes a number of a sequence that it does not"
+                " hold in an attribute, so that it could not be told the number after the save"
+            )
+        put = self._put(tracked, with_marks_as(body, lambda number: None))
+        seen = {**plain, METADATA: _user_metadata(tracked.metadata)}
+        return PlannedPut(tracked, put, snapshot, origins, places, (seen, body))
 
     def _put(self, tracked: Tracked, body: JsonObject) -> PutDocument:
         expected = tracked.expected_change_vector
         if expected is None and self.is_optimistic:
             expected = tracked.change_vector
-            if tracked.is_new and not tracked.document_id.endswith(OPEN_ENDINGS):
+            if tracked.is_new and not is_open(tracked.document_id):
                 expected = ""
         return PutDocument(
-            tracked.document_id,
+            id_on_wire(tracked.document_id),
             body,
             _user_metadata(tracked.metadata),
             change_vector=expected,
@@ -344,7 +386,7 @@ class Tracking:
 
     def _remember(self, tracked: Tracked) -> None:
         self.by_entity[id(tracked.entity)] = tracked
-        if not tracked.document_id.endswith(OPEN_ENDINGS):
+        if not is_open(tracked.document_id):
             self.by_id[fold(tracked.document_id)] = tracked
             self.missing.discard(fold(tracked.document_id))
 

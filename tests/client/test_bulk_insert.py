@@ -9,6 +9,7 @@ import pytest
 
 import quoth.bulk_insert
 from quoth import (
+    AsyncBulkInsertOperation,
     AsyncDocumentStore,
     BadRequest,
     BulkInsertAborted,
@@ -195,7 +196,7 @@ def test_a_refusal_tells_what_is_stored(shelf: Shelf) -> None:
             bulk_insert.store_as({"n": number}, f"a/{number}")
     told = failure.value
     assert (told.stored, told.unknown_ids) == (2, ())
-    assert told.not_stored_ids == ("a/2", "a/3")  # a/4 was refused, with the error at hand
+    assert told.not_stored_ids == ("a/2", "a/3", "a/4")  # a/5 was refused, with the error at hand
     assert isinstance(told.__cause__, BadRequest)
     assert shelf.kept == ["a/0", "a/1"]
 
@@ -355,6 +356,7 @@ async def test_bad_input_is_told_at_once(shelf: Shelf, shelf_store: AsyncDocumen
             ({"n": 1}, None, "no class to make an id from"),
             ({"n": 1}, "companies|", "numbers of identities"),
             ({"n": 1}, "", "a document id"),
+            ({"n": 1}, "a\0b", "NUL"),
             ("text", None, "an entity is"),
             (Company, None, "an entity is"),
         ):
@@ -364,3 +366,86 @@ async def test_bad_input_is_told_at_once(shelf: Shelf, shelf_store: AsyncDocumen
     with pytest.raises(Misuse, match="within its block"):
         await outside.store(Company("x"))
     assert not shelf.requests
+
+
+async def test_a_document_whose_store_was_cancelled_is_not_lost(shelf: Shelf) -> None:
+    transport = Slow(shelf)
+    store = AsyncDocumentStore(URL, "shop", transport=transport)
+    async with asyncio.timeout(10), store.bulk_insert() as bulk_insert:
+        for number in range(6):
+            await bulk_insert.store_as({"n": number}, f"a/{number}")
+        impatient = asyncio.create_task(bulk_insert.store_as({"n": 6}, "a/6"))
+        await transport.until(2)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not impatient.done()  # two chunks are on their way: the third waits
+        impatient.cancel()
+        await asyncio.wait([impatient])
+        transport.gate.set()
+        await bulk_insert.store_as({"n": 7}, "a/7")
+        await bulk_insert.store_as({"n": 8}, "a/4")  # of the chunk that waited
+    assert sorted(shelf.kept) == ["a/0", "a/1", "a/2", "a/3", "a/4", "a/4", "a/5", "a/6", "a/7"]
+
+
+async def test_tasks_that_share_a_bulk_insert_all_hear_of_a_failure(shelf: Shelf) -> None:
+    transport = Slow(shelf)
+    store = AsyncDocumentStore(URL, "shop", transport=transport)
+    shelf.failures[1] = shelf.failures[2] = response(400, {"Type": "x.Bad", "Message": "no"})
+    heard: list[BaseException] = []
+
+    async def many(bulk_insert: AsyncBulkInsertOperation, name: str) -> None:
+        try:
+            for number in range(8):
+                await bulk_insert.store_as({"n": number}, name)
+        except BulkInsertAborted as aborted:
+            heard.append(aborted)
+
+    with pytest.raises(BulkInsertAborted):
+        async with asyncio.timeout(10), store.bulk_insert() as bulk_insert:
+            tasks = [asyncio.create_task(many(bulk_insert, "a/1")) for name in "abc"]
+            await transport.until(1)
+            transport.gate.set()
+            await asyncio.wait(tasks)
+    assert len(heard) == 3
+
+
+def test_documents_taken_in_and_never_sent_are_told_as_not_stored(shelf: Shelf) -> None:
+    shelf.failures[1] = response(400, {"Type": "x.BadRequestException", "Message": "no"})
+    with DocumentStore(URL, "shop", transport=shelf.transport) as store:
+        with pytest.raises(BulkInsertAborted) as failure, store.bulk_insert() as bulk_insert:
+            for number in range(9):
+                bulk_insert.store_as({"n": number}, f"a/{number}")
+    assert failure.value.not_stored_ids == ("a/0", "a/1", "a/2")  # a/2 was taken in, a/3 was not
+
+
+def test_a_chunk_that_was_interrupted_is_of_unknown_fate(shelf: Shelf) -> None:
+    def answer(request: HttpRequest) -> HttpResponse | Exception:
+        if "/bulk_insert" in request.url:
+            raise KeyboardInterrupt
+        return shelf.answer(request)
+
+    with DocumentStore(URL, "shop", transport=MockTransport(answer)) as store:
+        with pytest.raises(BulkInsertAborted) as failure, store.bulk_insert() as bulk_insert:
+            with pytest.raises(KeyboardInterrupt):
+                for number in range(3):
+                    bulk_insert.store_as({"n": number}, f"a/{number}")
+    told = failure.value
+    assert (told.stored, told.unknown_ids, told.not_stored_ids) == (0, ("a/0", "a/1"), ("a/2",))
+
+
+async def test_a_bulk_insert_cancelled_while_it_ends_ends_at_once(shelf: Shelf) -> None:
+    transport = Slow(shelf)
+    store = AsyncDocumentStore(URL, "shop", transport=transport)
+
+    async def program() -> None:
+        async with store.bulk_insert() as bulk_insert:
+            for number in range(5):
+                await bulk_insert.store_as({"n": number}, f"a/{number}")
+
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(program())
+        await transport.until(2)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        task.cancel()  # it waits for room for its last document
+    assert task.cancelled() and transport.under_way == 0 and not shelf.kept

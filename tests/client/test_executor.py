@@ -10,10 +10,18 @@ from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.network import AsyncNetwork
 from quoth.clock import SystemClock
 from quoth.conventions import Conventions
-from quoth.errors import BadRequest, DatabaseDoesNotExist, FateUnknown, NotSent, QuothError
+from quoth.errors import (
+    BadRequest,
+    ClusterTransactionConflict,
+    DatabaseDoesNotExist,
+    FateUnknown,
+    NotSent,
+    QuothError,
+)
 from quoth.executor import Executor
 from quoth.manner import Manner
 from quoth.mock_transport import Answer, MockTransport, response
+from quoth.nodes import Nodes as KnownNodes
 from quoth.operations import NextIdentityForOperation
 from quoth.options import LoadBalanceBehavior, ReadBalanceBehavior
 from quoth.reads import GetDocuments
@@ -128,6 +136,8 @@ async def test_a_read_without_an_answer_is_done_elsewhere(failure: Answer) -> No
         response(500, {"Type": "x.RavenTimeoutException", "Message": "outcome unknown"}),
         response(500, {"Type": "x.RavenException", "Message": "unexpected, reference 12ab"}),
         response(500),
+        response(302),
+        response(101),
     ],
 )
 async def test_a_write_without_an_answer_is_never_done_again(failure: Answer) -> None:
@@ -275,6 +285,55 @@ async def test_without_a_topology_the_known_nodes_serve() -> None:
     nodes.answers["a"] = REFUSED
     await nodes.execute(WRITE)
     assert nodes.visited == "aab"
+
+
+@pytest.mark.parametrize(
+    "nodes_said", [None, 5, ["a"], [{}], [{"Url": None}], [{"Url": 5}], {"Url": "a"}]
+)
+async def test_a_topology_of_another_shape_is_none(nodes_said: Any) -> None:
+    nodes = Nodes()
+    nodes.topology = lambda node: response(200, {"Nodes": nodes_said})
+    await nodes.execute(WRITE)
+    assert nodes.visited == "a"
+
+
+@pytest.mark.parametrize(
+    "violations", [5, [5], [{"Expected": "x", "Actual": None}], [{}], {"Id": "a"}]
+)
+async def test_a_conflict_of_another_shape_is_a_conflict(violations: Any) -> None:
+    kind = "x.ClusterTransactionConcurrencyException"
+    nodes = Nodes(a=response(409, {"Type": kind, "ConcurrencyViolations": violations}))
+    with pytest.raises(ClusterTransactionConflict) as raised:
+        await nodes.execute(WRITE)
+    assert all(each.actual_index == -1 for each in raised.value.violations)
+
+
+async def test_a_node_that_has_left_is_not_asked_how_it_is() -> None:
+    nodes = Nodes()
+    await nodes.execute(READ)
+    nodes.executor.nodes.failed(B)
+    nodes.listed = [A, C]
+    nodes.executor._is_stale = True
+    await nodes.execute(READ)
+    nodes.clock.now += 60
+    before = len(nodes.transport.requests)
+    await nodes.execute(READ)
+    await nodes.settle()
+    assert len(nodes.transport.requests) == before + 1
+
+
+def test_a_node_may_be_well_again_while_another_thread_looks_for_those_to_probe() -> None:
+    nodes = KnownNodes([A, B, C], Conventions(node_retry_seconds=-1.0), SystemClock())
+    for url in nodes.topology.urls:
+        nodes.failed(url)
+
+    class InBetween(set[str]):
+        def __contains__(self, url: object) -> bool:
+            nodes.is_well(B)  # what another thread does at this moment
+            return super().__contains__(url)
+
+    nodes._probing = InBetween()
+    assert nodes.to_probe()[0] == A
 
 
 async def test_a_changed_topology_is_asked_for() -> None:

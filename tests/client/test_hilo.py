@@ -2,8 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from quoth import AsyncDocumentStore, FateUnknown
 from quoth.commands import HiLoRange
 from quoth.hilo import HiLo
+from tests.client.entities import Company, Employee
+from tests.client.wire import URL, Wire
 
 
 def lent(low: int, high: int) -> HiLoRange:
@@ -36,3 +39,18 @@ def test_what_is_left_of_a_range_is_given_back_once() -> None:
     assert hilo.give_back() == [("users", 64, 33)]
     assert hilo.give_back() == []
     assert hilo.take("users") is None
+
+
+async def test_a_store_is_closed_though_nobody_takes_back_its_ids() -> None:
+    """A cluster that hangs is waited for once, not once for each kind of document."""
+    wire = Wire()
+    range_ = {"High": 32, "Low": 1, "LastSize": 32, "ServerTag": "A", "LastRangeAt": "2026-x"}
+    for prefix in ("companies/", "employees/"):
+        wire.on("GET", "/hilo/next", {**range_, "Prefix": prefix}, status=201)
+    wire.on("PUT", "/hilo/return", fails=FateUnknown("no answer within 30 s"))
+    async with AsyncDocumentStore(URL, "shop", transport=wire.transport) as store:
+        async with store.open_session() as session:
+            await session.store(Company("one"))
+            await session.store(Employee("two"))
+    wire.finish()
+    assert wire.transport.is_closed

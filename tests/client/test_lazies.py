@@ -1,6 +1,7 @@
 """Reads that wait travel together, and each gets its own answer."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -157,6 +158,19 @@ async def test_what_cannot_be_an_id_is_refused_when_it_is_read(store: AsyncDocum
         lazy = session.advanced.lazily.load("", Company)
         with pytest.raises(Misuse, match="document id"):
             await lazy.value
+
+
+async def test_queries_that_wait_together_have_the_time_of_all(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    answered = {"Results": [], "TotalResults": 0, "IsStale": False}
+    wire.on("POST", "/multi_get", answers((200, answered), (200, answered), MISSING))
+    async with store.open_session() as session:
+        query = session.query(object_type=Company)
+        query.wait_for_non_stale_results(timedelta(seconds=20)).lazily()
+        session.query(object_type=Employee).wait_for_non_stale_results().lazily()
+        await session.advanced.lazily.load("companies/1", Company).value
+    assert wire.transport.requests[-1].timeout_seconds == 30 + (30 + 20) + (30 + 15)
 
 
 async def test_a_class_that_fails_to_be_made_is_not_the_error_of_the_others(

@@ -308,6 +308,7 @@ def test_another_database_is_asked(wire: Wire, plain_store: DocumentStore) -> No
 
 
 BAD: list[tuple[Any, str]] = [
+    (lambda: NextIdentityForOperation("\ud800"), "name of an identity cannot be sent: surrogates"),
     (lambda: SeedIdentityForOperation("", 1), "name of an identity"),
     (lambda: SeedIdentityForOperation("a|", -1), "from 0"),
     (lambda: SeedIdentityForOperation("a|", True), "whole number"),

@@ -471,6 +471,7 @@ async def test_documents_stream_by_the_beginning_of_their_ids(
         (lines({"Stats": STATS}, {"Item": {"name": "x"}}), "is no document"),
         (lines({"Stats": STATS}) + b'{"Item":{"na', "is no JSON"),
         (b"[]\n", "is no JSON object"),
+        (b"", "ended before it began"),
     ],
 )
 async def test_a_stream_that_breaks_off_says_so(
@@ -492,8 +493,14 @@ async def test_what_a_stream_cannot_do_is_refused(store: AsyncDocumentStore, wir
         including = session.query(object_type=Company).include("boss")
         with pytest.raises(Misuse, match="nothing but results"):
             await anext(aiter(session.advanced.stream(including)))
-        with pytest.raises(Misuse, match="0 or more"):
+        with pytest.raises(Misuse, match="start is a number from 0"):
             await anext(aiter(session.advanced.stream_starting_with("a/", start=-1)))
+        with pytest.raises(Misuse, match="beginning of ids"):
+            await anext(aiter(session.advanced.stream_starting_with(None)))  # type: ignore[call-overload]
+        with pytest.raises(Misuse, match="what ids are like cannot be sent: surrogates"):
+            await anext(aiter(session.advanced.stream_starting_with("\ud800")))
+        with pytest.raises(Misuse, match="of a query of this session, not of 'from Companies'"):
+            await anext(aiter(session.advanced.stream("from Companies")))  # type: ignore[arg-type]
         wire.on("POST", "/streams/queries", status=404)
         with pytest.raises(IndexDoesNotExist, match="from index 'A/B'"):
             await anext(aiter(session.advanced.stream(session.query_index("A/B"))))
@@ -511,3 +518,27 @@ def test_types_of_results_are_known_to_checkers(plain_store: DocumentStore) -> N
         assert_type(session.document_query(object_type=Card), DocumentQuery[Card])
         assert_type(session.raw_query("from A", Card), RawDocumentQuery[Card])
         assert_type(query.lazily(), Lazy[list[Company]])
+
+
+async def test_a_query_has_the_time_that_a_node_takes_for_a_new_index(
+    store: AsyncDocumentStore, wire: Wire
+) -> None:
+    async with store.open_session() as session:
+        answered(wire)
+        await session.query(object_type=Company).where_equals("name", "x").to_list()
+        assert wire.transport.requests[-1].timeout_seconds == 60
+        answered(wire)
+        await session.query_index("A/B", Company).to_list()
+        assert wire.transport.requests[-1].timeout_seconds == 30
+
+
+async def test_what_is_no_text_is_no_query(wire: Wire, store: AsyncDocumentStore) -> None:
+    async with store.open_session() as session:
+        for text in ("", " ", None):
+            with pytest.raises(Misuse, match="a raw query is a text"):
+                session.advanced.raw_query(text)  # type: ignore[arg-type]
+        with pytest.raises(Misuse, match="the name of the collection is a text"):
+            session.query_collection(5)  # type: ignore[call-overload]
+        with pytest.raises(Misuse, match="a class that defines an index, not 'A/B'"):
+            session.query_index_type("A/B")  # type: ignore[call-overload]
+    assert not wire.asked

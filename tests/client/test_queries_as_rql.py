@@ -437,6 +437,39 @@ BETTER: list[tuple[Story, str, dict[str, Any]]] = [
         "from 'Users' where at = $p0",
         {"p0": "2026-01-02T03:04:05.0006780Z"},
     ),
+    # A name never ends the call it stands in, nor is one taken for a condition or a value.
+    (
+        lambda q, w: q.where_exists("a)or(true"),
+        "from 'Users' where exists('a)or(true')",
+        {},
+    ),
+    (
+        lambda q, w: q.where_equals("Not", 1).order_by("null").select_fields(User, "true"),
+        "from 'Users' where 'Not' = $p0 order by 'null' select 'true'",
+        {"p0": 1},
+    ),
+    (
+        lambda q, w: q.group_by("distinct").select_count("or"),
+        "from 'Users' group by 'distinct' select count() as 'or'",
+        {},
+    ),
+    (
+        lambda q, w: q.aggregate_by(lambda f: f.by_field("a").sum_on("b), max(c")),
+        "from 'Users' select facet(a, sum('b), max(c'))",
+        {},
+    ),
+    (
+        lambda q, w: q.aggregate_by(
+            lambda f: f.by_ranges(w.RangeBuilder.for_path("a < 1 or b").is_less_than(2))
+        ),
+        "from 'Users' select facet('a < 1 or b' < $p0)",
+        {"p0": 2},
+    ),
+    (
+        lambda q, w: q.search("a", "x").highlight("a,1,1), highlight(b", 9, 1, lambda h: None),
+        "from 'Users' where search(a, $p0) include highlight('a,1,1), highlight(b',9,1)",
+        {"p0": "x"},
+    ),
     (
         lambda q, w: q.where_equals("cost", Decimal("1.50")),
         "from 'Users' where cost = $p0",
@@ -477,13 +510,28 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
         "before the first condition",
     ),
     (lambda q: q.order_by("a", " "), "sorter must not be empty"),
+    (lambda q: q.where_equals("a", 1).boost(float("nan")), "a number that is not negative"),
+    (lambda q: q.where_equals("a", 1).boost("2"), "a number that is not negative: '2'"),
+    (lambda q: q.where_equals("a", 1).fuzzy(True), "from 0 to 1, not True"),
+    (lambda q: q.search("a", "b c").proximity(1.5), "a whole number, not 1.5"),
+    (lambda q: q.where_in("a", "Rome"), r"a collection of values, as in \['a', 'b'\], not 'Rome'"),
+    (lambda q: q.where_in("a", None), "a collection of values"),
+    (lambda q: q.contains_any("a", "Rome"), "contains_any.. takes a collection"),
+    (lambda q: q.contains_all("a", "Rome"), "contains_all.. takes a collection"),
     (lambda q: q.skip(-1), "from 0"),
+    (lambda q: q.take(None), "what take.. takes is a whole number, not None"),
+    (lambda q: q.take("5"), "a whole number, not '5'"),
     (lambda q: q.take(-1), "from 0"),
     (lambda q: q.add_parameter("x", 1).add_parameter("$x", 2), "already has a parameter 'x'"),
     (lambda q: q.distinct().distinct(), "distinct already"),
     (lambda q: q.include_explanations().include_explanations(), "asked for already"),
-    (lambda q: q.with_tag(" "), "must not be empty"),
+    (lambda q: q.with_tag(" "), "a text with something in it"),
+    (lambda q: q.with_tag("\ud800"), "the tag of a query cannot be sent: surrogates"),
+    (lambda q: q.add_parameter(5, 1), "a parameter is named by a text like 'city', not 5"),
+    (lambda q: q.add_parameter("$", 1), "a parameter is named by a text"),
     (lambda q: q.wait_for_non_stale_results(timedelta(0)), "more than no time"),
+    (lambda q: q.wait_for_non_stale_results(timedelta.max), "at most a day"),
+    (lambda q: q.wait_for_non_stale_results(5), "wait_timeout is a timedelta, not 5"),
     (lambda q: q.where_equals("", 1), "a field is named by a string"),
     (lambda q: q.order_by(None), "a field is named by a string"),
     (lambda q: q.select_fields(dict), "name those to select"),
@@ -528,7 +576,7 @@ def test_an_index_has_places_and_groups_of_its_own() -> None:
         ours(lambda query, words: query.group_by("a"), index_name="Users/ByName")
     with pytest.raises(quoth.Misuse, match="name one of them"):
         ours(lambda query, words: query, index_name="A", collection_name="B")
-    with pytest.raises(quoth.Misuse, match="name of the index must not be empty"):
+    with pytest.raises(quoth.Misuse, match="name of the index is a text"):
         ours(lambda query, words: query, index_name=" ")
 
 

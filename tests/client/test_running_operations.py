@@ -18,6 +18,8 @@ from quoth import (
     OperationFailed,
     OperationTimeout,
     PatchByQueryOperation,
+    PutCompareExchangeValueOperation,
+    QueryOperationOptions,
 )
 from quoth.asynchronous.carrier import AsyncCarrier
 from quoth.operations import OperationIdResult
@@ -84,6 +86,18 @@ async def test_waiting_gives_the_result(wire: Wire, store: AsyncDocumentStore) -
     result = await operation.wait_for_completion()
     assert (result.total, result.documents_processed) == (4, 4)
     assert await operation.wait_for_completion() is result  # known by now
+
+
+async def test_what_is_done_when_it_is_answered_is_not_begun(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    put: Any = PutCompareExchangeValueOperation("lock", "me", 0)
+    for sender in (store.operations, store.maintenance):
+        with pytest.raises(Misuse, match="PutCompareExchangeValueOperation is done when"):
+            await sender.send_async(put)
+    assert not wire.asked
+    with pytest.raises(Misuse, match="stale_timeout is a timedelta, not 5"):
+        QueryOperationOptions(stale_timeout=5)  # type: ignore[arg-type]
 
 
 async def test_an_operation_of_another_database(wire: Wire, store: AsyncDocumentStore) -> None:

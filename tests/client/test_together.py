@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,7 @@ from quoth import (
     FateUnknown,
     HttpRequest,
     HttpResponse,
+    Misuse,
     NotSent,
 )
 from quoth.batches import PutDocument, SaveBatch
@@ -315,6 +317,55 @@ async def test_closing_gives_up_what_is_under_way(one: Store) -> None:
     assert all(isinstance(each, FateUnknown) for each in found)
 
 
+async def test_closing_leaves_nobody_waiting_for_what_had_not_begun(one: Store) -> None:
+    async def save_and_close() -> None:
+        await one.executor(save("a"))
+        await one.store.close()  # at once: the others were told to go, and have not begun
+
+    tasks: list[asyncio.Task[Any]] = [asyncio.ensure_future(save_and_close())]
+    await one.node.under_way.wait()
+    tasks += [asyncio.ensure_future(one.executor(save(name))) for name in "bcd"]
+    await asyncio.sleep(0)
+    one.node.go.set()
+    _, waiting = await asyncio.wait(tasks, timeout=5)
+    assert not waiting
+    assert one.node.sent == [BULK] * 4, "each went by itself, as this network has no end"
+
+
+async def test_each_has_an_error_of_its_own(one: Store) -> None:
+    one.node.fails = lambda request: FateUnknown("lost")
+    _, second, third = await one.land(await one.take_off(save("a"), save("b"), save("c")))
+    assert str(second) == str(third) and second is not third
+
+
+async def test_a_store_that_another_event_loop_uses_says_so(one: Store) -> None:
+    """Waiting for a place in a request of the other loop, nobody would be woken."""
+    tasks = await one.take_off(save("a"))
+
+    async def elsewhere() -> None:
+        await one.executor(save("b"))
+
+    with pytest.raises(Misuse, match="event loop"):
+        await asyncio.to_thread(asyncio.run, elsewhere())
+    await one.land(tasks)
+
+
+def test_what_was_under_way_when_its_loop_ended_takes_no_place(one_flight: None) -> None:
+    node = Node()
+    node.is_first = False
+    store = AsyncDocumentStore(URL, "shop", transport=node)
+    ask = store.get_request_executor()
+    loop = asyncio.new_event_loop()
+    lane = store._core.executor_of("shop").lanes_in(loop).of(save("a"))
+    assert lane is not None and lane.enter()  # somebody is under way, and is never heard of again
+    loop.close()
+
+    async def go_on() -> list[Any]:
+        return list(await asyncio.wait_for(asyncio.gather(*(ask(save(name)) for name in "ab")), 5))
+
+    assert len(asyncio.run(go_on())) == 2
+
+
 # Threads.
 
 
@@ -428,6 +479,19 @@ def test_a_request_has_a_limit() -> None:
     assert lane.leave(1, seconds=0.001) == [[first]]
     assert first.outcome is Told.GO
     assert lane.leave(1, seconds=0.001) == [[second, third]]
+
+
+def test_giving_up_costs_as_much_as_waiting() -> None:
+    lane = Lane(Loads())
+    lane.enter()
+    ours = [passenger("a") for _ in range(30_000)]
+    for each in ours:
+        lane.enter(each)
+    began = time.process_time()
+    for each in reversed(ours[100:-100]):
+        assert lane.give_up(each) == 0
+    assert time.process_time() - began < 2
+    assert list(lane._waiting) == ours[:100] + ours[-100:]
 
 
 def test_who_gives_up_the_lead_leaves_the_others_waiting() -> None:

@@ -2,6 +2,9 @@
 nothing is sent twice."""
 
 import asyncio
+import gc
+import gzip
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -103,6 +106,7 @@ class Server:
         self.answers = answers
         self.seen: list[bytes] = []
         self.connections = 0
+        self.seen_one = asyncio.Event()
         self.seen_two = asyncio.Event()
         self.gone = asyncio.Event()  # a client has closed its connection
 
@@ -111,6 +115,7 @@ class Server:
         try:
             for answer in self.answers:
                 self.seen.append(await reader.readuntil(b"body"))
+                self.seen_one.set()
                 if len(self.seen) == 2:
                     self.seen_two.set()
                 writer.write(answer)
@@ -151,6 +156,55 @@ async def test_a_large_body_goes_out_whole(wires: Wires) -> None:
     async with listening(serve) as url:
         found = await wires.send(HttpRequest("PUT", url, {}, body, 5.0))
     assert (found.body, received) == (b"ok", len(body))
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\nConnection: close\r\n"]
+)
+async def test_an_answer_after_which_the_server_closes_is_an_answer(
+    wires: Wires, head: bytes
+) -> None:
+    for length in (b"Content-Length: 2\r\n", b""):
+        async with listening(Server(head + length + b"\r\nok")) as url:
+            assert (await wires.send(request(url))).body == b"ok"
+        async with listening(Server(head + length + b"\r\nok")) as url:
+            assert b"".join(await wires.pieces(request(url))) == b"ok"
+
+
+async def test_hints_before_an_answer_are_not_the_answer(wires: Wires) -> None:
+    hints = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    server = Server(hints + OK, OK.replace(b"ok", b"no"))
+    async with listening(server) as url:
+        assert [(await wires.send(request(url))).body for _ in range(2)] == [b"ok", b"no"]
+
+
+async def test_a_redirect_is_an_answer_and_nothing_is_sent_elsewhere(wires: Wires) -> None:
+    server = Server(OK.replace(b"200 OK", b"302 Found\r\nLocation: /other"), OK)
+    async with listening(server) as url:
+        assert (await wires.send(request(url, "POST"))).status == 302
+    assert len(server.seen) == 1
+
+
+async def test_an_answer_that_something_between_has_packed_is_unpacked(wires: Wires) -> None:
+    packed = gzip.compress(b"ok" * 100_000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    async with listening(Server(*[head % len(packed) + packed] * 2)) as url:
+        assert (await wires.send(request(url))).body == b"ok" * 100_000
+        assert b"".join(await wires.pieces(request(url))) == b"ok" * 100_000
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"compress"])
+async def test_an_answer_that_cannot_be_unpacked_is_indefinite(wires: Wires, coding: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: 4\r\n\r\nnone" % coding
+    async with listening(Server(answer)) as url:
+        if coding == b"compress":  # nobody sends it, and it is no JSON
+            assert (await wires.send(request(url))).body == b"none"
+            return
+        with pytest.raises(FateUnknown):
+            await wires.send(request(url))
+    async with listening(Server(answer)) as url:
+        with pytest.raises(FateUnknown):
+            await wires.pieces(request(url))
 
 
 async def test_a_refused_connection_is_definite(wires: Wires) -> None:
@@ -366,6 +420,31 @@ async def test_nothing_is_sent_after_closing(wires: Wires) -> None:
         await wires.send(request("http://127.0.0.1:1"))
 
 
+async def test_what_was_about_to_be_sent_when_it_was_closed_is_definite() -> None:
+    wires = Tasks()
+    async with listening(Server(OK, OK)) as url:
+        await wires.send(request(url))
+        sending = asyncio.ensure_future(wires.send(request(url)))
+        await asyncio.sleep(0)
+        await wires.close()
+        with pytest.raises(NotSent, match="closed"):
+            await sending
+
+
+async def test_what_waits_for_a_place_when_it_is_closed_is_definite_and_not_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("quoth.wire.aiohttp_transport.CONNECTIONS_MAX", 1)
+    wires = Tasks()
+    server = Server(b"", b"")  # it never answers
+    async with listening(server) as url:
+        first, second = (asyncio.ensure_future(wires.send(request(url))) for _ in range(2))
+        await asyncio.wait_for(server.seen_one.wait(), 5)
+        await wires.close()
+        found = await asyncio.gather(first, second, return_exceptions=True)
+    assert [type(each) for each in found] == [FateUnknown, NotSent]
+
+
 def test_one_event_loop_after_another_may_use_it() -> None:
     transport = AiohttpTransport()
     server = Server(OK)
@@ -374,8 +453,11 @@ def test_one_event_loop_after_another_may_use_it() -> None:
         async with listening(server) as url:
             await transport.send(request(url))
 
-    asyncio.run(once())
-    asyncio.run(once())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of connections that nobody closed
+        asyncio.run(once())
+        asyncio.run(once())
+        gc.collect()
     assert server.connections == 2
 
 

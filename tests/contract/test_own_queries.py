@@ -510,3 +510,25 @@ def test_an_index_that_cannot_catch_up_is_told(node_url: str, database: str) -> 
         query = session.query_index("Slow", User)
         with pytest.raises(quoth.StaleResults, match="Slow had not caught up"):
             query.wait_for_non_stale_results(timedelta(milliseconds=50)).to_list()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["not", "TRUE", "null", "and", "distinct", "Order", "a b", "it's", "1st", "名", "x)or(true"],
+)
+async def test_a_field_is_found_whatever_its_name(
+    store: quoth.AsyncDocumentStore, name: str
+) -> None:
+    async with store.open_session() as session:
+        await session.store({name: 7, "@metadata": {"@collection": "Odd"}}, "odd/1")
+        await session.store({"other": 7, "@metadata": {"@collection": "Odd"}}, "odd/2")
+        await session.save_changes()
+    async with store.open_session() as session:
+
+        def odd() -> quoth.AsyncDocumentQuery[Any]:
+            return session.query_collection("Odd").wait_for_non_stale_results()
+
+        assert await odd().where_equals(name, 7).count() == 1
+        assert await odd().where_exists(name).count() == 1
+        selected = odd().where_exists(name).order_by(name).select_fields(dict, name)
+        assert await selected.to_list() == [{name: 7}]

@@ -175,6 +175,12 @@ def test_a_missing_document_is_none(client: Client) -> None:
         assert session.load("companies/none", Company) is None
 
 
+def test_no_id_is_no_document(client: Client) -> None:
+    with client.store.open_session() as session:
+        assert session.load(None, Company) is None
+        assert session.advanced.number_of_requests == 0
+
+
 def test_many_are_loaded_by_their_ids(client: Client) -> None:
     client.save({"companies/1": Company("one"), "companies/2": Company("two")})
     with client.store.open_session() as session:

@@ -51,9 +51,11 @@ class AsyncBulkInsertOperation:
     ) -> None:
         try:
             if error is None and self._core.is_open:
-                rest = self._core.take_rest()
-                if rest is not None:
-                    await self._hand_over(rest)
+                self._core.end_chunk()
+                await self._send_waiting()
+        except BaseException as failure:
+            error = failure
+            raise
         finally:
             self._core.is_open = False
             self._core.drop_rest()
@@ -100,11 +102,11 @@ class AsyncBulkInsertOperation:
         self._core.check_open()
         self._core.tell_progress()
         if self._core.has_failed:
+            self._core.drop_rest()
             await self._flight.settle()
             raise self._core.aborted()
-        full = self._core.add(entity, key, metadata)
-        if full is not None:
-            await self._hand_over(full)
+        self._core.add(entity, key, metadata)
+        await self._send_waiting()
 
     async def abort(self) -> None:
         """Send nothing more. What is on its way is waited for; what was stored stays."""
@@ -112,14 +114,22 @@ class AsyncBulkInsertOperation:
         self._core.drop_rest()
         await self._flight.settle()
 
-    async def _hand_over(self, chunk: Chunk) -> None:
-        while self._core.must_wait(chunk):
-            await self._flight.settle()
-        self._core.sent(chunk)
-        await self._flight.add(chunk)
+    async def _send_waiting(self) -> None:
+        """Let chunks go, in order. If this is cancelled, they wait for the next who comes."""
+        while self._core.has_waiting:
+            if self._flight.is_full or self._core.must_wait:
+                await self._flight.one_landed()
+            else:
+                self._flight.add(self._core.send_next())
 
     async def _send(self, chunk: Chunk) -> None:
         """Send a chunk and note what becomes of it."""
+        try:
+            await self._send_and_look(chunk)
+        finally:
+            self._core.left(chunk)
+
+    async def _send_and_look(self, chunk: Chunk) -> None:
         core = self._core
         if core.has_failed:
             core.not_stored(chunk)

@@ -16,25 +16,33 @@ class AsyncFlight:
 
     def __init__(self, carry: Callable[[Chunk], Awaitable[None]]) -> None:
         self._carry = carry
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: asyncio.TaskGroup | None = None
 
     async def begin(self) -> None:
         """From now on chunks may be added."""
         self._under_way = await asyncio.TaskGroup().__aenter__()
 
-    async def add(self, chunk: Chunk) -> None:
-        """Send a chunk; waits while two are on their way."""
+    @property
+    def is_full(self) -> bool:
+        """Whether one must land before another is added."""
+        return len(self._tasks) >= AT_ONCE
+
+    def add(self, chunk: Chunk) -> None:
+        """Send a chunk, and do not wait for it."""
         assert self._under_way is not None, "begun before"
-        await self._room.acquire()
-        self._under_way.create_task(self._one(chunk))
+        task = self._under_way.create_task(self._one(chunk))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def one_landed(self) -> None:
+        """Wait until one of those on their way has landed. Any number of tasks may wait."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def settle(self) -> None:
         """Wait until nothing is on its way."""
-        for _ in range(AT_ONCE):
-            await self._room.acquire()
-        for _ in range(AT_ONCE):
-            self._room.release()
+        while self._tasks:
+            await self.one_landed()
 
     async def end(self, error: BaseException | None) -> None:
         """Wait for what is on its way; if the task was cancelled, that is cancelled too."""
@@ -45,7 +53,4 @@ class AsyncFlight:
             await self._under_way.__aexit__(None, None, None)
 
     async def _one(self, chunk: Chunk) -> None:
-        try:
-            await self._carry(chunk)
-        finally:
-            self._room.release()
+        await self._carry(chunk)

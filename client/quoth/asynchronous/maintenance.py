@@ -7,7 +7,7 @@ from quoth.asynchronous.operation import AsyncOperation
 from quoth.commands import Command
 from quoth.errors import Misuse
 from quoth.operations.checks import check_name
-from quoth.operations.kinds import NamesDatabase
+from quoth.operations.kinds import GoesOn, NamesDatabase
 from quoth.operations.patches import PatchOperation, PatchStatus
 from quoth.operations.running import OperationIdResult
 
@@ -60,7 +60,8 @@ class AsyncMaintenanceOperationExecutor:
         return result
 
     async def send_async(self, operation: Command[OperationIdResult]) -> AsyncOperation:
-        """Begin an operation that goes on by itself, to be watched."""
+        """Begin an operation that goes on by itself, to be watched. Raises Misuse for others."""
+        _check_goes_on(operation)
         return AsyncOperation(await self.send(operation), self._database, self._carry)
 
 
@@ -86,7 +87,8 @@ class AsyncOperationExecutor:
         return result
 
     async def send_async(self, operation: Command[OperationIdResult]) -> AsyncOperation:
-        """Begin an operation that goes on by itself, to be watched."""
+        """Begin an operation that goes on by itself, to be watched. Raises Misuse for others."""
+        _check_goes_on(operation)
         return AsyncOperation(await self.send(operation), self._database, self._carry)
 
     async def send_patch_operation(self, operation: PatchOperation) -> PatchStatus:
@@ -99,6 +101,12 @@ def _check_command(operation: object) -> None:
         raise Misuse(
             f"an operation is a value such as GetStatisticsOperation(), not {operation!r:.80}"
         )
+
+
+def _check_goes_on(operation: Command[OperationIdResult]) -> None:
+    _check_command(operation)
+    if not isinstance(operation, GoesOn):
+        raise Misuse(f"{type(operation).__name__} is done when it is answered: send(...)")
 
 
 def _check_for_database(operation: Command[T]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from quoth.clock import Clock
@@ -38,13 +39,14 @@ class AsyncNetwork:
                 command, known_raft_index=known_raft_index, request_id=request_id, manner=manner
             )
 
-        lane = executor.lanes.of(command, manner.no_caching)
+        loop = asyncio.get_running_loop()
+        lane = executor.lanes_in(loop).of(command, manner.no_caching)
         if lane is None:
             return await self.run(alone())
         if not lane.enter():
             request_id = executor.new_request_id()
             asked = lane.kind.asked(command, known_raft_index, request_id)
-            asked.waiter = asyncio.get_running_loop().create_future()
+            asked.waiter = loop.create_future()
             if not lane.enter(asked):
                 outcome = await self._wait(executor, lane, asked)
                 if outcome is Told.ALONE:
@@ -117,13 +119,24 @@ class AsyncNetwork:
                 _tell(group[0], Told.GO)
                 continue
             # In a task of its own: it must not end with one of its passengers.
-            self._own(self._fly(executor, lane, group))
+            task = self._own(self._fly(executor, lane, group))
+            task.add_done_callback(partial(self._land, executor, lane, group))
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+    def _land(
+        self, executor: Executor, lane: Lane, group: list[Asked], task: asyncio.Task[None]
+    ) -> None:
+        """A task has ended; one that was cancelled before it began has told nobody anything."""
+        if group[0].outcome is Told.LEAD:
+            for asked in group:
+                _tell(asked, Told.ALONE)
+            self._hand_over(executor, lane, len(group), None)
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let it go on by itself, until the store is closed at the latest."""
         task = asyncio.get_running_loop().create_task(work)
         self._flights.add(task)
         task.add_done_callback(self._flights.discard)
+        return task
 
     async def _fly(self, executor: Executor, lane: Lane, group: list[Asked]) -> None:
         began = self._clock.monotonic()

@@ -6,6 +6,8 @@ from quoth.asynchronous.driving import AsyncDriver
 from quoth.asynchronous.query import AsyncDocumentQuery, AsyncRawDocumentQuery
 from quoth.asynchronous.streaming import AsyncStreaming
 from quoth.core import SessionCore
+from quoth.errors import Misuse
+from quoth.operations.checks import check_text
 from quoth.queries.draft import QueryDraft
 from quoth.queries.sources import IndexTask, Query, draft_of
 
@@ -69,9 +71,7 @@ class AsyncQuerying(AsyncStreaming):
         return self._query(object_type, index_name, None)
 
     @overload
-    def query_index_type(
-        self, index_type: type[IndexTask]
-    ) -> AsyncDocumentQuery[Any]: ...
+    def query_index_type(self, index_type: type[IndexTask]) -> AsyncDocumentQuery[Any]: ...
     @overload
     def query_index_type(
         self, index_type: type[IndexTask], object_type: type[T]
@@ -137,6 +137,7 @@ class AsyncQuerying(AsyncStreaming):
         self, query: str, object_type: type[Any] | None = None
     ) -> AsyncRawDocumentQuery[Any]:
         """A query in RQL. Give values by `add_parameter`, never by writing them into the text."""
+        check_text(query, "a raw query")
         identity = self._core.conventions.get_identity_property_name(object_type or object)
         draft = QueryDraft(session=self, identity_property=identity or "", raw=query)
         return AsyncRawDocumentQuery(self._drive, draft, object_type or object)
@@ -163,5 +164,7 @@ class AsyncQuerying(AsyncStreaming):
     def _query_of_task(
         self, index_type: type[IndexTask], object_type: type[Any] | None
     ) -> AsyncDocumentQuery[Any]:
+        if not isinstance(index_type, type):
+            raise Misuse(f"index_type is a class that defines an index, not {index_type!r:.80}")
         task = index_type()
         return self._query(object_type, task.index_name, is_map_reduce=task.is_map_reduce)

@@ -13,6 +13,7 @@ from quoth.asynchronous.maintenance import AsyncMaintenanceOperationExecutor, As
 from quoth.asynchronous.network import AsyncNetwork
 from quoth.asynchronous.request_executor import AsyncRequestExecutor
 from quoth.asynchronous.retrying import AsyncRetrying
+from quoth.asynchronous.sequences import AsyncSequences
 from quoth.asynchronous.session import AsyncSession
 from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
@@ -111,6 +112,11 @@ class AsyncDocumentStore:
     def operations(self) -> AsyncOperationExecutor:
         """Sends operations on documents and compare-exchange values."""
         return AsyncOperationExecutor(self._carrier)
+
+    @property
+    def sequences(self) -> AsyncSequences:
+        """Numbers without gaps, for programs without a session; those of a session are better."""
+        return AsyncSequences(self._carrier)
 
     def initialize(self) -> Self:
         """Freeze the conventions now; otherwise the first use does."""

@@ -7,7 +7,7 @@ from quoth.asynchronous.driving import AsyncDriver
 from quoth.asynchronous.lines import AsyncLines
 from quoth.asynchronous.query import AsyncRunning
 from quoth.core import SessionCore
-from quoth.errors import BadRequest
+from quoth.errors import BadRequest, FateUnknown, Misuse
 from quoth.queries.index_query import PAGE_SIZE_MAX
 from quoth.queries.streaming import (
     StreamDocuments,
@@ -49,6 +49,10 @@ class AsyncStreaming:
         stats_callback: Callable[[StreamQueryStatistics], object],
     ) -> AsyncIterator[StreamResult[T]]:
         """As `stream`; `stats_callback` is called before the first result."""
+        if not isinstance(query_or_raw_query, AsyncRunning):
+            raise Misuse(
+                f"a stream is of a query of this session, not of {query_or_raw_query!r:.80}"
+            )
         draft, kind = query_or_raw_query._draft, query_or_raw_query.query_class
         async with await self._open(stream_of(draft)) as lines:
             is_begun = False
@@ -61,6 +65,8 @@ class AsyncStreaming:
                 for after in draft.told.after_streamed:
                     after(document)
                 yield result_of(self._core, document, kind)
+            if not is_begun:
+                raise FateUnknown("the stream ended before it began")
 
     @overload
     def stream_starting_with(

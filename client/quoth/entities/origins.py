@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quoth.entities.kinds import is_plain, layout_of
+from quoth.entities.numbers import fill
 from quoth.entities.plain import Json, JsonObject, canonical
 from quoth.entities.writing import Trace
 
@@ -64,6 +65,13 @@ class Origins:
         elif isinstance(base, list) and isinstance(stored, list):
             for item, old in _paired(base, stored, is_set=id(base) in trace):
                 self.remember(item, old, trace)
+
+    def fill(self) -> None:
+        """Numbers that were not known when this was remembered are known now."""
+        for each in (self._root, *self._by_owner.values()):
+            if each is not None:
+                fill(each.base)
+                fill(each.stored)
 
     def restored(self, written: Json, trace: Trace) -> Json:
         """What is to be stored for an entity that is written like this now."""

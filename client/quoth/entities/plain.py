@@ -4,7 +4,8 @@ from typing import Any
 
 import orjson
 
-from quoth.errors import WrongType
+from quoth.entities.numbers import MARK_BYTES
+from quoth.errors import Misuse, WrongType
 
 Json = Any  # a JSON value; no type says it better without a cast at every step
 JsonObject = dict[str, Any]
@@ -17,8 +18,17 @@ def canonical(plain: Json) -> bytes:
 
 
 def encode(plain: Json) -> bytes:
-    """A JSON value as bytes. Raises WrongType for what JSON cannot say: an integer over 64 bits."""
-    return _dumped(plain, None)
+    """A JSON value as bytes, to be sent. Raises WrongType for what JSON cannot say: an integer over
+    64 bits; and Misuse for the text of a number that is not known yet.
+    """
+    body = _dumped(plain, None)
+    if MARK_BYTES in body:
+        raise Misuse(
+            "a number of a sequence stands where it cannot be, before it is known: it can be a"
+            " field of an entity that is saved in the number's own session, or a part of the id,"
+            " and no part of other texts, of metadata, patches or parameters"
+        )
+    return body
 
 
 def copied(plain: Json) -> Json:

@@ -29,6 +29,7 @@ from quoth.entities.layouts import NEVER, Layout
 from quoth.entities.mismatch import Mismatch
 from quoth.entities.models import is_model, model_writer
 from quoth.entities.moments import write_datetime, write_time, write_timedelta
+from quoth.entities.numbers import SequenceNumber, marked
 from quoth.entities.objects import attributes_of, own_form
 from quoth.entities.plain import Json, JsonObject, canonical
 
@@ -255,6 +256,7 @@ _WRITERS: dict[type, Writer] = {
     bytes: _by(lambda value: b64encode(value).decode("ascii")),
     bytearray: _by(lambda value: b64encode(value).decode("ascii")),
     PurePath: _by(str),
+    SequenceNumber: _by(marked),
     **dict.fromkeys(ADDRESSES, _by(str)),
     set: _write_set,
     frozenset: _write_set,

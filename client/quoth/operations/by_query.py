@@ -11,7 +11,7 @@ from datetime import timedelta
 from quoth.commands import Reply, WireRequest
 from quoth.errors import Misuse
 from quoth.operations.checks import check_kind, check_number, check_text, flag
-from quoth.operations.kinds import DatabaseWrite
+from quoth.operations.kinds import DatabaseWrite, GoesOn
 from quoth.operations.running import OperationIdResult
 from quoth.queries.index_query import IndexQuery
 from quoth.serialization import JsonObject, encode, to_json
@@ -36,8 +36,10 @@ class QueryOperationOptions:
     def __post_init__(self) -> None:
         if self.max_ops_per_sec is not None:
             check_number(self.max_ops_per_sec, "max_ops_per_sec", low=1)
-        if self.stale_timeout is not None and self.stale_timeout < timedelta(0):
-            raise Misuse(f"stale_timeout is not negative: {self.stale_timeout}")
+        if self.stale_timeout is not None:
+            check_kind(self.stale_timeout, timedelta, "stale_timeout")
+            if self.stale_timeout < timedelta(0):
+                raise Misuse(f"stale_timeout is not negative: {self.stale_timeout}")
 
     def to_query(self) -> tuple[tuple[str, str], ...]:
         """How the wire says it."""
@@ -51,7 +53,7 @@ class QueryOperationOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteByQueryOperation(DatabaseWrite):
+class DeleteByQueryOperation(GoesOn, DatabaseWrite):
     """Delete every document that a query finds."""
 
     query_to_delete: str | IndexQuery
@@ -69,7 +71,7 @@ class DeleteByQueryOperation(DatabaseWrite):
 
 
 @dataclass(frozen=True, slots=True)
-class PatchByQueryOperation(DatabaseWrite):
+class PatchByQueryOperation(GoesOn, DatabaseWrite):
     """Run the script of a query on every document it finds: `from A update { this.b = 1 }`."""
 
     query_to_update: str | IndexQuery

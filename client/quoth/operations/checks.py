@@ -15,9 +15,9 @@ E = TypeVar("E", bound=Enum)
 
 def check_name(value: object, what: str) -> None:
     """`value` names something: a text with something in it, of at most 512 bytes."""
-    if not isinstance(value, str) or not value.strip():
-        raise Misuse(f"{what} is a text with something in it, not {value!r:.80}")
-    if len(fold(value).encode(errors="replace")) > NAME_BYTES_MAX:
+    check_text(value, what)
+    assert isinstance(value, str), "just checked"
+    if len(fold(value).encode()) > NAME_BYTES_MAX:
         raise Misuse(f"{what} has at most {NAME_BYTES_MAX} bytes: {value:.80}...")
 
 
@@ -25,6 +25,15 @@ def check_text(value: object, what: str) -> None:
     """`value` is a text of any length, with something in it."""
     if not isinstance(value, str) or not value.strip():
         raise Misuse(f"{what} is a text with something in it, not {value!r:.80}")
+    check_letters(value, what)
+
+
+def check_letters(value: str, what: str) -> None:
+    """`value` has nothing but letters that can be sent: a half of a surrogate pair is none."""
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Misuse(f"{what} cannot be sent: {error.reason}: {value!r:.80}") from None
 
 
 def check_names(values: object, what: str) -> tuple[str, ...]:

@@ -47,6 +47,12 @@ class NamesDatabase:
     __slots__ = ()
 
 
+class GoesOn:
+    """Begins something that goes on by itself on a node, and is told its id: for `send_async`."""
+
+    __slots__ = ()
+
+
 class Silent:
     """Answered by nothing but that it was done."""
 

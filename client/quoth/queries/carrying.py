@@ -5,10 +5,13 @@ from datetime import timedelta
 from typing import Self
 
 from quoth.errors import Misuse
+from quoth.operations.checks import check_kind, check_number, check_text
 from quoth.queries.choices import ProjectionBehavior
 from quoth.queries.draft import NON_STALE_TIMEOUT, QueryDraft
 from quoth.queries.index_query import IndexQuery, QueryResult, QueryStatistics, QueryTimings
 from quoth.serialization import JsonObject
+
+WAIT_MAX = timedelta(days=1)
 
 
 class Carrying:
@@ -26,12 +29,12 @@ class Carrying:
 
     def skip(self, count: int) -> Self:
         """Leave out the first results."""
-        self._draft.start = _not_negative(count, "skip")
+        self._draft.start = _checked(count, "skip")
         return self
 
     def take(self, count: int) -> Self:
         """At most so many results."""
-        self._draft.page_size = _not_negative(count, "take")
+        self._draft.page_size = _checked(count, "take")
         return self
 
     def add_parameter(self, name: str, value: object) -> Self:
@@ -42,11 +45,13 @@ class Carrying:
     def wait_for_non_stale_results(self, wait_timeout: timedelta | None = None) -> Self:
         """Answer when the index has caught up with all changes so far.
 
-        Takes 15 seconds at most if nothing is said; then the query raises StaleResults.
+        Takes 15 seconds at most if nothing is said, and a day whatever is said; then the query
+        raises StaleResults.
         """
         asked = NON_STALE_TIMEOUT if wait_timeout is None else wait_timeout
-        if asked <= timedelta(0):
-            raise Misuse(f"a query waits for more than no time: {asked}")
+        check_kind(asked, timedelta, "wait_timeout")
+        if not timedelta(0) < asked <= WAIT_MAX:
+            raise Misuse(f"a query waits for more than no time, and at most a day: {asked}")
         known = self._draft.wait_timeout
         self._draft.wait_timeout = asked if known is None else max(known, asked)
         return self
@@ -63,8 +68,7 @@ class Carrying:
 
     def with_tag(self, tag: str) -> Self:
         """A word that the server notes beside the query."""
-        if not tag or tag.isspace():
-            raise Misuse("the tag of a query must not be empty")
+        check_text(tag, "the tag of a query")
         self._draft.tag = tag
         return self
 
@@ -114,9 +118,8 @@ class Carrying:
         return self
 
 
-def _not_negative(count: int, what: str) -> int:
-    if count < 0:
-        raise Misuse(f"{what}() takes a number from 0, not {count}")
+def _checked(count: int, what: str) -> int:
+    check_number(count, f"what {what}() takes")
     return count
 
 

@@ -100,7 +100,7 @@ class FacetBase:
                 if method is None:
                     raise Misuse(f"a facet has no aggregation {kind}")
                 name = "" if not each.display_name else f" as {alias_of(each.display_name)}"
-                yield f"{method}({each.name}){name}"
+                yield f"{method}({field_of(each.name)}){name}"
 
 
 @dataclass(slots=True)
@@ -180,7 +180,7 @@ class RangeBuilder:
             raise Misuse("a range needs a limit: is_less_than() or is_greater_than()")
         # The upper limit comes first among the parameters, and last in the text.
         limits = [
-            f"{self.path} {bound.sign} {add_parameter(bound.value)}"
+            f"{field_of(self.path)} {bound.sign} {add_parameter(bound.value)}"
             for bound in (self.less, self.greater)
             if bound is not None
         ]

@@ -6,11 +6,15 @@ DOCUMENT_ID = "id()"
 # Methods that stand in the place of a field.
 _METHODS = frozenset({DOCUMENT_ID, "hash(key())", "key()", "value()", "spatial(shape)"})
 _KEYWORDS = frozenset({"as", "select", "where", "load", "group", "order", "include"})
+# Words that are conditions or values wherever they stand, in whatever case.
+_RESERVED = frozenset({"and", "or", "not", "true", "false", "null", "distinct"})
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+# What may follow a word: items of a list, one call. Its brackets end where they began, so that no
+# name ends the call it stands in.
+_ENDS = r"(?:\[\w*\])*(?:\([\w@.]*\))?"
+_STEP = rf"\.(?:[\w@]+{_ENDS}|{_QUOTED})"
 # A path of words and of names that are quoted already: tags[].name, address.'zip code'.
-_PATH = re.compile(
-    rf"(?:[^\W\d]|@)[\w@\[\]()]*(?:\.(?:[\w@\[\]()]+|{_QUOTED}))*|(?:{_QUOTED})(?:\.[\w@\[\]()]+)*"
-)
+_PATH = re.compile(rf"(?:(?:[^\W\d]|@)[\w@]*{_ENDS}|{_QUOTED})(?:{_STEP})*")
 _WORD = re.compile(r"[^\W\d]\w*(?:\.\w+)*")
 
 
@@ -22,9 +26,10 @@ def quote(text: str) -> str:
 
 def field_of(name: str) -> str:
     """A field by its name, quoted if it would not be read as one."""
-    if not name or name in _METHODS or _PATH.fullmatch(name):
+    if not name or name in _METHODS:
         return name
-    return quote(name)
+    is_plain = name.lower() not in _RESERVED and _PATH.fullmatch(name)
+    return name if is_plain else quote(name)
 
 
 def written(field: str) -> str:
@@ -34,7 +39,8 @@ def written(field: str) -> str:
 
 def alias_of(name: str) -> str:
     """What a selected value is to be called."""
-    return name if _WORD.fullmatch(name) and name not in _KEYWORDS else quote(name)
+    is_taken = name in _KEYWORDS or name.lower() in _RESERVED
+    return name if _WORD.fullmatch(name) and not is_taken else quote(name)
 
 
 def include_of(path: str) -> str:

@@ -1,16 +1,18 @@
 """The methods of a query that say which results are wanted."""
 
 from collections.abc import Callable, Collection
+from math import inf
 from typing import Any, Self, cast
 
 from quoth.errors import Misuse
+from quoth.operations.checks import check_number
 from quoth.queries.choices import QueryOperator, SearchOperator, SpatialRelation, SpatialUnits
 from quoth.queries.conditions import Close, Condition, Conditions
 from quoth.queries.draft import QueryDraft
 from quoth.queries.fields import written
 from quoth.queries.methods import MethodCall
 from quoth.queries.more_like_this import MoreLikeThisBase, MoreLikeThisBuilder
-from quoth.queries.parameters import flattened, is_collection
+from quoth.queries.parameters import is_collection, several
 from quoth.queries.spatial import (
     DISTANCE_ERROR_PCT,
     DynamicSpatialField,
@@ -64,16 +66,16 @@ class Filtering:
     def where_in(self, field_name: str, values: Collection[Any], exact: bool | None = None) -> Self:
         """A field has one of these values."""
         field = self._draft.field(field_name)
-        text = f"{written(field)} in ({self._parameter(flattened(values))})"
+        text = f"{written(field)} in ({self._parameter(several(values, 'where_in()'))})"
         return self._add(Condition(text, exact=bool(exact)), field)
 
     def contains_any(self, field_name: str, values: Collection[Any]) -> Self:
         """A list has at least one of these items."""
-        return self.where_in(field_name, values)
+        return self.where_in(field_name, several(values, "contains_any()"))
 
     def contains_all(self, field_name: str, values: Collection[Any]) -> Self:
         """A list has all of these items."""
-        found, field = flattened(values), self._draft.field(field_name)
+        found, field = several(values, "contains_all()"), self._draft.field(field_name)
         if not found:
             self._draft.where.add_true(field)
             return self
@@ -193,8 +195,8 @@ class Filtering:
 
     def boost(self, boost: float) -> Self:
         """Let the last condition, or bracket, count so much more for the score."""
-        if boost < 0:
-            raise Misuse(f"a boost is not negative: {boost}")
+        if not _is_number(boost) or boost < 0:
+            raise Misuse(f"a boost is a number that is not negative: {boost!r:.80}")
         last = self._draft.where.last
         if boost == 1:
             return self
@@ -211,8 +213,8 @@ class Filtering:
         last = self._draft.where.last
         if not isinstance(last, Condition) or not last.is_equality:
             raise Misuse("fuzzy() comes right after where_equals()")
-        if not 0 <= fuzzy <= 1:
-            raise Misuse(f"fuzzy() takes a number from 0 to 1, not {fuzzy}")
+        if not _is_number(fuzzy) or not 0 <= fuzzy <= 1:
+            raise Misuse(f"fuzzy() takes a number from 0 to 1, not {fuzzy!r:.80}")
         self._draft.where.change_last(fuzzy=fuzzy)
         return self
 
@@ -221,8 +223,7 @@ class Filtering:
         last = self._draft.where.last
         if not isinstance(last, Condition) or not last.is_search:
             raise Misuse("proximity() comes right after search()")
-        if proximity < 1:
-            raise Misuse(f"proximity() takes a number from 1, not {proximity}")
+        check_number(proximity, "what proximity() takes", low=1)
         self._draft.where.change_last(proximity=proximity)
         return self
 
@@ -334,3 +335,9 @@ class Filtering:
         field = self._draft.field(field_name)
         text = f"{name}({written(field)}, {self._parameter(value)})"
         return self._add(Condition(text, exact=bool(exact)), field)
+
+
+def _is_number(value: object) -> bool:
+    """Whether RQL has a word for it; the others would be read as names."""
+    is_real = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_real and value not in (inf, -inf) and value == value

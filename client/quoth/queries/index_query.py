@@ -11,6 +11,7 @@ from quoth.queries.choices import ProjectionBehavior
 from quoth.serialization import JsonObject, encode, from_json, to_json
 
 PAGE_SIZE_MAX = 2**31 - 1
+NEW_INDEX_SECONDS = 30.0  # a node takes so long at most to make an index that a query needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,14 @@ class IndexQuery:
 
     def __str__(self) -> str:
         return self.query
+
+    @property
+    def wait_seconds(self) -> float:
+        """How much longer the answer may take: for the index to be made, and to catch up."""
+        asked = self.wait_for_non_stale_results_timeout
+        waits = 0.0 if asked is None else asked.total_seconds()
+        has_index = self.query.startswith("from index ")
+        return waits if has_index else NEW_INDEX_SECONDS + waits
 
     def to_json(self) -> JsonObject:
         """The body of a request."""
@@ -158,9 +167,8 @@ class RunQuery:
     def to_request(self) -> WireRequest:
         query = self.query
         tag = () if query.tag is None else (("tag", query.tag),)
-        timeout = query.wait_for_non_stale_results_timeout
-        waits = timeout.total_seconds() if timeout is not None else 0.0
-        return WireRequest("POST", "/queries", tag, encode(query.to_json()), waits)
+        body = encode(query.to_json())
+        return WireRequest("POST", "/queries", tag, body, query.wait_seconds)
 
     def read(self, reply: Reply) -> QueryResult:
         if reply.is_missing:

@@ -30,6 +30,8 @@ class Parameters:
 
     def name(self, name: str, value: object) -> None:
         """A value by the name that the text has for it."""
+        if not isinstance(name, str) or not name.lstrip("$"):
+            raise Misuse(f"a parameter is named by a text like 'city', not {name!r:.80}")
         self._put(name.lstrip("$"), value)
 
     def _put(self, name: str, value: object) -> None:
@@ -49,6 +51,13 @@ def _plain(value: object) -> Any:
     if isinstance(value, WireForm) and not isinstance(value, type):
         return to_json(value.to_json())
     return to_json(value)
+
+
+def several(values: object, what: str) -> list[object]:
+    """The values that a condition was given. Raises Misuse for one alone: a text has no items."""
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | bytearray | Mapping):
+        raise Misuse(f"{what} takes a collection of values, as in ['a', 'b'], not {values!r:.80}")
+    return flattened(values)
 
 
 def flattened(values: Iterable[object]) -> list[object]:

@@ -23,7 +23,8 @@ from quoth.steps import Steps, ask
 
 T = TypeVar("T")
 # Types that a single value is read as; any other is made of the fields of a result.
-_VALUES = (str, int, float, bool, date, timedelta, Decimal, UUID, Enum, list, tuple, set, frozenset)
+_PLAIN = (str, bytes, int, float, bool, date, timedelta, Decimal, UUID, Enum)
+_VALUES = (*_PLAIN, list, tuple, set, frozenset)
 
 
 def prepared(core: SessionCore, draft: QueryDraft) -> QueryDraft:

@@ -7,7 +7,7 @@ from quoth.errors import Misuse
 from quoth.including import IncludeBuilder, includes_of
 from quoth.queries.choices import NullsOrdering, OrderingType
 from quoth.queries.draft import QueryDraft
-from quoth.queries.fields import quote, written
+from quoth.queries.fields import field_of, quote, written
 from quoth.queries.highlighting import (
     ExplanationOptions,
     Explanations,
@@ -148,9 +148,10 @@ class Shaping:
         told = Highlightings(field_name)
         highlightings_callback(told)
         parameter = "" if options is None else f",{self._draft.parameters.add(options)}"
+        field = written(field_of(field_name))
         self._draft.told.highlightings.append(told)
         self._draft.told.highlightings_texts.append(
-            f"highlight({written(field_name)},{fragment_length},{fragment_count}{parameter})"
+            f"highlight({field},{fragment_length},{fragment_count}{parameter})"
         )
         return self
 

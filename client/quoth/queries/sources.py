@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
+from quoth.operations.checks import check_text
 from quoth.queries.draft import QueryDraft
 
 ALL_DOCUMENTS = "@all_docs"
@@ -75,6 +76,5 @@ def draft_of(
 
 
 def _named(name: str, what: str) -> str:
-    if not name or name.isspace():
-        raise Misuse(f"the name of the {what} must not be empty")
+    check_text(name, f"the name of the {what}")
     return name

@@ -15,6 +15,7 @@ import orjson
 from quoth.commands import Reply, WireRequest
 from quoth.core import SessionCore
 from quoth.errors import BadRequest, FateUnknown, IndexDoesNotExist, Misuse, QuothError
+from quoth.operations.checks import check_letters, check_number
 from quoth.queries.draft import QueryDraft
 from quoth.queries.index_query import PAGE_SIZE_MAX, IndexQuery
 from quoth.queries.running import entity_of
@@ -55,7 +56,8 @@ class StreamQuery:
 
     def to_request(self) -> WireRequest:
         body = encode(self.query.to_json())
-        return WireRequest("POST", "/streams/queries", (AS_LINES,), body)
+        waits = self.query.wait_seconds
+        return WireRequest("POST", "/streams/queries", (AS_LINES,), body, waits)
 
     def read(self, reply: Reply) -> list[bytes]:
         return reply.body.splitlines()
@@ -74,8 +76,12 @@ class StreamDocuments:
     is_for_database: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.start < 0 or self.page_size < 0:
-            raise Misuse("start and page_size are 0 or more")
+        if not isinstance(self.starts_with, str):
+            raise Misuse(f"starts_with is the beginning of ids, not {self.starts_with!r:.80}")
+        for told in (self.starts_with, self.matches, self.start_after):
+            check_letters(told or "", "what ids are like")
+        check_number(self.start, "start")
+        check_number(self.page_size, "page_size")
 
     def to_request(self) -> WireRequest:
         query = [("startsWith", self.starts_with)]

@@ -16,6 +16,7 @@ from quoth.events import (
     BeforeStoreEventArgs,
 )
 from quoth.loading import ConditionalLoadResult
+from quoth.numbering import SessionSequences
 from quoth.options import IndexWait, ReplicationWait, TransactionMode
 from quoth.patching import JavaScriptArray, JavaScriptMap
 from quoth.reads import GetDocumentsStartingWith
@@ -66,6 +67,11 @@ class Advanced:
     @max_number_of_requests_per_session.setter
     def max_number_of_requests_per_session(self, requests: int) -> None:
         self._core.requests_max = requests
+
+    @property
+    def sequences(self) -> SessionSequences:
+        """Numbers without gaps, taken by the next save and written into its documents."""
+        return SessionSequences(self._core.numbers, self._core.check_can_number)
 
     @property
     def use_optimistic_concurrency(self) -> bool:

@@ -52,9 +52,11 @@ class BulkInsertOperation:
     ) -> None:
         try:
             if error is None and self._core.is_open:
-                rest = self._core.take_rest()
-                if rest is not None:
-                    self._hand_over(rest)
+                self._core.end_chunk()
+                self._send_waiting()
+        except BaseException as failure:
+            error = failure
+            raise
         finally:
             self._core.is_open = False
             self._core.drop_rest()
@@ -99,11 +101,11 @@ class BulkInsertOperation:
         self._core.check_open()
         self._core.tell_progress()
         if self._core.has_failed:
+            self._core.drop_rest()
             self._flight.settle()
             raise self._core.aborted()
-        full = self._core.add(entity, key, metadata)
-        if full is not None:
-            self._hand_over(full)
+        self._core.add(entity, key, metadata)
+        self._send_waiting()
 
     def abort(self) -> None:
         """Send nothing more. What is on its way is waited for; what was stored stays."""
@@ -111,14 +113,22 @@ class BulkInsertOperation:
         self._core.drop_rest()
         self._flight.settle()
 
-    def _hand_over(self, chunk: Chunk) -> None:
-        while self._core.must_wait(chunk):
-            self._flight.settle()
-        self._core.sent(chunk)
-        self._flight.add(chunk)
+    def _send_waiting(self) -> None:
+        """Let chunks go, in order. If this is cancelled, they wait for the next who comes."""
+        while self._core.has_waiting:
+            if self._flight.is_full or self._core.must_wait:
+                self._flight.one_landed()
+            else:
+                self._flight.add(self._core.send_next())
 
     def _send(self, chunk: Chunk) -> None:
         """Send a chunk and note what becomes of it."""
+        try:
+            self._send_and_look(chunk)
+        finally:
+            self._core.left(chunk)
+
+    def _send_and_look(self, chunk: Chunk) -> None:
         core = self._core
         if core.has_failed:
             core.not_stored(chunk)

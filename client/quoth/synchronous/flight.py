@@ -17,9 +17,17 @@ class Flight:
     def begin(self) -> None:
         """From now on chunks may be added."""
 
+    @property
+    def is_full(self) -> bool:
+        """Never: a chunk has landed when `add` returns."""
+        return False
+
     def add(self, chunk: Chunk) -> None:
         """Send a chunk."""
         self._carry(chunk)
+
+    def one_landed(self) -> None:
+        """Nothing is on its way."""
 
     def settle(self) -> None:
         """Nothing is on its way."""

@@ -6,7 +6,7 @@ from typing import Self, TypeVar
 from quoth.commands import Command
 from quoth.errors import Misuse
 from quoth.operations.checks import check_name
-from quoth.operations.kinds import NamesDatabase
+from quoth.operations.kinds import GoesOn, NamesDatabase
 from quoth.operations.patches import PatchOperation, PatchStatus
 from quoth.operations.running import OperationIdResult
 from quoth.synchronous.carrier import Carrier
@@ -61,7 +61,8 @@ class MaintenanceOperationExecutor:
         return result
 
     def send_async(self, operation: Command[OperationIdResult]) -> Operation:
-        """Begin an operation that goes on by itself, to be watched."""
+        """Begin an operation that goes on by itself, to be watched. Raises Misuse for others."""
+        _check_goes_on(operation)
         return Operation(self.send(operation), self._database, self._carry)
 
 
@@ -87,7 +88,8 @@ class OperationExecutor:
         return result
 
     def send_async(self, operation: Command[OperationIdResult]) -> Operation:
-        """Begin an operation that goes on by itself, to be watched."""
+        """Begin an operation that goes on by itself, to be watched. Raises Misuse for others."""
+        _check_goes_on(operation)
         return Operation(self.send(operation), self._database, self._carry)
 
     def send_patch_operation(self, operation: PatchOperation) -> PatchStatus:
@@ -100,6 +102,12 @@ def _check_command(operation: object) -> None:
         raise Misuse(
             f"an operation is a value such as GetStatisticsOperation(), not {operation!r:.80}"
         )
+
+
+def _check_goes_on(operation: Command[OperationIdResult]) -> None:
+    _check_command(operation)
+    if not isinstance(operation, GoesOn):
+        raise Misuse(f"{type(operation).__name__} is done when it is answered: send(...)")
 
 
 def _check_for_database(operation: Command[T]) -> None:

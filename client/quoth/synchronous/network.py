@@ -88,7 +88,11 @@ class Network:
             return self._transport.open_blocking(step.request)
         if isinstance(step, Beside):
             # It keeps no process alive, and ends by itself within the time-out of a request.
-            Thread(target=self.run, args=(step.steps,), name="quoth probe", daemon=True).start()
+            beside = Thread(target=self.run, args=(step.steps,), name="quoth probe", daemon=True)
+            try:
+                beside.start()
+            except RuntimeError:  # there are too many, or the process is about to end
+                self.run(step.steps)
             return None
         return self._clock.sleep_blocking(step.seconds)
 

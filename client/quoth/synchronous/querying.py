@@ -4,6 +4,8 @@
 from typing import Any, TypeVar, overload
 
 from quoth.core import SessionCore
+from quoth.errors import Misuse
+from quoth.operations.checks import check_text
 from quoth.queries.draft import QueryDraft
 from quoth.queries.sources import IndexTask, Query, draft_of
 from quoth.synchronous.driving import Driver
@@ -130,6 +132,7 @@ class Querying(Streaming):
 
     def raw_query(self, query: str, object_type: type[Any] | None = None) -> RawDocumentQuery[Any]:
         """A query in RQL. Give values by `add_parameter`, never by writing them into the text."""
+        check_text(query, "a raw query")
         identity = self._core.conventions.get_identity_property_name(object_type or object)
         draft = QueryDraft(session=self, identity_property=identity or "", raw=query)
         return RawDocumentQuery(self._drive, draft, object_type or object)
@@ -156,5 +159,7 @@ class Querying(Streaming):
     def _query_of_task(
         self, index_type: type[IndexTask], object_type: type[Any] | None
     ) -> DocumentQuery[Any]:
+        if not isinstance(index_type, type):
+            raise Misuse(f"index_type is a class that defines an index, not {index_type!r:.80}")
         task = index_type()
         return self._query(object_type, task.index_name, is_map_reduce=task.is_map_reduce)

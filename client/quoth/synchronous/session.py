@@ -53,11 +53,11 @@ class Session(Querying, Advanced):
 
     @overload
     def load(
-        self, key_or_keys: str, object_type: None = None, includes: Include = None
+        self, key_or_keys: str | None, object_type: None = None, includes: Include = None
     ) -> Any | None: ...
     @overload
     def load(
-        self, key_or_keys: str, object_type: type[T], includes: Include = None
+        self, key_or_keys: str | None, object_type: type[T], includes: Include = None
     ) -> T | None: ...
     @overload
     def load(
@@ -70,19 +70,22 @@ class Session(Querying, Advanced):
 
     def load(
         self,
-        key_or_keys: str | Ids,
+        key_or_keys: str | Ids | None,
         object_type: type[Any] | None = None,
         includes: Include = None,
     ) -> Any:
         """One entity by its id, None if there is none; or a dictionary of many by their ids.
 
-        A second load of the same id gives the same entity without asking the server. `includes`
-        names properties that hold ids, one, several, or by `lambda b: b.include_documents("boss")`;
-        those documents come along and need no request later. Without `object_type` an entity is a
+        A second load of the same id gives the same entity without asking the server, and for None
+        nobody is asked: `load(order.customer)` is None where there is no customer. `includes` names
+        properties that hold ids, one, several, or by `lambda b: b.include_documents("boss")`; those
+        documents come along and need no request later. Without `object_type` an entity is a
         dictionary, or of the class its document names if that was given to `conventions.register`.
 
         Raises WrongType if a document does not fit `object_type`.
         """
+        if key_or_keys is None:
+            return None
         wanted, kind = includes_of(includes), object_type or object
         if isinstance(key_or_keys, list | tuple | set | frozenset):
             return self._drive(self._core.load_many(tuple(key_or_keys), kind, wanted))

@@ -22,6 +22,7 @@ from quoth.synchronous.maintenance import MaintenanceOperationExecutor, Operatio
 from quoth.synchronous.network import Network
 from quoth.synchronous.request_executor import RequestExecutor
 from quoth.synchronous.retrying import Retrying
+from quoth.synchronous.sequences import Sequences
 from quoth.synchronous.session import Session
 from quoth.transport import Transport
 
@@ -112,6 +113,11 @@ class DocumentStore:
     def operations(self) -> OperationExecutor:
         """Sends operations on documents and compare-exchange values."""
         return OperationExecutor(self._carrier)
+
+    @property
+    def sequences(self) -> Sequences:
+        """Numbers without gaps, for programs without a session; those of a session are better."""
+        return Sequences(self._carrier)
 
     def initialize(self) -> Self:
         """Freeze the conventions now; otherwise the first use does."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
 from quoth.core import SessionCore
-from quoth.errors import BadRequest
+from quoth.errors import BadRequest, FateUnknown, Misuse
 from quoth.queries.index_query import PAGE_SIZE_MAX
 from quoth.queries.streaming import (
     StreamDocuments,
@@ -50,6 +50,10 @@ class Streaming:
         stats_callback: Callable[[StreamQueryStatistics], object],
     ) -> Iterator[StreamResult[T]]:
         """As `stream`; `stats_callback` is called before the first result."""
+        if not isinstance(query_or_raw_query, Running):
+            raise Misuse(
+                f"a stream is of a query of this session, not of {query_or_raw_query!r:.80}"
+            )
         draft, kind = query_or_raw_query._draft, query_or_raw_query.query_class
         with self._open(stream_of(draft)) as lines:
             is_begun = False
@@ -62,6 +66,8 @@ class Streaming:
                 for after in draft.told.after_streamed:
                     after(document)
                 yield result_of(self._core, document, kind)
+            if not is_begun:
+                raise FateUnknown("the stream ended before it began")
 
     @overload
     def stream_starting_with(

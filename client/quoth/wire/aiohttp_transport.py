@@ -1,7 +1,8 @@
 """HTTP for tasks, by aiohttp: the only file that knows it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 
 import aiohttp
 from yarl import URL
@@ -33,6 +34,7 @@ class AiohttpTransport:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._until_loop_ends: AsyncGenerator[None, None] | None = None
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._is_closed = False
 
@@ -54,19 +56,21 @@ class AiohttpTransport:
         self._is_closed = True
         if self._session is not None:
             await self._session.close()
+            if self._until_loop_ends is not None and self._loop is asyncio.get_running_loop():
+                await self._until_loop_ends.aclose()
             # Lets the connections' own close callbacks run before the loop may end.
             await asyncio.sleep(0)
 
     async def _begin(
         self, request: HttpRequest, patience: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
-        session = self._own_session()
         url = URL(url_checked(request.url), encoded=True)
         if request.method not in READ_METHODS:
             # What has come on idle connections is taken note of first, an end above all: a write
             # on a connection that was closed would have a fate that nobody knows.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
+        session = self._own_session()  # which may have been closed meanwhile
         try:
             return await session.request(
                 request.method,
@@ -74,7 +78,15 @@ class AiohttpTransport:
                 headers=request.headers,
                 data=request.body,
                 timeout=patience,
+                # It would send a POST on as a GET, whose answer looks like success.
+                allow_redirects=False,
             )
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._is_closed and task is not None and not task.cancelling():
+                # Nobody cancelled it: it waited for a place among the connections.
+                raise NotSent("the store is closed") from None
+            raise
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # Raised while connecting, before a byte of the request is written.
             raise NotSent(f"{request.url}: {error}") from error
@@ -92,7 +104,7 @@ class AiohttpTransport:
                 raise Misuse("this store is used in another event loop: open one in each")
             # The connections ended with their loop.
             self._loop, self._session = loop, None
-        if self._session is None:
+        if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS_MAX, keepalive_timeout=self._idle_seconds_max
@@ -105,6 +117,11 @@ class AiohttpTransport:
             # aiohttp would send a PUT or DELETE a second time when a kept connection breaks under
             # it, and could not know whether the first one was carried out.
             self._session._retry_connection = False
+            # A loop ends the generators that were begun in it, as asyncio.run does, while it can
+            # still close connections.
+            self._until_loop_ends = _closing(self._session)
+            with suppress(StopIteration):
+                self._until_loop_ends.asend(None).send(None)
         return self._session
 
     def _total(self, seconds: float) -> aiohttp.ClientTimeout:
@@ -136,6 +153,13 @@ class _ResponseStream:
     async def aclose(self) -> None:
         # A connection with the rest of an answer on it is closed; one that is through is kept.
         self._response.release() if self._response.content.at_eof() else self._response.close()
+
+
+async def _closing(session: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await session.close()
 
 
 async def _read_whole(request: HttpRequest, response: aiohttp.ClientResponse) -> HttpResponse:

@@ -7,14 +7,16 @@ connection is a rare thing; when it happens, its fate is unknown.
 
 import select
 import socket
+import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import (
     HTTPConnection,
     HTTPException,
     HTTPResponse,
     HTTPSConnection,
     IncompleteRead,
+    parse_headers,
 )
 from threading import Lock
 from urllib.parse import urlsplit
@@ -36,6 +38,26 @@ Origin = tuple[str, str]  # scheme, host and port as the URL has them
 PIECE_BYTES = 65_536
 
 
+class _Answer(HTTPResponse):
+    """The answer to a request. What comes before it, hints for browsers, is none."""
+
+    has_body = False  # some of it has been read
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it may end here. Without a length it must have a body, or its head broke off."""
+        return not self.length if self.length is not None else self.chunked or self.has_body
+
+    def _read_status(self) -> tuple[str, int, str]:
+        # http.client skips 100 only: it would take 103 for the answer, and the answer for that to
+        # the next request.
+        while True:
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if not 101 < found[1] < 200:
+                return found
+            parse_headers(self.fp)
+
+
 class _Connection:
     """One connection, used by one thread at a time."""
 
@@ -47,6 +69,7 @@ class _Connection:
             self.http = HTTPSConnection(place, timeout=seconds, context=secure_context())
         else:
             self.http = HTTPConnection(place, timeout=seconds)
+        self.http.response_class = _Answer
         self.http.auto_open = 0  # it would connect anew, and send again, by itself
         self.idle_since = 0.0
         self._poll = select.poll()
@@ -54,6 +77,8 @@ class _Connection:
     def connect(self) -> None:
         """Raises OSError."""
         self.http.connect()
+        # Its own: http.client lets go of a connection that ends with an answer yet to be read.
+        self._socket: socket.socket = self.http.sock
         self._poll.register(self._socket, select.POLLIN)
 
     def is_quiet(self) -> bool:
@@ -64,13 +89,6 @@ class _Connection:
         if seconds <= 0:
             raise TimeoutError
         self._socket.settimeout(seconds)
-
-    @property
-    def _socket(self) -> socket.socket:
-        found: socket.socket | None = self.http.sock
-        if found is None:
-            raise ConnectionResetError("the connection was closed")
-        return found
 
 
 class BlockingTransport:
@@ -111,7 +129,7 @@ class BlockingTransport:
             for each in connections:
                 each.http.close()
 
-    def _begin(self, request: HttpRequest, deadline: float) -> tuple[_Connection, HTTPResponse]:
+    def _begin(self, request: HttpRequest, deadline: float) -> tuple[_Connection, _Answer]:
         """Send a request on a connection, and wait for the head of its answer."""
         parts = urlsplit(url_checked(request.url))
         origin = (parts.scheme, parts.netloc)
@@ -132,7 +150,9 @@ class BlockingTransport:
             raise
         try:
             http.endheaders(request.body)
+            connection.wait_at_most(deadline - self._clock.monotonic())
             response = http.getresponse()
+            assert isinstance(response, _Answer), "as the connection was told"
         except (HTTPException, OSError) as error:
             http.close()
             raise unknown(request, error) from error
@@ -145,19 +165,19 @@ class BlockingTransport:
         self,
         request: HttpRequest,
         connection: _Connection,
-        response: HTTPResponse,
+        response: _Answer,
         deadline: float,
     ) -> bytes:
-        pieces = []
+        pieces, unpack = [], _unpacking(response)
         try:
             while not response.isclosed():
                 connection.wait_at_most(deadline - self._clock.monotonic())
-                pieces.append(_next_piece(response))
-        except (HTTPException, OSError) as error:
+                pieces.append(unpack(_next_piece(response)))
+        except BaseException as error:
             connection.http.close()
-            raise unknown(request, error) from error
-        except BaseException:
-            connection.http.close()
+            response.close()
+            if isinstance(error, HTTPException | OSError | zlib.error):
+                raise unknown(request, error) from error
             raise
         self._end(connection, response)
         return b"".join(pieces)
@@ -188,7 +208,7 @@ class BlockingTransport:
     def _is_old(self, connection: _Connection) -> bool:
         return self._clock.monotonic() - connection.idle_since > self._idle_seconds_max
 
-    def _end(self, connection: _Connection, response: HTTPResponse) -> None:
+    def _end(self, connection: _Connection, response: _Answer) -> None:
         """The answer is here whole: keep the connection for another, if it may be."""
         surplus: _Connection | None = connection
         if connection.http.sock is not None and not response.will_close:
@@ -211,12 +231,13 @@ class _ResponseStream:
         transport: BlockingTransport,
         request: HttpRequest,
         connection: _Connection,
-        response: HTTPResponse,
+        response: _Answer,
     ) -> None:
         self._transport = transport
         self._request = request
         self._connection: _Connection | None = connection
         self._response = response
+        self._unpack = _unpacking(response)
 
     def __iter__(self) -> Iterator[bytes]:
         response, request = self._response, self._request
@@ -227,8 +248,8 @@ class _ResponseStream:
                 return
             try:
                 connection.wait_at_most(request.timeout_seconds)
-                piece = _next_piece(response)
-            except (HTTPException, OSError) as error:
+                piece = self._unpack(_next_piece(response))
+            except (HTTPException, OSError, zlib.error) as error:
                 self.close()
                 raise unknown(request, error) from error
             if piece:
@@ -241,20 +262,29 @@ class _ResponseStream:
             connection.http.close()
 
 
-def _next_piece(response: HTTPResponse) -> bytes:
+def _next_piece(response: _Answer) -> bytes:
     """More of the body; nothing at its end, where the response is closed. Raises OSError."""
     try:
         piece = response.read1(PIECE_BYTES)
-        if not piece:
-            if response.length:
-                raise ConnectionResetError(BROKEN_OFF)
+        if piece:
+            response.has_body = True
+        elif not response.is_whole:
+            raise ConnectionResetError(BROKEN_OFF)
+        else:
             response.read()
     except IncompleteRead as error:
         raise ConnectionResetError(BROKEN_OFF) from error
     return piece
 
 
-def _response(response: HTTPResponse, body: bytes) -> HttpResponse:
+def _unpacking(response: _Answer) -> Callable[[bytes], bytes]:
+    """What makes the body of its pieces. Nodes pack nothing, but what stands before them may."""
+    if response.getheader("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
+        return zlib.decompressobj(zlib.MAX_WBITS + 32).decompress  # either of the two, as it comes
+    return bytes
+
+
+def _response(response: _Answer, body: bytes) -> HttpResponse:
     headers: dict[str, str] = {}
     for name, value in response.getheaders():
         name = name.lower()
