@@ -5,6 +5,7 @@ can be (`may_stop_midway`), the caller gives a draft to throw away. The checks o
 come before all of its commands.
 """
 
+from collections.abc import Sequence
 from itertools import islice
 
 from quoth_cluster import change_vector, compare_exchange, documents
@@ -22,13 +23,14 @@ from quoth_cluster.checks import (
 from quoth_cluster.commands import (
     CheckCompareExchange,
     CheckDocument,
+    CheckSeparator,
     DeleteDocument,
     PutDocument,
     SaveBatch,
     SaveCheckedBatch,
 )
 from quoth_cluster.documents import StoredDocument, Tombstone
-from quoth_cluster.outcomes import BatchSaved, DocumentDeleted, DocumentPut, Refused
+from quoth_cluster.outcomes import BatchSaved, DocumentDeleted, DocumentPut, Refusal, Refused
 from quoth_cluster.step import Step, check_time, invalid
 
 DELETED_AT_ONCE_MAX = 256
@@ -63,6 +65,17 @@ def save_checked_batch(step: Step, batch: SaveCheckedBatch) -> BatchSaved | Refu
         if refused is not None:
             return refused
     return save_batch(step, batch)
+
+
+def rests_on_checks(
+    checks: Sequence[CheckDocument | CheckCompareExchange | CheckSeparator], refused: Refused
+) -> bool:
+    """Whether a refusal may be for one of these checks, and not for what a command expects."""
+    if refused.refusal != Refusal.CHANGE_VECTOR:
+        return False
+    if refused.document_id is None:  # of a compare-exchange value or the separator
+        return True
+    return CheckDocument(refused.document_id, refused.expected_change_vector or "") in checks
 
 
 def save_batch(step: Step, batch: Batch) -> BatchSaved | Refused:

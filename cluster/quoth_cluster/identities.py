@@ -18,6 +18,12 @@ def every(txn: ReadTxn) -> dict[str, int]:
     return dict(IDENTITY.unpack(value)[0] for value in values)
 
 
+def latest(txn: ReadTxn, name: str) -> int:
+    """The latest number of one series, 0 before the first."""
+    checked = _checked(name)
+    return 0 if isinstance(checked, Refused) else _latest(txn, checked) or 0
+
+
 def count(txn: ReadTxn) -> int:
     """How many series there are."""
     return totals.load(txn).identities

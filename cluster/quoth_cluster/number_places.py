@@ -6,6 +6,8 @@ Pure, and total: whatever cannot be is said in words.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -51,12 +53,14 @@ def filled(body: bytes, fillings: Iterable[Filling]) -> bytes:
         raise NoPlace(f"a document over {BODY_BYTES_MAX} bytes gets no numbers")
     document = _parsed(body)
     written = [(filling, parts_of(filling.path)) for filling in fillings]
+    # One place within another, or the same one twice, would lose a number. In order each stands
+    # directly before those within it.
+    in_order = sorted(written, key=itemgetter(1))
+    for (_, parts), (filling, later) in pairwise(in_order):
+        if later[: len(parts)] == parts:
+            raise NoPlace(f"something else is to stand at '{filling.path}', too")
     for filling, parts in written:
         _write(document, parts, filling)
-    # One place within another, or the same one twice, would have lost a number.
-    for filling, parts in written:
-        if find(document, parts) is not filling.value and find(document, parts) != filling.value:
-            raise NoPlace(f"something else is to stand at '{filling.path}', too")
     try:
         return orjson.dumps(document)
     except TypeError as error:
@@ -90,6 +94,11 @@ def find(found: Any, parts: list[str]) -> Any:
         else:
             return None
     return found
+
+
+def is_whole(found: object) -> bool:
+    """Whether it is a whole number, or an array of such: 1.0 and true are equal to 1, but none."""
+    return all(type(one) is int for one in (found if isinstance(found, list) else [found]))
 
 
 def has_place(document_id: str) -> bool:

@@ -11,7 +11,7 @@ and it must not lose a number that it had. A document that is named by its numbe
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from quoth_cluster import batch, documents, sequences, serializable, transaction
+from quoth_cluster import batch, documents, identities, sequences, serializable, transaction
 from quoth_cluster.checks import IDENTITY_END
 from quoth_cluster.commands import (
     ClusterTransaction,
@@ -39,6 +39,7 @@ from quoth_cluster.sequences import COUNT_MAX, TAKINGS_MAX, Numbers, NumberState
 from quoth_cluster.step import Step, invalid
 
 PLACES_MAX = 2 * COUNT_MAX
+BYTES_READ_MAX = 256 * 1024 * 1024  # of documents as they stand: others wait meanwhile
 
 DocumentCommand = PutDocument | DeleteDocument
 
@@ -142,7 +143,12 @@ def _open_takings(
     if not 1 <= len(takings) <= TAKINGS_MAX:
         return invalid(f"A transaction takes numbers 1 to {TAKINGS_MAX} times, not {len(takings)}.")
     counts = sum(taking.count for taking in takings if taking.count > 0)
-    places = sum(len(taking.commands) for taking in takings)
+    # An array of all numbers is as many places as it has.
+    places = sum(
+        1 if index is not None else max(taking.count, 1)
+        for taking in takings
+        for index in taking.indexes
+    )
     if counts > COUNT_MAX or places > PLACES_MAX:
         return invalid(
             f"A transaction takes {COUNT_MAX} numbers and writes them into {PLACES_MAX} places at "
@@ -249,6 +255,8 @@ def _fill(command: PutDocument, gets: Written) -> PutDocument | Refused:
     document_id, body, expected = command.document_id, command.body, command.expected_change_vector
     try:
         if gets.id_number is not None:
+            if document_id.endswith(IDENTITY_END):
+                raise NoPlace("its id is made by a number or by an identity, not by both")
             document_id = id_with(document_id, gets.id_number)
             expected = expected or ""
         if gets.fillings:
@@ -290,12 +298,23 @@ def _lost_number(
     step: Step, written: dict[int, Written], commands: tuple[DocumentCommand, ...]
 ) -> Refused | None:
     """Refuse to write over a number that the document holds: that one would be nowhere then."""
-    for at, gets in written.items():
-        document_id = commands[at].document_id
-        if gets.id_number is not None or document_id.endswith((IDENTITY_END, step.separator)):
-            continue  # it is new
+    ids = _ids_of(step, commands)
+    looked_at: set[bytes] = set()
+    bytes_read = 0
+    for at, gets in sorted(written.items()):
+        document_id, folded = ids[at], fold_id(ids[at])
+        # One that is named by its number is new, and one that is written twice is refused later.
+        if gets.id_number is not None or folded in looked_at:
+            continue
+        looked_at.add(folded)
         existing = documents.load(step.txn, document_id)
-        stand = values_in(existing.body, gets.fillings) if existing is not None else []
+        if existing is None:
+            continue
+        bytes_read += existing.json_bytes
+        if bytes_read > BYTES_READ_MAX:
+            most = f"{BYTES_READ_MAX // 1024**2} MiB"
+            return invalid(f"Documents that get numbers in one transaction are {most} at most.")
+        stand = values_in(existing.body, gets.fillings)
         for sequence, filling, found in zip(gets.sequences, gets.fillings, stand, strict=False):
             first = found[0] if isinstance(found, list) and found else found
             if type(first) is int and _holds(step, sequence, first, document_id, filling.path):
@@ -305,6 +324,21 @@ def _lost_number(
                     document_id,
                 )
     return None
+
+
+def _ids_of(step: Step, commands: tuple[DocumentCommand, ...]) -> list[str]:
+    """The ids of the documents; those that an identity makes as they will be."""
+    latest: dict[bytes, int] = {}
+    ids: list[str] = []
+    for command in commands:
+        document_id = command.document_id
+        if isinstance(command, PutDocument) and document_id.endswith(IDENTITY_END):
+            folded = fold_id(document_id)
+            number = latest.get(folded, identities.latest(step.txn, document_id)) + 1
+            latest[folded] = number
+            document_id = f"{document_id.removesuffix(IDENTITY_END)}{step.separator}{number}"
+        ids.append(document_id)
+    return ids
 
 
 def _holds(step: Step, sequence: Sequence, value: int, document_id: str, path: str) -> bool:
@@ -336,18 +370,19 @@ def _check_untouched(
     ids = [fold_id(result.document_id) for result in results]
     first = {folded: at for at, folded in reversed(list(enumerate(ids)))}
     last = {folded: at for at, folded in enumerate(ids)}
-    cleared = [
-        (at, ids[at])
+    cleared = {  # by prefix, where it is last deleted
+        ids[at]: at
         for at, command in enumerate(commands)
         if isinstance(command, DeleteDocument) and command.prefixed
-    ]
+    }
+    lengths = sorted({len(prefix) for prefix in cleared})
     for place in (place for taking in takings for place in taking.places):
         at, folded = place.command, ids[place.command]
         is_named = place.path is None  # then it is new, and nobody has put it before
         if (
             last[folded] > at
             or (is_named and first[folded] < at)
-            or any(later > at and folded.startswith(prefix) for later, prefix in cleared)
+            or any(cleared.get(folded[:length], -1) > at for length in lengths)
         ):
             document_id = results[at].document_id
             return _no_place(

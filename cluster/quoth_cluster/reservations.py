@@ -18,7 +18,8 @@ from dataclasses import replace
 from itertools import islice
 
 from quoth_cluster import documents, sequences
-from quoth_cluster.number_places import NoPlace, value_in
+from quoth_cluster.checks import check_id
+from quoth_cluster.number_places import NoPlace, is_whole, value_in
 from quoth_cluster.outcomes import Refusal, Refused
 from quoth_cluster.sequence_commands import (
     ConfirmNumbers,
@@ -119,13 +120,14 @@ def _reserve(step: Step, command: ReserveNumbers) -> NumbersReserved | Refused:
 
 
 def _confirm(step: Step, command: ConfirmNumbers) -> NumbersConfirmed | Refused:
-    refused = check_time(command.at_micros) or _check_text("holder", command.holder)
-    found = refused or _find(step.txn, command.name, command.token)
+    holder = command.holder
+    # An id is measured as it is compared: it may have more bytes as it is written.
+    wrong = check_id(holder) if command.is_document else _check_text("holder", holder)
+    found = check_time(command.at_micros) or wrong or _find(step.txn, command.name, command.token)
     if isinstance(found, Refused):
         return found
     sequence, row = found
     part = sequence.part(row.ordinal, row.count)
-    holder = command.holder
     if command.is_document:
         existing = documents.load(step.txn, holder)
         if existing is None:
@@ -294,7 +296,7 @@ def _check_stands(
         return _not_there(f"The document '{existing.document_id}': {why}.", existing.document_id)
     values = list(part.values)
     expected: object = values if part.count > 1 else values[0]
-    if found == expected and not isinstance(found, bool | float):
+    if found == expected and is_whole(found):
         return None
     return _not_there(
         f"The document '{existing.document_id}' does not hold {_told(part)} at '{path}'.",

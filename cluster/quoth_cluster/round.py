@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from quoth_cluster import administration, answers, client_configuration, databases, members
+from quoth_cluster.batch import rests_on_checks
 from quoth_cluster.client_configuration import ClientConfiguration
 from quoth_cluster.commands import (
     ChangeDatabase,
@@ -15,6 +16,8 @@ from quoth_cluster.commands import (
     DeleteDatabases,
     LockDatabases,
     PutClientConfiguration,
+    SaveCheckedBatch,
+    SaveNumbered,
     TakeIndex,
     ToggleDatabases,
     decode,
@@ -370,8 +373,19 @@ def answered(txn: WriteTxn, command: Answerable, carry_out: Callable[[], Outcome
     if (first := answers.recall(txn, command.request_id, kind=kind)) is not None:
         return first
     outcome = carry_out()
-    answers.remember(txn, command.request_id, kind=kind, outcome=outcome)
+    if not _is_overtaken(command, outcome):
+        answers.remember(txn, command.request_id, kind=kind, outcome=outcome)
     return outcome
+
+
+def _is_overtaken(command: Answerable, outcome: Outcome) -> bool:
+    """Whether somebody was faster than what was computed: it is computed again, for the same id."""
+    batch = command.batch if isinstance(command, SaveNumbered) else command
+    return (
+        isinstance(batch, SaveCheckedBatch)
+        and isinstance(outcome, Refused)
+        and rests_on_checks(batch.checks, outcome)
+    )
 
 
 def remove_folder(path: Path) -> None:

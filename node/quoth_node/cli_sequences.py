@@ -42,9 +42,11 @@ async def _list(url: str, database: str, *, as_json: bool) -> None:
             if as_json:
                 print(json.dumps(one))
                 continue
-            fields = ("Name", "LastValue", "Taken", "Reserved", "Void", "InitialValue")
-            told = [str(one[name]) if one[name] is not None else "-" for name in fields]
-            print("\t".join([*told, str(one["ResetValue"] or "-")]))
+            fields = (
+                *("Name", "LastValue", "Taken", "Reserved", "Void", "InitialValue", "ResetValue"),
+            )
+            told = ["-" if one[name] is None else printable(str(one[name])) for name in fields]
+            print("\t".join(told))
 
 
 @sequence.command("verify")
@@ -115,10 +117,17 @@ def _summary(proof: Proof) -> str:
 
 def _write_line(told: Told) -> None:
     if isinstance(told, Held):
-        where = f"\t{told.path}" if told.path else ""
-        print(f"{told.number}\t{told.state.lower()}\t{told.holder}{where}")
+        where = f"\t{printable(told.path)}" if told.path else ""
+        print(f"{told.number}\t{told.state.lower()}\t{printable(told.holder)}{where}")
     elif isinstance(told, Wrong):
-        print(f"wrong\t{told.what}")
+        print(f"wrong\t{printable(told.what)}")
+
+
+def printable(text: str) -> str:
+    """A text that stays in its column: others have chosen it, and it may hold line ends."""
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text
+    )
 
 
 def _write_json(told: Told) -> None:

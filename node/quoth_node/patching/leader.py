@@ -14,10 +14,11 @@ import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
+from quoth_cluster import answers
+from quoth_cluster.batch import rests_on_checks
 from quoth_cluster.client_configuration import separator
 from quoth_cluster.clock import Chance, Clock
 from quoth_cluster.commands import (
-    CheckDocument,
     PutDocument,
     SaveCheckedBatch,
     SaveNumbered,
@@ -53,6 +54,7 @@ from quoth_node.patching.errors import (
 )
 from quoth_node.patching.evaluation import Evaluation
 from quoth_node.patching.plan import Plan, Stopped
+from quoth_node.patching.recalling import results_of
 from quoth_node.patching.running import Running
 from quoth_node.patching.turns import Name, Turns
 from quoth_node.patching.values import (
@@ -145,6 +147,8 @@ class Attempt:
                 plan = await self._evaluate()
             except (Stopped, PatchFailed) as error:
                 if is_current or isinstance(error, JavaScriptNotParsed | JavaScriptOverLimit):
+                    if (first := self._first_answer()) is not None:
+                        return first
                     if isinstance(error, Stopped):
                         return error.refused
                     raise
@@ -152,7 +156,7 @@ class Attempt:
                 continue
             if self._batch.is_test or not plan.must_be_proposed:
                 if is_current:
-                    return PatchesSaved(plan.answers())
+                    return self._first_answer() or PatchesSaved(plan.answers())
                 await self._become_current()
                 continue
             if self._refused is not None and is_same(plan, self._refused[0]):
@@ -220,16 +224,38 @@ class Attempt:
         # It was applied here, and the batch came before it.
         self._is_current = True
         if isinstance(applied.outcome, Refused):
-            if not rests_on_checks(plan, applied.outcome):
+            if not rests_on_checks(plan.checks, applied.outcome):
                 return applied.outcome
             self._refused = (plan, applied.outcome)
             return None
-        saved: object = applied.outcome
-        taken: tuple[Taken, ...] = ()
-        if isinstance(saved, NumberedSaved):
-            taken, saved = saved.taken, saved.saved
-        assert isinstance(saved, BatchSaved), saved
+        taken, saved = unpacked(applied.outcome)
+        if not is_answer_to(plan, saved):  # the first answer; what was computed now is another
+            return self._first_answer() or used_before()
         return answer_of(plan, applied, saved, self._at_micros, taken)
+
+    def _first_answer(self) -> PatchAnswer | None:
+        """What was answered to the same request before, as this state remembers it.
+
+        What was saved then may leave nothing to write now, or not be what the sender expects.
+        """
+        machine, request_id = self._leader.machine, self._batch.request_id
+        database = machine.database(self._batch.database)
+        if request_id is None or database is None or self._batch.is_test:
+            return None
+        kind = SaveNumbered if self._batch.takings else SaveCheckedBatch
+        with database.read() as txn:
+            outcome = answers.recall(txn, request_id, kind=kind.__name__)
+        if outcome is None or isinstance(outcome, Refused):
+            return outcome
+        taken, saved = unpacked(outcome)
+        ends = self._separator_in(database)
+        found = results_of(self._batch.commands, saved.results, separator=ends)
+        if found is None:
+            return used_before()
+        at = machine.applied  # the save is not behind it
+        return PatchesSaved(
+            found, at.log_index, at.command_index, saved.last_etag, saved.collections, taken
+        )
 
     async def _become_current(self) -> None:
         """Raises NotReadable, Busy."""
@@ -257,15 +283,6 @@ def names_of(batch: PatchBatch) -> list[Name]:
     return [(batch.database.lower(), fold_id(document_id)) for document_id in ids]
 
 
-def rests_on_checks(plan: Plan, refused: Refused) -> bool:
-    """Whether a refusal may be for what was read, and not for what the sender expects."""
-    if refused.refusal != Refusal.CHANGE_VECTOR:
-        return False
-    if refused.document_id is None:  # of a compare-exchange value, which only scripts read
-        return True
-    return CheckDocument(refused.document_id, refused.expected_change_vector or "") in plan.checks
-
-
 def is_same(one: Plan, other: Plan) -> bool:
     """Whether two evaluations came to the same command."""
     return (one.checks, one.commands, one.takings) == (other.checks, other.commands, other.takings)
@@ -279,17 +296,28 @@ def answer_of(
     taken: tuple[Taken, ...] = (),
 ) -> PatchAnswer:
     """What is told of a batch that was saved, now or before under the same request id."""
-    results: tuple[PatchResult, ...]
-    if not is_answer_to(plan, saved):
-        text = "This raft-request-id was used before; nothing was done now"
-        return Refused(Refusal.INVALID, text)
-    results = plan.answers(saved.results)
+    results: tuple[PatchResult, ...] = plan.answers(saved.results)
     if any(result.at_micros != at_micros for result in saved.results):
         # The first answer; what was computed now is not what was saved then.
         results = tuple(recalled(result) for result in results)
     return PatchesSaved(
         results, applied.log_index, applied.command_index, saved.last_etag, saved.collections, taken
     )
+
+
+def unpacked(outcome: object) -> tuple[tuple[Taken, ...], BatchSaved]:
+    """The numbers that a batch got, if any, and the batch."""
+    taken: tuple[Taken, ...] = ()
+    if isinstance(outcome, NumberedSaved):
+        taken, outcome = outcome.taken, outcome.saved
+    assert isinstance(outcome, BatchSaved), outcome
+    return taken, outcome
+
+
+def used_before() -> Refused:
+    """The refusal of a request id that stands for something else."""
+    text = "This raft-request-id was used before; nothing was done now"
+    return Refused(Refusal.INVALID, text)
 
 
 def is_answer_to(plan: Plan, saved: BatchSaved) -> bool:

@@ -46,9 +46,14 @@ class Asking:
 
     async def holders_of(self, name: str, values: Iterable[int]) -> list[Json | None]:
         """Who holds each of these numbers; None where nobody took it."""
+        values = list(values)
+        if not values:
+            return []
         parameters = [("name", name), *(("value", str(value)) for value in values)]
-        page = await self._get("/quoth/sequences/holders", parameters)
-        results: list[Json | None] = page["Results"]
+        status, page = await self._ask("GET", "/quoth/sequences/holders", parameters)
+        if status == NOT_FOUND:  # it was deleted just now
+            return [None] * len(values)
+        results: list[Json | None] = self._checked(status, page)["Results"]
         return results
 
     async def documents(self, ids: list[str]) -> list[Json | None]:
@@ -86,7 +91,10 @@ class Asking:
             after = page["Results"][-1]["@metadata"]["@id"]
 
     async def _get(self, path: str, parameters: Mapping[str, str] | list[tuple[str, str]]) -> Json:
-        status, answer = await self._ask("GET", path, parameters)
+        return self._checked(*await self._ask("GET", path, parameters))
+
+    def _checked(self, status: int, answer: Json) -> Json:
+        """An answer that says what was asked. Raises NotDone."""
         if status >= REFUSED:
             raise NotDone(text_of(answer, "Message") or f"{self._url} answered with {status}")
         return answer

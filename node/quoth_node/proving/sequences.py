@@ -3,9 +3,10 @@
     1. Who holds what: the rows follow each other from the first number to the last; each is void
        with a reason, held outside, or held by a document in which it stands.
     2. What stands in documents: none of the same collections holds a number at the same path that
-       is not its own.
+       is not its own, by this sequence or by another.
 
-Numbers that are taken meanwhile are left for the next time. What is in memory is one page.
+Numbers that are taken meanwhile are left for the next time. So is a reserved number that stands in
+a document: it is confirmed after that was saved. What is in memory is one page.
 """
 
 from collections.abc import AsyncIterator
@@ -13,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quoth_cluster.documents import fold_id
-from quoth_cluster.number_places import NoPlace, find, parts_of
+from quoth_cluster.number_places import NoPlace, find, is_whole, parts_of
 from quoth_cluster.sequence_outcomes import value_at
 from quoth_node.proving.asking import Asking, Json
 
 ROWS_AT_ONCE = 1_024
 DOCUMENTS_AT_ONCE = 256
-VALUES_AT_ONCE = 256
+VALUES_AT_ONCE = 64  # they stand in the address of a request, beside a name
 PLACES_MAX = 1_000  # collections and paths that are looked at for duplicates
 
 
@@ -47,6 +48,15 @@ class Looked:
     what: str  # 'numbers' or 'documents'
     done: int
     of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A number that stands in a document."""
+
+    value: int
+    document_id: str
+    path: str
 
 
 Told = Held | Wrong | Looked
@@ -160,7 +170,7 @@ class Proof:
             self._places.add((collection_of(document), path))
         expected: object = numbers if row["All"] else numbers[0]
         found = stands_at(document, path)
-        if found == expected and type(found) in (int, list):
+        if found == expected and is_whole(found):
             return None
         return f"{told} is held by {holder}, where {shown(found)} stands at {path}"
 
@@ -177,7 +187,7 @@ class Proof:
         async for page in self.asking.all_documents(size=DOCUMENTS_AT_ONCE):
             done += len(page)
             found = [
-                (value, document["@metadata"]["@id"], path)
+                Standing(value, document["@metadata"]["@id"], path)
                 for document in page
                 for path in paths.get(collection_of(document), ())
                 for value in numbers_at(document, path)
@@ -188,15 +198,70 @@ class Proof:
                     yield told
             yield Looked("documents", done)
 
-    async def _compare(self, found: list[tuple[int, str, str]]) -> AsyncIterator[Told]:
-        rows = await self.asking.holders_of(self.name, [value for value, _, _ in found])
-        for (value, document_id, path), row in zip(found, rows, strict=True):
+    async def _compare(self, found: list[Standing]) -> AsyncIterator[Told]:
+        suspects = await self._not_its(found)
+        if suspects:
+            # Both may have been changed between the two answers. What is wrong stays so.
+            suspects = await self._not_its(await self._as_it_stands([one for one, _ in suspects]))
+        for one, row in suspects:
+            what = f"{one.document_id} holds {one.value} at {one.path}"
             if row is None:
-                yield Wrong(f"{document_id} holds {value} at {path}, which nobody took")
-            elif row["State"] != "Document" or fold_id(row["Holder"]) != fold_id(document_id):
+                yield Wrong(f"{what}, which nobody took")
+            else:
                 holder = row["Reason"] if row["State"] == "Void" else row["Holder"]
                 owner = f"{row['State'].lower()}: {holder}"
-                yield Wrong(f"{document_id} holds {value} at {path}, which is not its ({owner})")
+                yield Wrong(f"{what}, which is not its ({owner})")
+
+    async def _not_its(self, found: list[Standing]) -> list[tuple[Standing, Json | None]]:
+        """Those that no sequence gave to their documents, and who holds them in this one."""
+        rows = await self.asking.holders_of(self.name, [one.value for one in found])
+        suspects = [
+            (one, row) for one, row in zip(found, rows, strict=True) if not may_be_its(row, one)
+        ]
+        if not suspects:
+            return suspects
+        async for other in self.asking.sequences():
+            asked = [one for one, _ in suspects if is_within(other, one.value)]
+            if other["Name"] == self.name or not asked:
+                continue
+            rows = await self.asking.holders_of(other["Name"], [one.value for one in asked])
+            own = {
+                one
+                for one, row in zip(asked, rows, strict=True)
+                if may_be_its(row, one, at_path=True)
+            }
+            suspects = [suspect for suspect in suspects if suspect[0] not in own]
+            if not suspects:
+                break
+        return suspects
+
+    async def _as_it_stands(self, found: list[Standing]) -> list[Standing]:
+        """Those that are there still."""
+        ids = list(dict.fromkeys(one.document_id for one in found))
+        documents = dict(zip(ids, await self.asking.documents(ids), strict=True))
+        return [
+            one
+            for one in found
+            if (document := documents[one.document_id]) is not None
+            and one.value in numbers_at(document, one.path)
+        ]
+
+
+def may_be_its(row: Json | None, one: Standing, *, at_path: bool = False) -> bool:
+    """Whether the number is held by the document in which it stands, or will be yet."""
+    if row is None:
+        return False
+    if row["State"] == "Reserved":
+        return True
+    is_holder = row["State"] == "Document" and fold_id(row["Holder"]) == fold_id(one.document_id)
+    return is_holder and (not at_path or row["Path"] == one.path)
+
+
+def is_within(sequence: Json, value: int) -> bool:
+    """Whether a sequence may have given this number."""
+    reset = sequence["ResetValue"]
+    last = sequence["LastValue"] if reset is None else reset
+    return last is not None and sequence["InitialValue"] <= value <= last
 
 
 def collection_of(document: Json) -> str:
@@ -213,9 +278,13 @@ def stands_at(document: Json, path: str) -> object:
 
 
 def numbers_at(document: Json, path: str) -> list[int]:
-    """The whole numbers that stand at a path, by themselves or in an array."""
+    """The whole numbers that stand at a path, by themselves or in an array; also 8.0 is one."""
     found: Any = stands_at(document, path)
-    return [one for one in (found if isinstance(found, list) else [found]) if type(one) is int]
+    return [
+        int(one)
+        for one in (found if isinstance(found, list) else [found])
+        if type(one) is int or (type(one) is float and one.is_integer() and abs(one) < 2**63)
+    ]
 
 
 def shown(found: object) -> str:

@@ -1,6 +1,6 @@
 """`quoth sequence verify` proves what is right, and finds whatever is planted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 
@@ -9,7 +9,7 @@ from quoth_cluster.store import keys
 from quoth_node import cli_sequences
 from quoth_node.errors import NotDone
 from quoth_node.proving import sequences as proving
-from quoth_node.proving.asking import asking
+from quoth_node.proving.asking import Asking, asking
 from quoth_node.proving.sequences import Held, Proof, Wrong
 from tests.unit.http.conftest import Node, delete, put
 from tests.unit.http.test_sequences import ask, in_id, place, take
@@ -111,6 +111,78 @@ async def test_a_duplicate_is_found(
     await save(filled, document_id, "Invoices", Number=number)
     _, _, (wrong,) = await proven(filled)
     assert wrong.startswith(words)
+
+
+async def test_a_duplicate_that_is_written_as_a_fraction_is_found(filled: Node) -> None:
+    await save(filled, "invoices/copy", "Invoices", Number=2.0)
+    await save(filled, "orders/x", "Orders", Number=[5, 6.0, 7])
+    _, _, wrong = await proven(filled)
+    assert wrong == [
+        "numbers [5, 6, 7] is held by orders/x, where [5, 6.0, 7] stands at /Number",
+        "invoices/copy holds 2 at /Number, which is not its (document: invoices/2)",
+    ]
+
+
+async def test_numbers_of_another_sequence_are_no_duplicates(filled: Node) -> None:
+    """As invoices of several shops, or years, with a sequence each."""
+    for name in ("a", "z", "z"):
+        document = put(f"invoices/{name}-{{number}}", "Invoices")
+        await filled.bulk(document, take(name, in_id(), place(), ResetValue=100))
+    await save(filled, "invoices/other", "Invoices", Number=14)
+    await ask(filled, "take", Name="far", InitialValue=14)
+    await ask(filled, "take", Name="none")
+    await filled.ask("DELETE", "/databases/db/quoth/sequences?name=none")
+    assert (await proven(filled, "z"))[2][-1:] == [
+        "invoices/other holds 14 at /Number, which nobody took"
+    ]
+    await filled.bulk(delete("invoices/other"))
+    assert [(await proven(filled, name))[2] for name in ("invoices", "a", "z")] == [[], [], []]
+    await save(filled, "invoices/a-2", "Invoices", Number=2)
+    assert len((await proven(filled, "a"))[2]) == 1
+
+
+async def test_a_number_that_is_reserved_may_stand_before_it_is_confirmed(filled: Node) -> None:
+    reserved = await ask(filled, "reserve", Name="invoices")
+    await save(filled, "invoices/late", "Invoices", Number=13)
+    proof, _, wrong = await proven(filled)
+    assert (wrong, proof.counts["Reserved"]) == ([], 1)
+    await ask(filled, "release", Name="invoices", Token=reserved["Token"], Reason="forgotten")
+    _, _, (what,) = await proven(filled)
+    assert what == "invoices/late holds 13 at /Number, which nobody took"
+
+
+@pytest.mark.parametrize("change", ["delete", "renumber"])
+async def test_what_is_changed_meanwhile_is_not_wrong(
+    filled: Node, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    """A document was read, and goes before its number is asked for."""
+    reserved = await ask(filled, "reserve", Name="invoices")
+    await save(filled, "invoices/late", "Invoices", Number=13)
+    holders_of = Asking.holders_of
+
+    async def overtaken(self: Asking, name: str, values: Iterable[int]) -> object:
+        values = list(values)
+        if 13 in values:
+            if change == "renumber":
+                await save(filled, "invoices/late", "Invoices", Number=None)
+            else:
+                await filled.bulk(delete("invoices/late"))
+            token = {"Name": "invoices", "Token": reserved["Token"], "Reason": "rolled back"}
+            await filled.ask("POST", "/databases/db/quoth/sequences/release", token)
+        return await holders_of(self, name, values)
+
+    monkeypatch.setattr(Asking, "holders_of", overtaken)
+    assert (await proven(filled))[2] == []
+
+
+async def test_long_names_and_numbers_fit_into_the_questions(node: Node) -> None:
+    name = "\u00e4" * 256
+    initial = -(2**63)
+    commands = [put(f"i/{at}", "I") for at in range(300)]
+    places = [place(at, Index=at) for at in range(300)]
+    await node.bulk(*commands, take(name, *places, Count=300, InitialValue=initial))
+    proof, _, wrong = await proven(node, name)
+    assert (wrong, proof.total) == ([], 300)
 
 
 async def test_what_is_no_number_of_it_is_no_duplicate(filled: Node) -> None:
@@ -216,3 +288,14 @@ async def test_the_command_line_lists_sequences(
     ]
     await cli_sequences._list(filled.url, "db", as_json=True)
     assert '"LastValue": 12' in capsys.readouterr().out
+
+
+async def test_what_others_have_named_stays_in_its_line(
+    node: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "x\n2\tdocument\t\x1b[2Jinvoices/2"
+    await ask(node, "take", Name="a\tb\x1b", Holder=hostile, InitialValue=-1, ResetValue=0)
+    await cli_sequences._verify(node.url, "db", "a\tb\x1b", False, False, False)
+    assert capsys.readouterr().out == "-1\toutside\tx\\n2\\tdocument\\t\\x1b[2Jinvoices/2\n"
+    await cli_sequences._list(node.url, "db", as_json=False)
+    assert capsys.readouterr().out.splitlines()[1:] == ["a\\tb\\x1b\t-1\t1\t0\t0\t-1\t0"]

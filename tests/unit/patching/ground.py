@@ -15,6 +15,7 @@ from quoth_cluster.commands import (
 )
 from quoth_cluster.machine import Machine
 from quoth_cluster.outcomes import Refused
+from quoth_cluster.sequence_commands import TakeNumbers
 from quoth_node.patching import (
     PatchBatch,
     PatchCommand,
@@ -96,10 +97,16 @@ class Ground:
         return body
 
     async def save(
-        self, *commands: PatchCommand, patience_ms: int = 5_000, database: str = "db"
+        self,
+        *commands: PatchCommand,
+        patience_ms: int = 5_000,
+        database: str = "db",
+        request_id: str | None = None,
+        takings: tuple[TakeNumbers, ...] = (),
     ) -> PatchesSaved | Refused:
         """Save a batch with patches in it."""
-        return await self.patches.save(PatchBatch(database, commands, patience_ms))
+        batch = PatchBatch(database, commands, patience_ms, request_id, takings=takings)
+        return await self.patches.save(batch)
 
     async def patch(self, document_id: str, script: str) -> PatchesSaved | Refused:
         """Run one script on one document."""

@@ -6,13 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from quoth_cluster.commands import PutDocument
 from quoth_cluster.errors import Busy
 from quoth_cluster.machine import Machine
 from quoth_cluster.outcomes import Refusal, Refused
-from quoth_node.patching import JavaScriptFailed, Patched, PatchesSaved
+from quoth_cluster.sequence_commands import NumberPlace, SequenceUse, TakeNumbers
+from quoth_node.patching import (
+    JavaScriptFailed,
+    JsonPatchDocument,
+    PatchCommand,
+    PatchDocument,
+    Patched,
+    PatchesSaved,
+    PatchStatus,
+    Script,
+    TrackDocuments,
+)
 from quoth_node.patching.turns import EVALUATING_MAX, WAITING_MAX, Turns
 from quoth_node.scripting import Missing, Ran, ScriptTask
 from tests.unit.patching.ground import Ground, ScriptsHere, patch
+from tests.unit.state.story import DATABASE_ID
 
 
 @pytest.fixture
@@ -247,3 +260,67 @@ async def test_a_script_that_throws_is_run_again_on_a_state_that_is_current(
     with pytest.raises(JavaScriptFailed, match="not yet"):
         await ground.patch("users/1", "throw 'not yet'")
     assert ground.scripts.runs == 2
+
+
+NUMBER = (TakeNumbers.of(SequenceUse("s"), 1, [NumberPlace(0, "/Number")]),)
+
+
+@pytest.mark.parametrize("takings", [(), NUMBER])
+async def test_a_request_with_an_id_is_computed_again_too(
+    ground: Ground, takings: tuple[TakeNumbers, ...]
+) -> None:
+    """What was refused only because somebody was faster is not the answer to its id."""
+    await ground.put("users/1", n=1)
+    ground.log.hold = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        script = patch("users/1", "this.n += 1")
+        late = tasks.create_task(ground.save(script, request_id="one", takings=takings))
+        await ground.log.held.wait()
+        await ground.put("users/1", n=10)
+        hold, ground.log.hold = ground.log.hold, None
+        hold.set()
+    assert isinstance(late.result(), PatchesSaved), late.result()
+    assert ground.load("users/1") == {"n": 11, **({"Number": 1} if takings else {})}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        patch("users/1", "this.state = 'issued'"),
+        patch("users/1", "put('logs/1', {}); this.state = 'issued'"),
+        JsonPatchDocument("users/1", b'[{"op":"remove","path":"/n"}]'),
+    ],
+)
+async def test_a_patch_that_leaves_nothing_to_do_gets_its_first_numbers_again(
+    ground: Ground, command: PatchCommand
+) -> None:
+    await ground.put("users/1", n=1)
+    first = await ground.save(command, request_id="one", takings=NUMBER)
+    assert isinstance(first, PatchesSaved) and [one.values for one in first.taken] == [(1,)]
+    stands = ground.load("users/1")
+    ground.clock.micros += 1
+    again = await ground.save(command, request_id="one", takings=NUMBER)
+    assert isinstance(again, PatchesSaved), again
+    (patched,) = again.results
+    assert isinstance(patched, Patched) and patched.status == PatchStatus.PATCHED
+    assert (again.taken, again.last_etag, again.collections) == (
+        *(first.taken, first.last_etag, first.collections),
+    )
+    assert patched.change_vector == getattr(first.results[0], "change_vector", "")
+    assert ground.load("users/1") == stands
+
+
+async def test_a_patch_of_what_was_read_gets_its_first_answer_again(ground: Ground) -> None:
+    """The document is not the one it expects any more, because it was patched then."""
+    await ground.put("users/1", n=1)
+    commands = (
+        PutDocument("logs/", b"{}", b"{}", "@empty"),
+        PatchDocument("users/1", Script("this.n += 1", b"{}"), f"A:1-{DATABASE_ID}"),
+        TrackDocuments(()),
+    )
+    first = await ground.save(*commands, request_id="one")
+    assert isinstance(first, PatchesSaved), first
+    assert await ground.save(*commands, request_id="one") == first
+    assert ground.load("users/1") == {"n": 2}
+    other = await ground.save(*commands[1:], request_id="one")
+    assert isinstance(other, Refused) and "used before" in other.message

@@ -100,12 +100,25 @@ def test_a_reservation_is_confirmed_for_a_document_that_holds_it(story: Story) -
     assert isinstance(story.run(confirm(token, "I/A", path="/Number")), NumbersConfirmed)
     assert states(story) == [(1, 1, NumberState.DOCUMENT, "i/a")]
     many = reserved(story, 2)
-    story.save(put("i/b", body=b'{"Numbers":[3,2]}'))
     wrong = confirm(many.token, "i/b", path="/Numbers")
-    assert refusal(story.run(wrong)) == Refusal.NUMBER_PLACE
+    for numbers in (b"[3,2]", b"[2.0,3]", b"[2]"):
+        story.save(put("i/b", body=b'{"Numbers":%b}' % numbers))
+        assert refusal(story.run(wrong)) == Refusal.NUMBER_PLACE
     story.save(put("i/b", body=b'{"Numbers":[2,3]}'))
     assert isinstance(story.run(wrong), NumbersConfirmed)
     assert rows(story, "invoices")[-1].is_array
+
+
+def test_a_document_with_a_long_id_holds_numbers_too(story: Story) -> None:
+    """512 bytes are counted as the id is compared, where a capital sharp s has two, not three."""
+    document_id = "\u1e9e" * 256
+    story.save(put(document_id, body=b'{"N":1}'))
+    first = confirm(reserved(story).token, document_id, path="/N")
+    assert isinstance(story.run(first), NumbersConfirmed)
+    assert states(story) == [(1, 1, NumberState.DOCUMENT, document_id)]
+    token = reserved(story).token
+    for no_id in ("", document_id + "x"):
+        assert refusal(story.run(confirm(token, no_id, path="/N"))) == Refusal.INVALID
 
 
 def test_what_is_released_at_the_end_is_given_back(story: Story) -> None:

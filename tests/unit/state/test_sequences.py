@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quoth_cluster import numbered as quoth_numbered
 from quoth_cluster.commands import (
     CheckDocument,
     ClusterTransaction,
@@ -321,6 +322,68 @@ def test_a_document_does_not_lose_a_number_to_another(story: Story) -> None:
     assert values(story.run(elsewhere)) == [2]
     story.save(put("i/b", body=b'{"Number":1}', collection="Invoices"))
     assert values(story.run(numbered("i/b"))) == [3]
+
+
+@pytest.mark.parametrize("cluster_wide", [False, True])
+def test_a_document_does_not_lose_a_number_to_one_that_an_identity_names(
+    story: Story, cluster_wide: bool
+) -> None:
+    story.save(put("i|"))
+    assert values(story.run(numbered("I/2"))) == [1]
+    by_identity = (put("other|"), put("i|", body=BODY, collection="Invoices"))
+    save = ClusterTransaction("db", AT, "A", by_identity, ()) if cluster_wide else None
+    there = NumberPlace(1, "/Number")
+    command = SaveNumbered(save or batch(*by_identity), (taking("invoices", there),))
+    refused = story.run(command)
+    assert refusal(refused) == Refusal.NUMBER_PLACE and "'i/2' holds the number 1" in str(refused)
+    assert number_in(story, "i/2") == 1
+    story.save(put("i|", body=b"{}", collection="Invoices"))
+    assert values(story.run(command)) == [2]
+    assert holders(story, "invoices")[-1] == (2, "i/3")
+
+
+def test_an_id_is_made_in_one_way(story: Story) -> None:
+    command = SaveNumbered(batch(put("i/{number}|")), (taking("invoices", NumberPlace(0)),))
+    assert refusal(story.run(command)) == Refusal.NUMBER_PLACE
+
+
+def test_two_numbers_in_one_place_are_refused_even_if_they_are_equal(story: Story) -> None:
+    """Each must be somebody's, also that of another sequence which happens to be as far."""
+    everything = NumberPlace(0, "/A", None)
+    for one, other in (
+        (HERE, HERE),
+        (everything, NumberPlace(0, "/A/0")),
+        (NumberPlace(0, "/A/0"), everything),
+    ):
+        save = batch(put("d", body=b'{"Number":null,"A":[0]}'))
+        refused = story.run(SaveNumbered(save, (taking("one", one), taking("other", other))))
+        assert refusal(refused) == Refusal.NUMBER_PLACE, refused
+    assert story.load("d") is None
+
+
+def test_arrays_of_all_numbers_are_limited_by_what_they_hold(story: Story) -> None:
+    """Else a short request would make a document of gigabytes."""
+    places = [NumberPlace(0, f"/{at}", None) for at in range(3)]
+    for count, is_refused in ((10_000, True), (6_666, False)):
+        outcome = story.run(
+            SaveNumbered(batch(put("d")), (taking("invoices", *places, count=count),))
+        )
+        assert isinstance(outcome, Refused) == is_refused, outcome
+
+
+def test_what_is_read_of_documents_that_get_numbers_is_limited(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quoth_numbered, "BYTES_READ_MAX", 3_000)
+    large = b'{"Number":"%b"}' % (b"x" * 1_000)
+    story.save(*(put(f"d/{n}", body=large) for n in range(3)))
+    for count, refused_for in ((2, None), (3, Refusal.INVALID)):
+        puts = [put(f"d/{n}", body=BODY) for n in range(count)]
+        places = [NumberPlace(at, "/Number", at) for at in range(count)]
+        save = SaveNumbered(batch(*puts), (taking("invoices", *places, count=count),))
+        outcome = story.run(save)
+        assert getattr(outcome, "refusal", None) == refused_for
+        story.save(*(put(f"d/{n}", body=large) for n in range(3)))
 
 
 def test_the_first_value_is_that_of_who_comes_first(story: Story) -> None:
