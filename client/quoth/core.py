@@ -72,7 +72,7 @@ class SessionCore(Values):
         options: SessionOptions,
         conventions: Conventions,
         hilo: HiLo,
-        events: Events | None = None,
+        events: Events,
     ) -> None:
         super().__init__(options, conventions)
         assert options.database is not None, "the store names the database"
@@ -82,7 +82,7 @@ class SessionCore(Values):
         self.number_of_requests = 0
         self.requests_max = conventions.max_number_of_requests_per_session
         self.lazies = Lazies(options.database)
-        self.events = (events or Events()).for_session()
+        self.events = events.for_session()
         self.patches = Patches()
         self.numbers = SessionNumbers()
         self.isolation = Isolation() if options.is_serializable else None

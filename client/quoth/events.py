@@ -5,9 +5,12 @@ come first. A handler that raises ends what it was called for, and nothing has b
 those told after a save cannot take it back.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from quoth.errors import Misuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +71,52 @@ class Events:
             list(self.before_delete),
             list(self.before_query),
         )
+
+
+class WithEvents(ABC):
+    """What a store and a session have in common: handlers can be added and removed."""
+
+    @property
+    @abstractmethod
+    def _events(self) -> Events:
+        """Its handlers."""
+
+    def add_before_store(self, event: Callable[[BeforeStoreEventArgs], object]) -> None:
+        """Called for each entity a save writes, before it does; may change it."""
+        self._events.before_store.append(event)
+
+    def add_after_save_changes(self, event: Callable[[AfterSaveChangesEventArgs], object]) -> None:
+        """Called for each entity a save has written."""
+        self._events.after_save_changes.append(event)
+
+    def add_before_delete(self, event: Callable[[BeforeDeleteEventArgs], object]) -> None:
+        """Called for each document a save deletes, before it does."""
+        self._events.before_delete.append(event)
+
+    def add_before_query(self, event: Callable[[BeforeQueryEventArgs], object]) -> None:
+        """Called for each query before it is sent; may change it."""
+        self._events.before_query.append(event)
+
+    def remove_before_store(self, event: Callable[[BeforeStoreEventArgs], object]) -> None:
+        """No longer call what was added. Raises Misuse if it was not."""
+        _remove(self._events.before_store, event)
+
+    def remove_after_save_changes(
+        self, event: Callable[[AfterSaveChangesEventArgs], object]
+    ) -> None:
+        """No longer call what was added. Raises Misuse if it was not."""
+        _remove(self._events.after_save_changes, event)
+
+    def remove_before_delete(self, event: Callable[[BeforeDeleteEventArgs], object]) -> None:
+        """No longer call what was added. Raises Misuse if it was not."""
+        _remove(self._events.before_delete, event)
+
+    def remove_before_query(self, event: Callable[[BeforeQueryEventArgs], object]) -> None:
+        """No longer call what was added. Raises Misuse if it was not."""
+        _remove(self._events.before_query, event)
+
+
+def _remove(handlers: list[Any], event: Any) -> None:
+    if event not in handlers:
+        raise Misuse("this handler was not added, or is removed already")
+    handlers.remove(event)

@@ -13,6 +13,7 @@ from quoth.commands import Command, ReturnHiLoRange
 from quoth.conventions import Conventions
 from quoth.core import SessionCore
 from quoth.errors import BadRequest, DatabaseDoesNotExist, Misuse, QuothError
+from quoth.events import Events
 from quoth.executor import Executor, Pause, WireSteps
 from quoth.hilo import HiLo
 from quoth.manner import PLAIN, Manner
@@ -43,6 +44,7 @@ class StoreCore:
         self.database = database
         self.conventions = conventions or Conventions()
         self.clock = clock or SystemClock()
+        self.events = Events()
         self.identifier: str | None = None
         self.is_closed = False
         self._process_id: int | None = None
@@ -79,7 +81,7 @@ class StoreCore:
         name = self.name_of(database)
         options = replace(options, database=name, request_executor=None)
         hilo = self._hilos.setdefault(name, HiLo())
-        return SessionCore(options, self.conventions, hilo)
+        return SessionCore(options, self.conventions, hilo, self.events)
 
     def manner_of(self, options: SessionOptions, database: str | None) -> Manner:
         """How the requests of a new session go."""

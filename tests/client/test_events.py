@@ -10,6 +10,7 @@ from quoth import (
     BeforeDeleteEventArgs,
     BeforeStoreEventArgs,
     DocumentStore,
+    Misuse,
 )
 from tests.client.entities import Company, Employee
 from tests.client.wire import Wire, document, put_result
@@ -102,3 +103,31 @@ def test_what_a_handler_stores_is_saved_along(wire: Wire, plain_store: DocumentS
         assert not session.has_changes()
     assert [each["Id"] for each in wire.commands] == ["companies/1", "notes/1"]
     assert told == ["companies/1"]
+
+
+async def test_handlers_of_a_store_hold_for_all_its_sessions(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.saved(put_result("companies/1"))
+    wire.saved(put_result("companies/2"))
+    told: list[str] = []
+    store.add_before_store(lambda event: told.append(f"store: {event.document_id}"))
+    for number in (1, 2):
+        async with store.open_session() as session:
+            session.add_before_store(lambda event: told.append(f"session: {event.document_id}"))
+            await session.store(Company("One"), f"companies/{number}")
+            await session.save_changes()
+    assert told == [
+        "store: companies/1",
+        "session: companies/1",
+        "store: companies/2",
+        "session: companies/2",
+    ]
+
+
+async def test_what_was_not_added_cannot_be_removed(store: AsyncDocumentStore) -> None:
+    with pytest.raises(Misuse, match="not added"):
+        store.remove_before_query(print)
+    async with store.open_session() as session:
+        with pytest.raises(Misuse, match="not added"):
+            session.remove_before_store(print)

@@ -23,6 +23,8 @@ from ravendb.tools.utils import Utils
 
 import quoth
 from quoth.core import SessionCore
+from quoth.events import Events
+from quoth.hilo import HiLo
 from quoth.queries import more_like_this as our_likeness
 
 
@@ -94,7 +96,7 @@ WHEN = datetime(2026, 1, 2, 3, 4, 5, 678)
 
 def ours(story: Story, **source: Any) -> dict[str, Any]:
     """What our client would send."""
-    core = SessionCore(quoth.SessionOptions(database="shop"), quoth.Conventions(), None)  # type: ignore[arg-type]
+    core = SessionCore(quoth.SessionOptions(database="shop"), quoth.Conventions(), HiLo(), Events())
     session = quoth.Session(core, None)  # type: ignore[arg-type]
     query = session.document_query(**source) if source else session.query(object_type=User)
     built = story(query, OURS)

@@ -11,12 +11,7 @@ from quoth.batches import DocumentCommand
 from quoth.changes import DocumentsChanges
 from quoth.conventions import Conventions
 from quoth.core import SessionCore
-from quoth.events import (
-    AfterSaveChangesEventArgs,
-    BeforeDeleteEventArgs,
-    BeforeQueryEventArgs,
-    BeforeStoreEventArgs,
-)
+from quoth.events import Events, WithEvents
 from quoth.loading import ConditionalLoadResult
 from quoth.numbering import SessionSequences
 from quoth.options import IndexWait, ReplicationWait, TransactionMode
@@ -29,7 +24,7 @@ from quoth.waiting import IndexWaitBuilder, ReplicationWaitBuilder
 T = TypeVar("T")
 
 
-class AsyncAdvanced:
+class AsyncAdvanced(WithEvents):
     """The rest of a session; `session.advanced` and the session itself both have it.
 
     Programs written for RavenDB know it as InMemoryDocumentSessionOperations, and annotate with it.
@@ -311,38 +306,6 @@ class AsyncAdvanced:
         options(builder)
         self._core.index_wait = builder.wait
 
-    # Events.
-
-    def add_before_store(self, event: Callable[[BeforeStoreEventArgs], object]) -> None:
-        """Called for each entity a save writes, before it does; may change it."""
-        self._core.events.before_store.append(event)
-
-    def add_after_save_changes(self, event: Callable[[AfterSaveChangesEventArgs], object]) -> None:
-        """Called for each entity a save has written."""
-        self._core.events.after_save_changes.append(event)
-
-    def add_before_delete(self, event: Callable[[BeforeDeleteEventArgs], object]) -> None:
-        """Called for each document a save deletes, before it does."""
-        self._core.events.before_delete.append(event)
-
-    def add_before_query(self, event: Callable[[BeforeQueryEventArgs], object]) -> None:
-        """Called for each query before it is sent; may change it."""
-        self._core.events.before_query.append(event)
-
-    def remove_before_store(self, event: Callable[[BeforeStoreEventArgs], object]) -> None:
-        """No longer call what was added."""
-        self._core.events.before_store.remove(event)
-
-    def remove_after_save_changes(
-        self, event: Callable[[AfterSaveChangesEventArgs], object]
-    ) -> None:
-        """No longer call what was added."""
-        self._core.events.after_save_changes.remove(event)
-
-    def remove_before_delete(self, event: Callable[[BeforeDeleteEventArgs], object]) -> None:
-        """No longer call what was added."""
-        self._core.events.before_delete.remove(event)
-
-    def remove_before_query(self, event: Callable[[BeforeQueryEventArgs], object]) -> None:
-        """No longer call what was added."""
-        self._core.events.before_query.remove(event)
+    @property
+    def _events(self) -> Events:
+        return self._core.events

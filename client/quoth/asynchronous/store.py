@@ -19,6 +19,7 @@ from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
+from quoth.events import Events, WithEvents
 from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
 from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
@@ -28,7 +29,7 @@ from quoth.transport import AsyncTransport
 T = TypeVar("T")
 
 
-class AsyncDocumentStore:
+class AsyncDocumentStore(WithEvents):
     """The asynchronous way in.
 
         async with AsyncDocumentStore(["http://a:8080", "http://b:8080"], "shop") as store:
@@ -214,3 +215,7 @@ class AsyncDocumentStore:
 
     async def _pause(self, seconds: float) -> None:
         await self._network.run(self._core.pause(seconds))
+
+    @property
+    def _events(self) -> Events:
+        return self._core.events

@@ -12,6 +12,7 @@ from quoth.bulk_insert import BulkInsertOptions
 from quoth.commands import Command
 from quoth.conventions import Conventions
 from quoth.errors import Misuse
+from quoth.events import Events, WithEvents
 from quoth.indexes.creation import AbstractIndexCreationTaskBase, put_indexes
 from quoth.operations.indexes import PutIndexResult
 from quoth.options import SessionOptions, TransactionMode
@@ -29,7 +30,7 @@ from quoth.transport import Transport
 T = TypeVar("T")
 
 
-class DocumentStore:
+class DocumentStore(WithEvents):
     """The synchronous way in.
 
         with DocumentStore(["http://a:8080", "http://b:8080"], "shop") as store:
@@ -215,3 +216,7 @@ class DocumentStore:
 
     def _pause(self, seconds: float) -> None:
         self._network.run(self._core.pause(seconds))
+
+    @property
+    def _events(self) -> Events:
+        return self._core.events
