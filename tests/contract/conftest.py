@@ -16,6 +16,13 @@ from tests.contract.nodejs_process import Storyteller, storyteller
 numbers = count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process tells all stories of Node.js: two would install its client into one folder."""
+    for item in items:
+        if "nodejs" in item.nodeid or "teller" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("nodejs"))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def isolated_client_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The official client remembers topologies in the user's cache folder; not those of tests."""
