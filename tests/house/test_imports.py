@@ -17,6 +17,7 @@ FOREIGN = {
     "quoth_node": {
         *("aiohttp", "apsw", "lark", "msgpack", "orjson"),
         *("quickjs", "re2", "rich", "typer", "uvloop"),
+        "pytest",  # for those who test with nodes, in one file
     },
 }
 
@@ -35,9 +36,13 @@ DOORS = {
     ("quoth_node", "lark"): ("quoth_node.rql.parser", "quoth_node.indexing.linq.parser"),
     ("quoth_node", "quickjs"): ("quoth_node.scripting.engine",),
     ("quoth_node", "re2"): ("quoth_node.indexing.pattern",),
-    ("quoth_node", "rich"): ("quoth_node.cli", "quoth_node.status"),
-    ("quoth_node", "typer"): ("quoth_node.cli", "quoth_node.cli_sequences"),
+    ("quoth_node", "rich"): ("quoth_node.cli", "quoth_node.status", "quoth_node.testing.cli"),
+    ("quoth_node", "typer"): (
+        *("quoth_node.cli", "quoth_node.cli_sequences"),
+        "quoth_node.testing.cli",
+    ),
     ("quoth_node", "uvloop"): ("quoth_node.cli",),
+    ("quoth_node", "pytest"): ("quoth_node.testing.plugin",),
 }
 
 # Which rooms a room may look into.
@@ -46,6 +51,8 @@ ROOMS = {
     "quoth_cluster": {"quoth_cluster"},
     "quoth_node": {"quoth_node", "quoth_cluster"},
 }
+# ... and a part of one that sees more: it plays applications that use nodes.
+SEES_MORE = {"quoth_node.testing": {"quoth"}}
 
 PLAIN_VALUES = tuple(f"quoth_cluster.{name}" for name in ("clock", "codec", "errors", "log"))
 
@@ -84,10 +91,11 @@ BELOW = {
 ABOVE = {
     "quoth.contrib": ("quoth.contrib",),
     "quoth_cluster.machine": ("quoth_node",),
-    "quoth_node.cli": ("quoth_node.__main__",),
+    "quoth_node.cli": ("quoth_node.__main__", "quoth_node.testing.launcher"),
     "quoth_node.cli_sequences": ("quoth_node.cli",),
     "quoth_node.http": ("quoth_node.http", "quoth_node.node"),
     "quoth_node.node": ("quoth_node.cli",),
+    "quoth_node.testing": ("quoth_node.testing",),
     "quoth_node.supervisor": ("quoth_node.cli",),
 }
 
@@ -99,8 +107,9 @@ Complaints = Iterator[str]
 
 
 def other_rooms(file: SourceFile) -> Complaints:
+    more = [tops for part, tops in SEES_MORE.items() if part_of(file.module, part)]
     for found in file.imports():
-        if found.top in PACKAGES and found.top not in ROOMS[file.package]:
+        if found.top in PACKAGES and found.top not in ROOMS[file.package].union(*more):
             yield f"{file.name}:{found.line}: {file.package} must not know {found.module}"
 
 

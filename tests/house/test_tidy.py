@@ -13,14 +13,14 @@ FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 450
 
 # Time and chance are handed in. Call -> the only modules that may make it.
-CLOCK = ("quoth_cluster.clock", "quoth.clock")
+CLOCK = ("quoth_cluster.clock", "quoth.clock", "quoth_node.testing.clock")
 EDGE = ("quoth_node.node", "quoth_node.supervisor", "quoth_cluster.raft.link")
 BANNED = {
     "time.time": CLOCK,
     "time.time_ns": CLOCK,
     "time.monotonic": CLOCK,
     "time.monotonic_ns": CLOCK,
-    "time.sleep": ("quoth.clock",),  # for stores that block
+    "time.sleep": ("quoth.clock", "quoth_node.testing.clock"),  # for threads that block
     "datetime.now": CLOCK,
     "datetime.utcnow": CLOCK,
     "uuid.uuid1": CLOCK,

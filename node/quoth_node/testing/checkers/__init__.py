@@ -1,0 +1,1 @@
+"""Verdicts on histories. Pure: operations in, violations out."""
