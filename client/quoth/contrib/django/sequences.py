@@ -15,6 +15,8 @@ another initial value or reset value.
 
 from collections.abc import Sequence as Row
 from datetime import timedelta
+from secrets import randbelow
+from typing import Any
 
 from django.db import connections, router
 from django.db.transaction import TransactionManagementError
@@ -80,10 +82,16 @@ def delete(sequence_name: str = "default", *, using: str | None = None) -> bool:
     sequences = stores[entry.alias].sequences
     if not connections[using].in_atomic_block:
         return sequences.delete(sequence_name)
+    connections[using].validate_no_broken_transaction()
+    _check_mode(using)
     transaction = transaction_of(using)
-    if transaction.deletes(entry.alias, sequence_name) or sequences.get(sequence_name) is None:
+    transaction.release_dropped()
+    found = sequences.get(sequence_name)
+    if found is None or transaction.deletes(entry.alias, sequence_name):
         return False
-    transaction.delete(entry.alias, sequence_name)
+    deletion = Reserved(entry.alias, sequence_name, -1 - randbelow(2**62), is_deletion=True)
+    _write_down(using, deletion, entry, first_value=found.taken, count=0, holder=entry.holder)
+    transaction.add(deletion)
     return True
 
 
@@ -145,6 +153,7 @@ def _next(
         use = SequenceUse(sequence_name, initial_value, reset_value)
         operation = ReserveNumbersOperation(use, count, holder, entry.lease_seconds)
         connection.validate_no_broken_transaction()
+        _check_mode(using)
         return _reserve(transaction_of(using), operation, using, entry)
     if not connection.get_autocommit():
         raise TransactionManagementError(
@@ -167,22 +176,38 @@ def _reserve(
             f"this transaction deletes the sequence {name!r}: take numbers when it is committed"
         )
     numbers: ReservedNumbers = stores[entry.alias].send(operation)
+    holder = operation.holder
     reserved = Reserved(entry.alias, name, numbers.token)
+    values = numbers.values
     try:
-        table().objects.using(using).create(
-            store=entry.alias,
-            sequence_name=name,
-            token=numbers.token,
-            first_value=numbers.values[0],
-            count=len(numbers.values),
-            holder=operation.holder,
-            due=timezone.now() + timedelta(seconds=entry.lease_seconds),
+        _write_down(
+            using, reserved, entry, first_value=values[0], count=len(values), holder=holder
         )
     except Exception:
-        release(reserved)  # nobody has heard of them
+        release([reserved])  # nobody has heard of them
         raise
     transaction.add(reserved)
-    return numbers.values
+    return values
+
+
+def _write_down(using: str, reserved: Reserved, entry: StoreSettings, **row: Any) -> None:
+    table().objects.using(using).create(
+        store=reserved.store,
+        sequence_name=reserved.sequence_name,
+        token=reserved.token,
+        due=timezone.now() + timedelta(seconds=entry.lease_seconds),
+        **row,
+    )
+
+
+def _check_mode(using: str) -> None:
+    """Raise TransactionManagementError where a block commits behind the back of Django."""
+    connection = connections[using]
+    if connection.vendor == "sqlite" and not connection.commit_on_exit:
+        raise TransactionManagementError(
+            "with autocommit off, atomic() on SQLite commits at its end, and rollback() takes"
+            " nothing back: leave autocommit on"
+        )
 
 
 @async_unsafe
