@@ -3,6 +3,7 @@
 The journal of quoth and the rows of the shop are compared after each story.
 """
 
+import asyncio
 import inspect
 import logging
 import socket
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import sequences as django_sequences
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
@@ -142,6 +144,32 @@ def test_a_connection_that_is_closed_in_a_transaction_gives_back(using: str, ser
         invoice(using, series)
     assert committed(using, series) == 1
     assert numbers(using, series) == [1]
+
+
+def test_a_server_that_ends_the_connection_before_the_commit_gives_back(
+    using: str, series: str
+) -> None:
+    if using != "postgresql":
+        pytest.skip("SQLite has no server")
+    with pytest.raises(DatabaseError), transaction.atomic(using=using):
+        invoice(using, series)
+        with connections[using].cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    connections[using].close()
+    assert (states(series), numbers(using, series)) == ({}, [])
+
+
+async def test_views_that_are_coroutines_take_numbers_in_threads(using: str, series: str) -> None:
+    def view() -> int:
+        try:
+            return committed(using, series)
+        finally:
+            connections[using].close()
+
+    assert await sync_to_async(view)() == 1
+    side_by_side = (sync_to_async(view, thread_sensitive=False)() for _ in range(4))
+    assert sorted(await asyncio.gather(*side_by_side)) == [2, 3, 4, 5]
+    assert states(series) == dict.fromkeys(range(1, 6), OUTSIDE)
 
 
 def test_a_commit_that_is_refused_gives_back(using: str, series: str) -> None:
