@@ -33,6 +33,7 @@ def test_a_deletion_follows_its_transaction(using: str, series: str) -> None:
     with pytest.raises(ChangedItsMind), transaction.atomic(using=using):
         assert sequences.delete(series, using=using)
         assert not sequences.delete(series, using=using)
+        assert sequences.get_last_value(series, using=using) is None
         with pytest.raises(transaction.TransactionManagementError, match="deletes the sequence"):
             sequences.get_next_value(series, using=using)
         raise ChangedItsMind

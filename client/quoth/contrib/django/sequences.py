@@ -68,7 +68,12 @@ def get_next_values(
 def get_last_value(sequence_name: str = "default", *, using: str | None = None) -> int | None:
     """The last number, None if there is none. Those of open transactions count."""
     _check_may_wait()
-    entry = settings_for(using or router.db_for_read(table()))
+    using = using or router.db_for_read(table())
+    entry = settings_for(using)
+    if connections[using].in_atomic_block and transaction_of(using).deletes(
+        entry.alias, sequence_name
+    ):
+        return None
     return stores[entry.alias].sequences.get_last_value(sequence_name)
 
 
@@ -76,6 +81,7 @@ def delete(sequence_name: str = "default", *, using: str | None = None) -> bool:
     """Delete a sequence, and the journal of its numbers; whether there was one.
 
     In a transaction that is done when it is committed, and until then it has no more numbers of it.
+    Others must not take any between the call and the commit: those would be given out again.
     """
     using = _database(using)
     entry = settings_for(using)
