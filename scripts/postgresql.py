@@ -1,6 +1,5 @@
 """A PostgreSQL for the time of a test or a benchmark: in a folder that goes, without a port."""
 
-
 import os
 import pwd
 import signal

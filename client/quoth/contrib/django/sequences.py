@@ -186,9 +186,7 @@ def _reserve(
     reserved = Reserved(entry.alias, name, numbers.token)
     values = numbers.values
     try:
-        _write_down(
-            using, reserved, entry, first_value=values[0], count=len(values), holder=holder
-        )
+        _write_down(using, reserved, entry, first_value=values[0], count=len(values), holder=holder)
     except Exception:
         release([reserved])  # nobody has heard of them
         raise
