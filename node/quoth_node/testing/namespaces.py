@@ -109,6 +109,10 @@ class Namespaces:
         self._forget(lambda named: named == tag)
         self._nodes.pop(tag).undo.close()
 
+    def netns(self, tag: str) -> Netns:
+        """The namespace of a node that has a place."""
+        return self._nodes[tag].netns
+
     def dials(self, tag: str) -> Mapping[str, str]:
         """Peers are dialled directly."""
         return {}
@@ -203,11 +207,10 @@ class Namespaces:
         with node.undo:
             node.undo.callback(netns.delete)
             netns.add()
-            self._hub.ip(
-                f"link add to-{tag} type veth peer name eth0 netns {netns.name}",
-                f"address add {subnet}.1/24 dev to-{tag}",
-                f"link set to-{tag} up",
-            )
+            self._hub.ip(f"link add to-{tag} type veth peer name eth0 netns {netns.name}")
+            # By itself it would go some time after the namespace, and its name is wanted again.
+            node.undo.callback(self._hub.ip, f"link del to-{tag}")
+            self._hub.ip(f"address add {subnet}.1/24 dev to-{tag}", f"link set to-{tag} up")
             netns.ip(
                 f"address add {subnet}.2/24 dev eth0",
                 "link set eth0 up",
