@@ -35,3 +35,8 @@ def wait_for(found: Callable[[], T | None], timeout_seconds: float, otherwise: s
         if time.monotonic() > deadline:
             raise TimeoutError(f"{otherwise} within {timeout_seconds:g} s")
         time.sleep(POLL_SECONDS)
+
+
+def monotonic_ns() -> int:
+    """Nanoseconds that only grow, the same for all processes of this machine."""
+    return time.monotonic_ns()
