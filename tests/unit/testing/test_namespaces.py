@@ -19,7 +19,7 @@ import pytest
 from quoth_node.testing.abilities import Abilities, find_abilities
 from quoth_node.testing.clock import wait_for
 from quoth_node.testing.namespaces import PEER_PORT, Namespaces, available, usable
-from quoth_node.testing.netns import RUN_FOLDER, Netns, NetnsError
+from quoth_node.testing.netns import RUN_FOLDER, Netns, NetnsError, run
 from quoth_node.testing.network import CannotFault, Network
 
 PATIENCE_SECONDS = 60.0
@@ -244,6 +244,15 @@ def test_through_loss_doubles_and_disorder_a_stream_stays_whole(peers: Peers) ->
     assert got == sent
 
 
+def hub_of(network: Namespaces) -> Netns:
+    """The namespace between those of the nodes."""
+    return Netns(network.netns("A").name.removesuffix("A") + "hub")
+
+
+def rules_that_cut(network: Namespaces) -> int:
+    return run("ip", "-netns", hub_of(network).name, "rule").count("blackhole")
+
+
 def test_a_node_that_leaves_takes_its_faults_along(network: Namespaces) -> None:
     before = network.place("B")
     network.cut("A", "B")
@@ -252,7 +261,9 @@ def test_a_node_that_leaves_takes_its_faults_along(network: Namespaces) -> None:
     network.unplug("B")
     network.leave("B")
     network.leave("B")  # it is gone
+    assert rules_that_cut(network) == 1, "that between A and C"
     network.heal()
+    assert rules_that_cut(network) == 0
     assert network.place("B").peer_host != before.peer_host, "a new one, reached elsewhere"
     assert network.place("A") == network.place("A")
 
@@ -274,11 +285,6 @@ def test_clients_and_nodes_reach_a_node_at_its_own_url(network: Namespaces) -> N
 
         for tag in (None, "B", "C"):
             wait_for(partial(connected, tag), PATIENCE_SECONDS, "the door stayed shut")
-
-
-def hub_of(network: Namespaces) -> Netns:
-    """The namespace between those of the nodes."""
-    return Netns(network.netns("A").name.removesuffix("A") + "hub")
 
 
 def test_there_is_no_way_to_the_networks_of_the_machine(network: Namespaces) -> None:
