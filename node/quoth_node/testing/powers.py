@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from quoth_node.folder import create_folder
 from quoth_node.testing.network import CannotFault
 from quoth_node.testing.power import layer
-from quoth_node.testing.power.replay import PowerCut, power_loss
+from quoth_node.testing.power.replay import PowerCut, power_loss, settle
 
 POWER_FOLDER = "power"  # in that of the cluster: the layer, and what nodes have not synced
 FOLDER_VARIABLE, RECORDS_VARIABLE = "QUOTH_POWER_FOLDER", "QUOTH_POWER_RECORDS"
@@ -88,6 +88,7 @@ class LayerRecording(FolderRecording):
     def environment(self, tag: str) -> Mapping[str, str]:
         """The library, and what it shall record where."""
         create_folder(self._folder / tag)
+        settle(self._folder / tag, self._records(tag))
         return {
             "LD_PRELOAD": str(self._library),
             FOLDER_VARIABLE: str(self._folder / tag),

@@ -11,7 +11,8 @@
  * exclude each other, in a process by a mutex, between processes by flock, so there is no doubt
  * what a sync covers. `replay.py` reads the records and says what a power cut could have left.
  *
- * Not seen: writes through a memory map, and calls of the kernel that go around libc.
+ * Not seen: calls of the kernel that go around libc, and stdio. Writes through a memory map are not
+ * seen either, but that a file is mapped for writing is: a mark says so (unseen-INODE-mmap).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -25,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -62,10 +64,17 @@ static void die(const char *what) {
     _exit(97);
 }
 
+/* Of a process that forks, only one thread goes on in the child: the locks of the others are free. */
+static void free_locks(void) {
+    for (int i = 0; i < SLOTS; i++) pthread_mutex_init(&locks[i], NULL);
+    inside = 0;
+}
+
 static void begin(void) {
     const char *where = getenv("QUOTH_POWER_FOLDER"), *to = getenv("QUOTH_POWER_RECORDS");
     if (where && to && realpath(where, folder) && realpath(to, records)) folder_len = strlen(folder);
-    for (int i = 0; i < SLOTS; i++) pthread_mutex_init(&locks[i], NULL);
+    free_locks();
+    pthread_atfork(NULL, NULL, free_locks);
 }
 
 static int is_on(void) {
@@ -163,14 +172,18 @@ static void append(struct held held, struct head head, const void *before, const
 }
 
 /* The entry that begins at `start` says more than was done. */
-static void correct(struct held held, off_t start, off_t size_after, size_t done) {
+static void correct(struct held held, off_t start, off_t size_after, const void *data, size_t done) {
     struct head head;
     if (syscall(SYS_pread64, held.fd, &head, sizeof head, start) != (ssize_t)sizeof head) die("reading a record");
-    off_t end = start + (off_t)(sizeof head + head.before_len + done);
+    char *before = malloc(head.before_len + 1);
+    if (!before) die("malloc");
+    ssize_t got = syscall(SYS_pread64, held.fd, before, head.before_len, start + (off_t)sizeof head);
+    if (got != (ssize_t)head.before_len) die("reading a record");
+    if (syscall(SYS_ftruncate, held.fd, start) != 0) die("mending a record");
     head.after_len = done;
     head.size_after = (uint64_t)size_after;
-    if (syscall(SYS_pwrite64, held.fd, &head, sizeof head, start) != (ssize_t)sizeof head) die("mending a record");
-    if (syscall(SYS_ftruncate, held.fd, done ? end : start) != 0) die("mending a record");
+    if (done) append(held, head, before, data);
+    free(before);
 }
 
 /* Which file an fd means, if it is one of ours. */
@@ -232,11 +245,12 @@ static ssize_t gathered(int fd, const struct iovec *parts, int count, off_t offs
     off_t size_after = where + (off_t)length > size ? where + (off_t)length : size;
     if (length && (!is_durable || start > 0))
         record_change(held, fd, size, where, data, length, size_after, is_durable);
-    ssize_t done = is_positioned ? syscall(SYS_pwrite64, fd, data, length, offset)
-                                 : syscall(SYS_write, fd, data, length);
+    /* The caller's own bytes: a descriptor with O_DIRECT asks where in memory they lie. */
+    ssize_t done = is_positioned ? syscall(SYS_pwritev, fd, parts, count, (long)offset, 0L)
+                                 : syscall(SYS_writev, fd, parts, count);
     if (done < (ssize_t)length && length_of(held.fd) > start) {
         int saved = errno;
-        correct(held, start, length_of(fd), done > 0 ? (size_t)done : 0);
+        correct(held, start, length_of(fd), data, done > 0 ? (size_t)done : 0);
         errno = saved;
     }
     let_go(held);
@@ -310,6 +324,53 @@ int posix_fallocate(int fd, off_t offset, off_t length) {
 }
 int posix_fallocate64(int fd, off64_t offset, off64_t length) { return posix_fallocate(fd, offset, length); }
 
+int truncate(const char *path, off_t length) {
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    int result = ftruncate(fd, length), saved = errno;
+    syscall(SYS_close, fd);
+    errno = saved;
+    return result;
+}
+int truncate64(const char *path, off64_t length) { return truncate(path, length); }
+
+/* -- what is seen, but not understood: it is told by a mark, so that nobody relies on it */
+
+static void mark(int fd, const char *what) {
+    struct stat found;
+    char path[PATH_MAX + 128], name[PATH_MAX];
+    int saved = errno;
+    if (!is_ours(fd, &found) || !path_of_fd(fd, name)) {
+        errno = saved;
+        return;
+    }
+    snprintf(path, sizeof path, "%s/unseen-%llx-%llu-%s", records, (unsigned long long)found.st_dev,
+             (unsigned long long)found.st_ino, what);
+    int marked = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_TRUNC, 0600);
+    if (marked < 0 || syscall(SYS_write, marked, name, strlen(name)) < 0) die(path);
+    syscall(SYS_close, marked);
+    errno = saved;
+}
+
+void *mmap(void *at, size_t length, int protection, int flags, int fd, off_t offset) {
+    if (fd >= 0 && (protection & PROT_WRITE) && (flags & MAP_SHARED) && is_on()) mark(fd, "mmap");
+    return (void *)syscall(SYS_mmap, at, length, protection, flags, fd, offset);
+}
+void *mmap64(void *at, size_t length, int protection, int flags, int fd, off64_t offset) {
+    return mmap(at, length, protection, flags, fd, offset);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length) {
+    if (mode == 0) {
+        int refused = posix_fallocate(fd, offset, length);
+        if (refused) errno = refused;
+        return refused ? -1 : 0;
+    }
+    if (mode != FALLOC_FL_KEEP_SIZE) mark(fd, "fallocate"); /* holes, and the like */
+    return (int)syscall(SYS_fallocate, fd, mode, offset, length);
+}
+int fallocate64(int fd, int mode, off64_t offset, off64_t length) { return fallocate(fd, mode, offset, length); }
+
 /* They would go around `write`: their callers fall back to it. */
 ssize_t copy_file_range(int in, off64_t *in_at, int out, off64_t *out_at, size_t length, unsigned flags) {
     struct stat found;
@@ -370,6 +431,16 @@ int fdatasync(int fd) { return synced(fd, SYS_fdatasync); }
 
 /* -- names */
 
+/* What the last entry, from `start` on, says was refused; `kept` is the link it may have made. */
+static void take_back(struct held held, off_t start, uint64_t at_ns) {
+    char kept[PATH_MAX + 64];
+    int saved = errno;
+    snprintf(kept, sizeof kept, "%s/kept-%llu", records, (unsigned long long)at_ns);
+    syscall(SYS_unlinkat, AT_FDCWD, kept, 0);
+    if (syscall(SYS_ftruncate, held.fd, start) != 0) die("mending a record");
+    errno = saved;
+}
+
 /* The record of the folder a path is in. */
 static int hold_parent(const char *path, struct held *held) {
     char parent[PATH_MAX];
@@ -408,8 +479,10 @@ static int opened(int dirfd, const char *given, int flags, mode_t mode) {
     int fd;
     if ((flags & O_CREAT) && lstat(path, &found) != 0 && hold_parent(path, &held)) {
         int is_new = lstat(path, &found) != 0;
-        if (is_new) record_name(held, MADE, path, NULL);
+        off_t start = length_of(held.fd);
+        uint64_t at_ns = is_new ? record_name(held, MADE, path, NULL) : 0;
         fd = (int)syscall(SYS_openat, dirfd, given, flags & ~O_TRUNC, mode);
+        if (is_new && fd < 0) take_back(held, start, at_ns);
         if (is_new && fd >= 0 && fstat(fd, &found) == 0) forget(found.st_dev, found.st_ino);
         let_go(held);
     } else {
@@ -442,8 +515,11 @@ static int moved(int from_fd, const char *from, int to_fd, const char *to, unsig
     struct held held;
     int ours = is_on() && absolute(from_fd, from, source) && absolute(to_fd, to, target) && is_below(target);
     if (!ours || !hold_parent(target, &held)) return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
-    keep(target, record_name(held, MOVED, source, target));
+    off_t start = length_of(held.fd);
+    uint64_t at_ns = record_name(held, MOVED, source, target);
+    keep(target, at_ns);
     int result = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+    if (result != 0) take_back(held, start, at_ns);
     let_go(held);
     return result;
 }
@@ -459,8 +535,11 @@ static int removed(int dirfd, const char *given, int flags) {
     struct stat found;
     int ours = is_on() && absolute(dirfd, given, path) && is_below(path) && lstat(path, &found) == 0;
     if (!ours || !hold_parent(path, &held)) return (int)syscall(SYS_unlinkat, dirfd, given, flags);
-    keep(path, record_name(held, REMOVED, path, flags & AT_REMOVEDIR ? "folder" : "file"));
+    off_t start = length_of(held.fd);
+    uint64_t at_ns = record_name(held, REMOVED, path, flags & AT_REMOVEDIR ? "folder" : "file");
+    keep(path, at_ns);
     int result = (int)syscall(SYS_unlinkat, dirfd, given, flags);
+    if (result != 0) take_back(held, start, at_ns);
     let_go(held);
     return result;
 }
@@ -474,11 +553,29 @@ static int made(int dirfd, const char *given, mode_t mode) {
     struct stat found;
     int ours = is_on() && absolute(dirfd, given, path) && is_below(path) && lstat(path, &found) != 0;
     if (!ours || !hold_parent(path, &held)) return (int)syscall(SYS_mkdirat, dirfd, given, mode);
-    record_name(held, MADE, path, NULL);
+    off_t start = length_of(held.fd);
+    uint64_t at_ns = record_name(held, MADE, path, NULL);
     int result = (int)syscall(SYS_mkdirat, dirfd, given, mode);
+    if (result != 0) take_back(held, start, at_ns);
     if (result == 0 && lstat(path, &found) == 0) forget(found.st_dev, found.st_ino);
     let_go(held);
     return result;
 }
 int mkdir(const char *path, mode_t mode) { return made(AT_FDCWD, path, mode); }
 int mkdirat(int dirfd, const char *path, mode_t mode) { return made(dirfd, path, mode); }
+
+/* A further name for a file. */
+int linkat(int from_fd, const char *from, int to_fd, const char *to, int flags) {
+    char path[PATH_MAX];
+    struct held held;
+    struct stat found;
+    int ours = is_on() && absolute(to_fd, to, path) && is_below(path) && lstat(path, &found) != 0;
+    if (!ours || !hold_parent(path, &held)) return (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
+    off_t start = length_of(held.fd);
+    uint64_t at_ns = record_name(held, MADE, path, NULL);
+    int result = (int)syscall(SYS_linkat, from_fd, from, to_fd, to, flags);
+    if (result != 0) take_back(held, start, at_ns);
+    let_go(held);
+    return result;
+}
+int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }

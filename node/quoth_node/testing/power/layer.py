@@ -35,17 +35,7 @@ def build(folder: Path) -> Path:
     source = files(__package__).joinpath(SOURCE).read_text(encoding="utf-8")
     (folder / SOURCE).write_text(source, encoding="utf-8")
     done = subprocess.run(
-        [
-            found,
-            "-shared",
-            "-fPIC",
-            "-O2",
-            "-o",
-            str(target),
-            str(folder / SOURCE),
-            "-ldl",
-            "-lpthread",
-        ],
+        [found, *OPTIONS, "-o", str(target), str(folder / SOURCE), *LIBRARIES],
         capture_output=True,
         text=True,
         timeout=COMPILE_SECONDS_MAX,
