@@ -28,34 +28,30 @@ class Leaders:
     def __init__(self) -> None:
         self.led: list[Led] = []  # each leader of each term once, when it was first heard of
         self.violations: list[Violation] = []
-        self._by_term: dict[int, set[str]] = {}
+        self._known: set[tuple[str, int]] = set()
+        self._claims: dict[int, str] = {}  # term -> who said first that it leads in it
         self._lock = Lock()
 
     def hear(self, statuses: Iterable[Mapping[str, Any] | None], *, at: int) -> None:
         """Note what nodes said at a time of the run, in microseconds."""
         told = [status for status in statuses if status]
-        claims = [
-            (str(status["NodeTag"]), int(status["Term"]))
-            for status in told
-            if status["Role"] == ROLE_OF_LEADERS
-        ]
         found = leading(told)
         with self._lock:
-            for leader, term in [*claims, *([found] if found else [])]:
-                self._note(leader, term, at)
+            for status in told:
+                if status["Role"] == ROLE_OF_LEADERS:
+                    self._claim(str(status["NodeTag"]), int(status["Term"]))
+                    self._note(str(status["NodeTag"]), int(status["Term"]), at)
+            if found:
+                self._note(*found, at)
 
     def _note(self, leader: str, term: int, at: int) -> None:
-        known = self._by_term.setdefault(term, set())
-        if leader in known:
-            return
-        known.add(leader)
-        self.led.append(Led(leader=leader, term=term, at=at))
-        if len(known) > 1:
-            both = " and ".join(sorted(known))
-            self.violations.append(
-                Violation(
-                    anomaly="split-brain",
-                    key=f"term {term}",
-                    told=f"{both} both led term {term}",
-                )
-            )
+        if (leader, term) not in self._known:
+            self._known.add((leader, term))
+            self.led.append(Led(leader=leader, term=term, at=at))
+
+    def _claim(self, leader: str, term: int) -> None:
+        """A node's own word. What others say of it may be of an older term than theirs."""
+        first = self._claims.setdefault(term, leader)
+        if first != leader and (leader, term) not in self._known:
+            told = f"{first} and {leader} both led term {term}"
+            self.violations.append(Violation(anomaly="split-brain", key=f"term {term}", told=told))

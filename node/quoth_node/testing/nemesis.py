@@ -153,9 +153,7 @@ class Nemesis:
     def _fault(self, planned: Planned, on: tuple[str, ...], told: str = "") -> Fault:
         return Fault(fault=planned.kind, on=on, at=self.now(), told=told)
 
-    def _kill(
-        self, planned: Planned, tags: list[str], leader: str | None, chance: Random
-    ) -> Begun:
+    def _kill(self, planned: Planned, tags: list[str], leader: str | None, chance: Random) -> Begun:
         meant = picked(planned.whom, tags, leader, chance)
         self.cluster.kill(*meant)
         return Begun(self._fault(planned, meant), lambda: self.cluster.restart(*meant))

@@ -1,10 +1,10 @@
 """What came of a run, and what it is worth: held, violated, or too little to prove anything. Pure.
 
-    0    every invariant held, and enough was done to say so
-    1    violated: an invariant, or the word of a process, or the run itself is defective
-    2    bad arguments, or nothing could be started
-    3    nothing was violated, and too little was done to prove anything
-    130  ended by Ctrl-C, and nothing violated until then
+0    every invariant held, and enough was done to say so
+1    violated: an invariant, or the word of a process, or the run itself is defective
+2    bad arguments, or nothing could be started
+3    nothing was violated, and too little was done to prove anything
+130  ended by Ctrl-C, and nothing violated until then
 """
 
 from collections import Counter
@@ -25,6 +25,7 @@ LOAD_SECONDS_MIN = 10.0
 FLOOR_MINUTES_MIN = 0.1
 # From healing to the first write. R11 promises 5 s; a machine that also runs this needs more.
 HEALING_SECONDS_MAX = 30.0
+UNDECIDED = "undecided"  # the anomaly of a checker that came to no end
 KILLING = frozenset({"kill", "power-loss"})
 
 
@@ -54,6 +55,14 @@ class Found:
     workload: str
     round: int
     history: str = ""  # path
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a checker gave up: that is no violation, and no proof."""
+        return self.violation.anomaly == UNDECIDED
+
+    def __str__(self) -> str:
+        return f"{self.workload}, round {self.round}: {self.violation}"
 
 
 @dataclass(slots=True)
@@ -100,7 +109,8 @@ class Outcome:
 def wrongs(outcome: Outcome) -> Iterator[str]:
     """Sentences on what must not be."""
     for found in outcome.violations:
-        yield f"{found.workload}, round {found.round}: {found.violation}"
+        if not found.is_undecided:
+            yield str(found)
     for death in outcome.deaths:
         yield f"a process ended that nobody ended: {death}"
     for defect in outcome.defects:
@@ -125,6 +135,7 @@ def lacks(outcome: Outcome) -> Iterator[str]:
                 f"{worked.name}: {worked.tally[OK]} operations done, of {worked.floor} "
                 f"that {worked.available_seconds:.0f} s ask for"
             )
+    yield from (str(found) for found in outcome.violations if found.is_undecided)
     if outcome.families and not outcome.faults:
         yield f"no fault happened, of {', '.join(outcome.families)}"
     if outcome.kills < outcome.kills_min:
