@@ -69,7 +69,7 @@ class Network(Protocol):
     def dials(self, tag: str) -> Mapping[str, str]:
         """Where a node connects to instead, host:port for the host:port of each peer.
 
-        Changes only when a node gets a place or leaves; peers that are missing are dialled directly.
+        Changes only when a node gets a place or leaves. Who is missing is dialled directly.
         """
 
     def cut(self, source: str, target: str) -> None:
