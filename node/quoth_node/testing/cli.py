@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""How long nobody could write: from the loss of a leader, and from healing. Pure, over a history."""
+"""How long nobody could write: after a leader was lost, and after healing. Pure, of histories."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
