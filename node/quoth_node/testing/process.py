@@ -18,6 +18,7 @@ from quoth_node.child import NodeLog, describe
 from quoth_node.folder import create_folder
 
 STOP_SECONDS_MAX = 20.0
+STOPPED = (0, -signal.SIGTERM)  # the latter before it was up
 LAUNCHER = "quoth_node.testing.launcher"
 
 
@@ -90,27 +91,34 @@ class TestedNode:
             self._life.ended.wait()
             self.is_paused = False
 
-    def expect_end(self) -> None:
-        """Its end is no news."""
+    def expect_end(self, is_expected: bool = True) -> None:
+        """Its end is no news; or is one again."""
         if self._life is not None:
-            self._life.is_expected = True
+            self._life.is_expected = is_expected
 
     def ask_to_stop(self) -> None:
         """Let it end as a person would, soon."""
         self.expect_end()
         self.resume()
-        self._signal(signal.SIGTERM)
-
-    def wait_for_end(self, timeout_seconds: float = STOP_SECONDS_MAX) -> bool:
-        """Whether it ended in time."""
-        return self._life is None or self._life.ended.wait(timeout_seconds)
+        if self._signal(signal.SIGTERM) and self._life is not None:
+            self._life.was_asked = True
 
     def stop(self) -> None:
-        """End it; by force if it takes too long, which is then told as a death."""
+        """End it; a wrong exit code, or that it took force, is told as a death."""
         self.ask_to_stop()
-        if not self.wait_for_end():
+        life = self._life
+        if life is None or not life.was_asked:
+            return
+        life.was_asked = False
+        if not life.ended.wait(STOP_SECONDS_MAX):
             self._on_death(f"node {self.tag} did not stop within {STOP_SECONDS_MAX:g} s")
             self.kill()
+        elif life.exit_code not in STOPPED:
+            self._on_death(self.told_end())
+
+    def wait_for_end(self, timeout_seconds: float) -> bool:
+        """Whether it ended in time."""
+        return self._life is None or self._life.ended.wait(timeout_seconds)
 
     def told_end(self) -> str:
         """A sentence on the end of the last life."""
@@ -180,7 +188,8 @@ class _Life:
         self.url = ""  # as the `ready` line gave it
         self.ended = Event()
         self.exit_code = 0  # once it ended
-        self.is_expected = False  # the end: somebody asked for it
+        self.is_expected = False  # the end: somebody wants it
+        self.was_asked = False  # to end in order, so it has to
 
 
 def launch_command(prefix: Sequence[str], arguments: Sequence[str]) -> list[str]:

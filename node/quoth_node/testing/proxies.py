@@ -125,10 +125,10 @@ class Proxies:
                 self._forget(tag)
 
     async def _listen(self, source: str, target: str) -> None:
-        roads = [self._road(source, target), self._road(target, source)]
+        forward, backward = self._road(source, target), self._road(target, source)
 
         def accept() -> End:
-            relay = Relay(*roads, dial=partial(self._dial, self._places[target]))
+            relay = Relay(forward, backward, dial=partial(self._dial, self._places[target]))
             return End(relay.forward, relay.backward, made=relay.begin)
 
         loop = asyncio.get_running_loop()
@@ -179,7 +179,7 @@ class Proxies:
 
 async def _connect(place: Place, relay: Relay) -> None:
     loop = asyncio.get_running_loop()
-    end = End(relay.backward, relay.forward, made=relay.forward.deliver)
+    end = End(relay.backward, relay.forward, made=relay.reached)
     try:
         await loop.create_connection(lambda: end, place.peer_host, place.peer_port)
     except OSError:

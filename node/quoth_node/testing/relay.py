@@ -184,7 +184,7 @@ class Relay:
     """A connection that node a has opened to node b."""
 
     def __init__(self, forward: Road, backward: Road, dial: Callable[["Relay"], None]) -> None:
-        """`dial` is called once, when the connection gets as far as b; it gives `End(backward)`."""
+        """`dial` is called once, when a connection to b is to be made; its end calls `reached`."""
         self.forward = Stream(forward, self)
         self.backward = Stream(backward, self)
         self._roads = (forward, backward)
@@ -203,6 +203,12 @@ class Relay:
         if self._dial is not None and not self._is_over:
             dial, self._dial = self._dial, None
             dial(self)
+
+    def reached(self) -> None:
+        """The far end is there."""
+        if self._is_over and self.forward.target is not None:
+            _reset(self.forward.target)  # the near one has gone meanwhile
+        self.forward.deliver()
 
     def weather_changed(self) -> None:
         """A road of it has changed."""
