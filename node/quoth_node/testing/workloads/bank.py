@@ -71,9 +71,7 @@ class Bank:
 class BankClient:
     """One client of them."""
 
-    def __init__(
-        self, number: int, speaker: Speaker, around: Surroundings, chance: Random
-    ) -> None:
+    def __init__(self, number: int, speaker: Speaker, around: Surroundings, chance: Random) -> None:
         self._number = number
         self._speaker = speaker
         self._recorder = around.recorder

@@ -53,9 +53,7 @@ class Identities:
 class IdentityClient:
     """One client of them."""
 
-    def __init__(
-        self, number: int, speaker: Speaker, around: Surroundings, chance: Random
-    ) -> None:
+    def __init__(self, number: int, speaker: Speaker, around: Surroundings, chance: Random) -> None:
         self._number = number
         self._speaker = speaker
         self._recorder = around.recorder

@@ -89,7 +89,8 @@ class ListClient:
 
     async def step(self) -> None:
         mode = self._chance.choice(self._speaker.modes)
-        names = self._workload.lists[mode].sample(self._chance, self._chance.randint(1, TOUCHED_MAX))
+        count = self._chance.randint(1, TOUCHED_MAX)
+        names = self._workload.lists[mode].sample(self._chance, count)
         appended = self._chance.sample(names, self._chance.randint(0, len(names)))
         await self.transact(mode, names, appended)
 

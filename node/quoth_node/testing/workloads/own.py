@@ -27,7 +27,7 @@ from quoth.operations.compare_exchange import (
 )
 from quoth.operations.identities import NextIdentityForOperation, SeedIdentityForOperation
 from quoth_node.testing.clock import pause
-from quoth_node.testing.workloads.plain import PAUSE_SECONDS
+from quoth_node.testing.workloads.plain import COLLECTION, PAUSE_SECONDS, body_of
 from quoth_node.testing.workloads.speaker import (
     Changed,
     Decide,
@@ -106,7 +106,7 @@ async def reading_errors(*, is_write: bool = True) -> AsyncIterator[None]:
 class Own:
     """One client of one database."""
 
-    modes = (Mode.SINGLE, Mode.CLUSTER, Mode.SERIALIZABLE)
+    modes: tuple[Mode, ...] = (Mode.SINGLE, Mode.CLUSTER, Mode.SERIALIZABLE)
 
     def __init__(self, urls: Mapping[str, str], database: str, shared: SharedStore) -> None:
         self.node = ""
@@ -157,13 +157,13 @@ class Own:
         async with self.store.open_session() as session:
             async with reading_errors():
                 found: list[Any] = await session.advanced.load_starting_with(prefix, page_size=PAGE)
-            return {_id(session, each): dict(each) for each in found}
+            return {_id(session, each): body_of(each) for each in found}
 
     async def put_document(
         self, document_id: str, body: Json, vector: str | None = None, *, replicas: int = 0
     ) -> str:
         async with self.store.open_session() as session:
-            entity = dict(body)
+            entity = new_entity(body)
             if replicas:
                 session.advanced.wait_for_replication(
                     max(replicas, 1), majority=replicas < 0, timeout_seconds=REPLICAS_SECONDS_MAX
@@ -193,7 +193,7 @@ class Own:
                     else {}
                 )
             found = Found(
-                {one: None if documents[one] is None else dict(documents[one]) for one in ids},
+                {one: None if documents[one] is None else body_of(documents[one]) for one in ids},
                 {key: None if (one := values[key]) is None else one.value for key in keys},
             )
             writes = decide(found)
@@ -239,10 +239,11 @@ async def _write(
     for one, body in writes.documents.items():
         entity = documents[one]
         if entity is None:
-            await session.store(dict(body), one, "" if must_be_new else None)
+            await session.store(new_entity(body), one, "" if must_be_new else None)
         else:
+            metadata = {name: entity[name] for name in entity if name == "@metadata"}
             entity.clear()
-            entity.update(body)
+            entity.update(body | metadata)
     for key, value in writes.values.items():
         held = values[key]
         if held is None:
@@ -251,12 +252,17 @@ async def _write(
             held.value = value
 
 
+def new_entity(body: Json) -> Json:
+    """What a session stores: a dictionary, in the collection of all documents of workloads."""
+    return {**body, "@metadata": {"@collection": COLLECTION}}
+
+
 def _document(session: AsyncSession, entity: Any) -> Document | None:
     if entity is None:
         return None
     vector = session.advanced.get_change_vector_for(entity)
     assert vector is not None, "it was loaded"
-    return Document(dict(entity), vector)
+    return Document(body_of(entity), vector)
 
 
 def _id(session: AsyncSession, entity: object) -> str:

@@ -6,7 +6,6 @@ It sends no session headers and no request ids of its own accord: what it may re
 reads are current, and writes are done once or not.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -58,7 +57,7 @@ class Answer:
 class Plain:
     """One client of one database."""
 
-    modes = (Mode.SINGLE, Mode.CLUSTER)
+    modes: tuple[Mode, ...] = (Mode.SINGLE, Mode.CLUSTER)
 
     def __init__(
         self,
@@ -185,7 +184,7 @@ class Plain:
                 content = await response.read()
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotDone(f"{tag} was not reached: {error}") from error
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Open(f"{tag} did not answer: {error!r}") from error
         answer = read_answer(f"{method} {path}", response.status, response.headers, content, tag)
         if "Refresh-Topology" in response.headers:
@@ -290,7 +289,7 @@ class Plain:
         except Open as error:
             raise NotDone(f"nothing was read: {error}") from error
         found = Found(
-            {one: document and document.body for one, document in documents.items()},
+            {one: document.body if document else None for one, document in documents.items()},
             {key: held.value if held else None for key, held in values.items()},
         )
         writes = decide(found)

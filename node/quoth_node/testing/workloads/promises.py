@@ -70,7 +70,7 @@ class Promises:
         Raises TimeoutError if too little is saved in time for a proof.
         """
         for number in range(PROOFS):
-            await self._prove_once(cluster, around, Random(f"{around.seed} {chance.random()}"), number)
+            await self._prove_once(cluster, around, chance, number)
 
     async def _prove_once(
         self, cluster: Nodes, around: Surroundings, chance: Random, number: int

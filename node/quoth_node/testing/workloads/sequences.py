@@ -5,8 +5,8 @@
     tickets    taken by themselves, for a holder outside
 
 Who speaks plain HTTP sends a request under one id up to five times, also while the one before is
-under way. Some clients die: they ask, and never hear an answer. At the end every node tells who holds
-which number, and all numbers are looked up in their documents through every node.
+under way. Some clients die: they ask, and never hear an answer. At the end every node tells who
+holds which number, and all numbers are looked up in their documents through every node.
 """
 
 import asyncio
@@ -70,9 +70,7 @@ class Sequences:
             client=self.clients, key=name, f="audit", output=wrong, call=call, ok=True, node=node
         )
 
-    async def _list_holders(
-        self, plain: Plain, around: Surroundings, name: str, node: str
-    ) -> None:
+    async def _list_holders(self, plain: Plain, around: Surroundings, name: str, node: str) -> None:
         """What a node has itself, page by page."""
         call = around.recorder.now()
         holders: dict[int, str] = {}
@@ -239,9 +237,10 @@ class OwnTaker:
             async with reading_errors():
                 return await self._own.store.sequences.get_next_values(count, name, holder=unique)
         async with self._own.store.open_session() as session:
-            numbers = session.advanced.sequences.next_values(name, count)
+            numbers = session.advanced.sequences.next_values(count, name)
             if name == "invoices":
-                await session.store({"Number": numbers[0]}, f"invoices/{numbers[0]}")
+                document: Json = {"Number": numbers[0]}
+                await session.store(document, f"invoices/{numbers[0]}")
             else:
                 await session.store({"Numbers": list(numbers)}, f"ranges/{unique}")
             async with reading_errors():

@@ -63,9 +63,7 @@ class Sessions:
 class SessionClient:
     """One session."""
 
-    def __init__(
-        self, number: int, speaker: Speaker, around: Surroundings, chance: Random
-    ) -> None:
+    def __init__(self, number: int, speaker: Speaker, around: Surroundings, chance: Random) -> None:
         self._number = number
         self._speaker = speaker
         self._recorder = around.recorder
@@ -126,9 +124,7 @@ class SessionClient:
             after = {key: next_of(seen[key], value) for key in keys}
             return Writes({key: after[key] for key in ids}, {key: after[key] for key in values})
 
-        ok, _ = await self._recorder.outcome(
-            self._speaker.transact(ids, values, decide, mode=mode)
-        )
+        ok, _ = await self._recorder.outcome(self._speaker.transact(ids, values, decide, mode=mode))
         for key in seen:  # nothing, if not even the read was answered
             written = tuple(version_of(next_of(seen[key], value)))
             self._note(key, "write", written, None, asked_at, ok)
