@@ -72,7 +72,7 @@ class Round:
     end: int = 0
 
     async def play(self, plans: Iterator[Planned], *, seconds: float) -> None:
-        """All but the verdict. What goes wrong is written down; raises nothing but defects of its own."""
+        """All but the verdict. What goes wrong is written down, and not raised."""
         store = AsyncDocumentStore(list(self.cluster.urls))
         try:
             await self._prepare(store)
