@@ -1,5 +1,6 @@
 """Time and waiting, for the whole of `testing`: nobody else in it asks a clock or sleeps."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -40,3 +41,8 @@ def wait_for(found: Callable[[], T | None], timeout_seconds: float, otherwise: s
 def monotonic_ns() -> int:
     """Nanoseconds that only grow, the same for all processes of this machine."""
     return time.monotonic_ns()
+
+
+async def pause(seconds: float) -> None:
+    """Let others go on for so long, in a task."""
+    await asyncio.sleep(seconds)
