@@ -26,7 +26,7 @@ from quoth_node.http.loading import Wanted, load_all
 from quoth_node.testing.bugs import BUGS, BY_NAME, NAMES, plant
 from tests.unit.raft.running import PATIENCE, Running
 from tests.unit.state.numbering import numbered, values
-from tests.unit.state.story import MAP_BYTES, TRANSACTION_ID, Story, put, transaction
+from tests.unit.state.story import MAP_BYTES, TRANSACTION_ID, Story, delete, put, transaction
 
 
 @pytest.fixture
@@ -319,6 +319,22 @@ def test_a_state_that_is_applied_twice_starts_again_and_again(folders: Iterator[
             story.run(numbered(f"orders/{number}"))
             restarted(story)
         story.machine.close()
+
+
+def is_back_after_restart(folder: Path) -> bool:
+    story = Story(folder / "state")
+    story.save(put("a"))
+    story.save(delete("a"))
+    restarted(story)
+    is_back = story.load("a") is not None
+    story.machine.close()
+    return is_back
+
+
+def test_delete_resurrected(folders: Iterator[Path]) -> None:
+    assert not is_back_after_restart(next(folders))
+    with BY_NAME["delete-resurrected"].planted():
+        assert is_back_after_restart(next(folders))
 
 
 def test_identity_from_memory(folders: Iterator[Path]) -> None:

@@ -7,12 +7,14 @@ from typing import Any
 from quoth_cluster import (
     batch,
     client_configuration,
+    documents,
     identities,
     numbered,
     round,
     sequences,
     transaction,
 )
+from quoth_cluster.commands import PutDocument, SaveBatch
 from quoth_cluster.databases import fold_name
 from quoth_cluster.dispatch import carry_out
 from quoth_cluster.outcomes import IdentityValue, Outcome, Refused
@@ -42,6 +44,34 @@ def _applied_twice() -> tuple[Swap, ...]:
         record = self._record_of(database)
         separator = client_configuration.separator(record.client, self.group.client.json)
         carry_out(txn, record, command, command_index=at, separator=separator)
+        return None
+
+    return ((Round, "_step_in_database", step_in_database),)
+
+
+def _delete_resurrected() -> tuple[Swap, ...]:
+    real = Round._step_in_database
+
+    def step_in_database(self: Round, command: Any) -> Outcome | None:
+        """What the log behind the last checkpoint has put, and is not there, is put anew."""
+        told = real(self, command)
+        database = self.group.databases.get(fold_name(getattr(command, "database", "")))
+        if told is not None or database is None:
+            return told  # this process is the first that carries it out
+        changes = getattr(command, "commands", ()) or getattr(command, "documents", ())
+        txn = self._write_database(database)
+        self._writing[database.record.folder].position = database.position
+        missing = tuple(
+            replace(one, expected_change_vector=None, original_change_vector=None)
+            for one in changes
+            if isinstance(one, PutDocument)
+            and not one.document_id.endswith(("|", "/"))
+            and documents.load(txn, one.document_id) is None
+        )
+        if missing:
+            at, record = self.position.command_index, self._record_of(database)
+            again = SaveBatch(record.name, command.at_micros, command.node_tag, missing)
+            carry_out(txn, record, again, command_index=at, separator="/")
         return None
 
     return ((Round, "_step_in_database", step_in_database),)
@@ -166,6 +196,14 @@ BUGS = (
         faults=("kill",),
         checker="uniqueness of numbers",
         swaps=_applied_twice,
+    ),
+    Bug(
+        "delete-resurrected",
+        "a start puts anew what the log has put since the last checkpoint and has deleted since",
+        workloads=("set",),
+        faults=("kill",),
+        checker="an element that was removed is there",
+        swaps=_delete_resurrected,
     ),
     Bug(
         "guard-not-checked",
