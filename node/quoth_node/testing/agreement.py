@@ -23,7 +23,7 @@ async def disagreements(urls: Mapping[str, str], database: str) -> list[Violatio
 
     Raises NotDone if a node does not answer.
     """
-    found = []
+    found: list[Violation] = []
     for path, rows in KINDS:
         sums = {tag: await _sum(url, database, path, rows) for tag, url in urls.items()}
         if len({digest for digest, _ in sums.values()}) > 1:

@@ -250,10 +250,9 @@ class Cluster:
         one_way: bool = False,
     ) -> None:
         """Deliver later what they send to each other, in order."""
+        times = {"milliseconds": milliseconds, "jitter_milliseconds": jitter_milliseconds}
         for source, target in _directions(a, b, one_way):
-            self.network.delay(
-                *(source, target), milliseconds=milliseconds, jitter_milliseconds=jitter_milliseconds
-            )
+            self.network.delay(source, target, **times)
 
     def lose(self, a: str, b: str, *, percent: float, one_way: bool = False) -> None:
         """Lose some of the packets they send to each other."""
@@ -278,7 +277,7 @@ class Cluster:
     def add(self, tag: str, *, timeout_seconds: float = READY_SECONDS) -> None:
         """Start a new node, which joins; returns when it votes.
 
-        Raises NodeEnded or TimeoutError; its process is stopped then, and it may be a member or not.
+        Raises NodeEnded or TimeoutError; its process is stopped then, and it may be a member.
         """
         if tag in self._tags:
             raise ValueError(f"node {tag} is a member already")

@@ -4,9 +4,9 @@
     nemesis.play(schedule(Random(1), ("kill", "cut")), seconds=60)   # in a thread of its own
     nemesis.recover()
 
-Each fault is undone before the next begins, but for a kill or a pause within a fault of the network.
-`Fault.at` is when it was done, `Fault.until` when its undoing began: what it takes a process to start
-belongs to the time after it.
+Each fault is undone before the next begins, but for a kill or a pause within a fault of the
+network. `Fault.at` is when it was done, `Fault.until` when its undoing began: what it takes a
+process to start belongs to the time after it.
 """
 
 from collections import Counter

@@ -1,7 +1,7 @@
 """What a run shall be: one frozen value, made of the words of the command line."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import platform, python_version
@@ -33,6 +33,7 @@ class RunPlan:
     kills_min: int = 0
     bug: str | None = None
     keep: bool = False  # the folders of the nodes
+    as_possible: bool = False  # faults that this machine cannot do are left out
 
     def __post_init__(self) -> None:
         _require(self.minutes > 0, f"--minutes is more than 0, not {self.minutes:g}")
@@ -42,6 +43,10 @@ class RunPlan:
         unknown = [family for family in self.families if family not in FAMILIES]
         known = ", ".join(FAMILIES)
         _require(not unknown, f"there is no family of faults {', '.join(unknown)}: {known}")
+
+    def without(self, family: str) -> "RunPlan":
+        """The same without a family of faults."""
+        return replace(self, families=tuple(one for one in self.families if one != family))
 
     @property
     def rounds(self) -> list[tuple[tuple[str, ...], float]]:

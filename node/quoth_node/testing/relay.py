@@ -227,7 +227,7 @@ class Relay:
         if target is not None and not target.is_closing() and target.can_write_eof():
             target.write_eof()
         if self._ended == 2:
-            self._finish(asyncio.Transport.close)
+            self._finish(lambda end: end.close())
 
     def abort(self) -> None:
         """Reset both ends."""

@@ -1,4 +1,4 @@
-"""The report of a run, in Markdown: what ran, what was seen, what it is worth, how to see it again."""
+"""The report of a run, in Markdown: what ran, what was seen, and what it is worth."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -86,7 +86,7 @@ def _faults(outcome: Outcome) -> Iterator[str]:
     yield ""
     times = Counter(fault.fault for fault in outcome.faults)
     nodes = Counter({kind: 0 for kind in times})
-    seconds = Counter({kind: 0.0 for kind in times})
+    seconds = {kind: 0.0 for kind in times}
     for fault in outcome.faults:
         nodes[fault.fault] += len(fault.on)
         seconds[fault.fault] += ((fault.until or outcome.end) - fault.at) / MICROSECONDS
@@ -103,7 +103,9 @@ def _faults(outcome: Outcome) -> Iterator[str]:
 def _gaps(outcome: Outcome) -> Iterator[str]:
     yield "## How long nobody could write"
     yield ""
-    by_fault = {fault: [] for fault in sorted({gap.after for gap in outcome.failovers})}
+    by_fault: dict[str, list[Gap]] = {
+        fault: [] for fault in sorted({gap.after for gap in outcome.failovers})
+    }
     for gap in outcome.failovers:
         by_fault[gap.after].append(gap)
     rows = [_gap(f"leader lost: {fault}", gaps) for fault, gaps in by_fault.items()]
@@ -112,9 +114,8 @@ def _gaps(outcome: Outcome) -> Iterator[str]:
         _gap("majority healed", outcome.healings),
     ]
     yield from table(("after", "times", "p50 s", "p99 s", "max s", "without an end"), rows)
-    slow = sum(
-        gap.seconds is not None and gap.seconds > RECOVERY_SECONDS for gap in outcome.healings
-    )
+    known = [gap.seconds for gap in outcome.healings if gap.seconds is not None]
+    slow = sum(seconds > RECOVERY_SECONDS for seconds in known)
     yield (
         f"Healings that took more than {RECOVERY_SECONDS:g} s (R11), the start of processes and "
         f"this machine's load included: {slow}."

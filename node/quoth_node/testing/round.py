@@ -6,10 +6,10 @@ however long the run is.
 
 import asyncio
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from random import Random
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from quoth import AsyncDocumentStore
 from quoth.operations import CreateDatabaseOperation, DeleteDatabaseOperation
@@ -22,7 +22,6 @@ from quoth_node.testing.leaders import Leaders
 from quoth_node.testing.nemesis import Nemesis
 from quoth_node.testing.schedule import Planned
 from quoth_node.testing.watch import watch
-from quoth_node.testing.workloads.recorder import Recorder
 from quoth_node.testing.workloads.workload import Client, Surroundings, Workload
 
 SETTLE_SECONDS = 1.0  # of load after the last fault: what healing is worth
@@ -35,7 +34,7 @@ RETRY_SECONDS = 0.02  # after an operation that came to nothing; else a dead nod
 class Proving(Protocol):
     """A workload with promises that only a cluster without some of its nodes can prove."""
 
-    async def prove(self, around: Surroundings, cluster: Cluster) -> None:
+    async def prove(self, cluster: Cluster, around: Surroundings, chance: Random) -> None:
         """Do to the cluster what proves them, and undo it."""
 
 
@@ -143,13 +142,17 @@ class Round:
             self.defects.append(f"recovery, round {self.number}: {traceback.format_exc()}")
 
     async def _finish(self) -> None:
-        for act in self.acts:
-            if act.is_ready:
-                name = act.workload.name
-                await self._try(f"finish {name}", act.workload.finish(act.around))
-                if isinstance(act.workload, Proving):
-                    await self._try(f"prove {name}", act.workload.prove(act.around, self.cluster))
-                await self._try(f"compare nodes after {name}", self._compare(act))
+        ready = [act for act in self.acts if act.is_ready]
+        for act in ready:
+            await self._try(f"finish {act.workload.name}", act.workload.finish(act.around))
+        for act in ready:
+            await self._try(f"compare nodes after {act.workload.name}", self._compare(act))
+        for act in ready:
+            if isinstance(act.workload, Proving):
+                chance = Random(f"{act.around.seed}/prove")
+                proof = act.workload.prove(self.cluster, act.around, chance)
+                if not await self._try(f"prove {act.workload.name}", proof):
+                    await self._recover()
 
     async def _compare(self, act: Act) -> None:
         act.violations += await disagreements(self._urls(), act.around.database)
@@ -175,7 +178,7 @@ class Round:
             if client is not None:
                 await client.close()
 
-    async def _try(self, what: str, doing: "asyncio._CoroutineLike[object]") -> bool:
+    async def _try(self, what: str, doing: Coroutine[Any, Any, object]) -> bool:
         """Whether it was done; if not, that is a defect of this run."""
         try:
             async with asyncio.timeout(END_SECONDS_MAX):

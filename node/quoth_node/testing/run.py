@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 from shutil import rmtree
 
+from quoth_node.errors import NotDone
 from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.clock import RunClock
 from quoth_node.testing.cluster import Cluster
@@ -16,8 +17,9 @@ from quoth_node.testing.failover import available_seconds, failovers, healings
 from quoth_node.testing.history import History, write
 from quoth_node.testing.leaders import Leaders
 from quoth_node.testing.nemesis import Nemesis
+from quoth_node.testing.network import CannotFault
 from quoth_node.testing.outcome import Found, Outcome, Worked
-from quoth_node.testing.plan import FAMILIES_OF_A_NETWORK, RunPlan
+from quoth_node.testing.plan import FAMILIES_OF_A_NETWORK, BadPlan, RunPlan
 from quoth_node.testing.round import Act, Round
 from quoth_node.testing.schedule import Planned, schedule
 from quoth_node.testing.tally import MICROSECONDS
@@ -155,18 +157,43 @@ class Run:
 def run(plan: RunPlan, catalogue: Mapping[str, Callable[[], Workload]], say: Say) -> Outcome:
     """Start a cluster, play, and stop it. Its folders go, unless the plan keeps them.
 
-    Raises what `Cluster.start` raises if nothing can be started.
+    Raises BadPlan if nothing can be started: this machine cannot do what was asked for by name.
     """
     folder = plan.output / "nodes"
+    rmtree(folder, ignore_errors=True)  # of a run before
     try:
-        with Cluster(
-            folder,
-            nodes=plan.nodes,
-            network=plan.network if FAMILIES_OF_A_NETWORK & set(plan.families) else "none",
-            power="power" in plan.families,
-            bug=plan.bug,
-        ) as cluster:
+        plan, cluster = _started(plan, folder, say)
+        try:
             return asyncio.run(Run(plan, catalogue, say).play(cluster))
+        finally:
+            cluster.stop()
     finally:
         if not plan.keep:
             rmtree(folder, ignore_errors=True)
+
+
+def _started(plan: RunPlan, folder: Path, say: Say) -> tuple[RunPlan, Cluster]:
+    """A cluster that runs, and the plan without faults that this machine cannot do."""
+    try:
+        try:
+            return plan, _cluster(plan, folder).start()
+        except CannotFault as error:
+            if "power" not in plan.families or not plan.as_possible:
+                raise
+            say(f"without power losses: {error}")
+        rmtree(folder, ignore_errors=True)
+        plan = plan.without("power")
+        return plan, _cluster(plan, folder).start()
+    except (CannotFault, NotDone, OSError, RuntimeError, ValueError) as error:
+        raise BadPlan(f"nothing was started: {error}") from error
+
+
+def _cluster(plan: RunPlan, folder: Path) -> Cluster:
+    return Cluster(
+        folder,
+        nodes=plan.nodes,
+        network=plan.network if FAMILIES_OF_A_NETWORK & set(plan.families) else "none",
+        power="power" in plan.families,
+        bug=plan.bug,
+        chance=Random(f"{plan.seed}/network"),
+    )

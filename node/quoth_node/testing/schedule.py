@@ -16,12 +16,14 @@ WEIGHTS = {"kill": 5, "pause": 2, "cut": 3, "slow": 2, "power": 2, "churn": 1}
 ONE, LEADER, MINORITY, MAJORITY, ALL = "one", "leader", "minority", "majority", "all"
 CALM = "calm"
 
-SHORT_CALM_SECONDS = (0.5, 2.0)
-LONG_CALM_SECONDS = (3.0, 6.0)
+Seconds = tuple[float, float]  # from, to
+
+SHORT_CALM_SECONDS: Seconds = (0.5, 2.0)
+LONG_CALM_SECONDS: Seconds = (3.0, 6.0)
 SHORT_CALMS_MAX = 3  # in a row
 WITHIN_SHARE = 0.3  # of the faults of a network, during which a node is killed or paused too
 # A pause: how long, how often. Long ones are rare, or there would be little else.
-PAUSES = (((0.1, 0.5), 5), ((0.5, 2.0), 4), ((2.0, 5.0), 2), ((5.0, 10.0), 1))
+PAUSES: tuple[tuple[Seconds, int], ...] = (((0.1, 0.5), 5), ((0.5, 2.0), 4), ((2.0, 5.0), 2), ((5.0, 10.0), 1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def schedule(chance: Random, families: Sequence[str]) -> Iterator[Planned]:
             yield calm(chance, LONG_CALM_SECONDS)
 
 
-def calm(chance: Random, seconds: tuple[float, float]) -> Planned:
+def calm(chance: Random, seconds: Seconds) -> Planned:
     """A time in which nothing is done to the cluster."""
     return Planned(family=CALM, kind=CALM, lasts_seconds=chance.uniform(*seconds))
 
@@ -83,7 +85,8 @@ def _kill(chance: Random) -> Planned:
 
 
 def _pause(chance: Random) -> Planned:
-    ranges, weights = zip(*PAUSES, strict=True)
+    ranges = [seconds for seconds, _ in PAUSES]
+    weights = [weight for _, weight in PAUSES]
     whom = chance.choices((LEADER, ONE, ALL), (4, 3, 1))[0]
     return _planned(chance, "pause", "pause", whom=whom, lasts=chance.choices(ranges, weights)[0])
 
@@ -136,7 +139,7 @@ def _planned(
     kind: str,
     *,
     whom: str,
-    lasts: tuple[float, float],
+    lasts: Seconds,
     milliseconds: int = 0,
     percent: int = 0,
     within: Planned | None = None,

@@ -1,6 +1,6 @@
 """The schedule of faults: the same for a seed, and never without calm."""
 
-from itertools import islice
+from itertools import islice, pairwise
 from random import Random
 
 import pytest
@@ -44,7 +44,7 @@ def test_faults_and_calm_take_turns() -> None:
 
 def test_a_majority_that_was_lost_is_followed_by_a_long_calm() -> None:
     found = planned(11, *FAMILIES)
-    lost = [after for one, after in zip(found, found[1:], strict=False) if one.loses_majority]
+    lost = [after for one, after in pairwise(found) if one.loses_majority]
     assert lost
     assert all(after.lasts_seconds >= LONG_CALM_SECONDS[0] for after in lost)
 
