@@ -232,7 +232,7 @@ BUGS = (
     Bug(
         "request-id-forgotten",
         "a request that is sent again under its id is carried out again",
-        workloads=("sequences", "append"),
+        workloads=("sequences", "list-append"),
         faults=("kill",),
         checker="one answer for each request",
         swaps=_request_id_forgotten,

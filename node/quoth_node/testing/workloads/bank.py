@@ -14,7 +14,7 @@ from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.speaker import Found, Mode, NotDone, Speaker, Writes
 from quoth_node.testing.workloads.speakers import Speakers
-from quoth_node.testing.workloads.workload import Surroundings
+from quoth_node.testing.workloads.workload import READER, Surroundings
 
 ACCOUNTS, BALANCE = 6, 100  # of each bank; what each account begins with
 AMOUNT_MAX = 20
@@ -56,16 +56,21 @@ class Bank:
         """Read every bank, and those of one kind through every node."""
         async with self._speakers.plain(around) as plain:
             await plain.learn_nodes()
-            teller = BankClient(self.clients, plain, around, Random(around.seed))
+            teller = BankClient(READER, plain, around, Random(around.seed))
             for _ in plain.urls:
                 for name in ("documents", "values"):
                     await teller.read(name)
-        own = BankClient(self.clients, self._speakers.own(around), around, Random(around.seed))
+        own = BankClient(READER, self._speakers.own(around), around, Random(around.seed))
         await own.read("mixed")
         await own.close()
 
     def check(self, operations: Sequence[Operation]) -> list[Violation]:
-        return bank.check(operations)
+        found: list[Violation] = []
+        for name in BANKS:
+            of_bank = [one for one in operations if one.key == name]
+            ids, keys = accounts_of(name)
+            found += bank.check(of_bank, initial=dict.fromkeys((*ids, *keys), BALANCE))
+        return found
 
 
 class BankClient:

@@ -1,6 +1,6 @@
-"""All workloads, by name. Each round of a run makes its own."""
+"""All workloads by their names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from quoth_node.testing.workloads.bank import Bank
 from quoth_node.testing.workloads.identities import Identities
@@ -12,13 +12,13 @@ from quoth_node.testing.workloads.sessions import Sessions
 from quoth_node.testing.workloads.set_full import SetFull
 from quoth_node.testing.workloads.workload import Workload
 
-CATALOGUE: dict[str, Callable[[], Workload]] = {
-    "registers": Registers,
-    "bank": Bank,
-    "list-append": ListAppend,
-    "set": SetFull,
-    "identities": Identities,
-    "sequences": Sequences,
-    "promises": Promises,
-    "sessions": Sessions,
+CATALOGUE: Mapping[str, Callable[[], Workload]] = {
+    Registers.name: Registers,
+    Bank.name: Bank,
+    ListAppend.name: ListAppend,
+    SetFull.name: SetFull,
+    Identities.name: Identities,
+    Sequences.name: Sequences,
+    Promises.name: Promises,
+    Sessions.name: Sessions,
 }

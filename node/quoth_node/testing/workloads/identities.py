@@ -12,7 +12,7 @@ from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.speaker import Speaker
 from quoth_node.testing.workloads.speakers import Speakers
-from quoth_node.testing.workloads.workload import Surroundings
+from quoth_node.testing.workloads.workload import READER, Surroundings
 
 NAMES = ("bills", "orders", "tickets")
 DOES = ("next", "store", "seed")
@@ -41,7 +41,7 @@ class Identities:
         """Take one more number of each series through every node."""
         async with self._speakers.plain(around) as plain:
             await plain.learn_nodes()
-            taker = IdentityClient(self.clients, plain, around, Random(around.seed))
+            taker = IdentityClient(READER, plain, around, Random(around.seed))
             for name in NAMES:
                 for _ in plain.urls:
                     await taker.take(name)

@@ -18,7 +18,7 @@ from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.rotation import Rotation
 from quoth_node.testing.workloads.speaker import Found, Mode, Speaker, Writes
 from quoth_node.testing.workloads.speakers import Speakers
-from quoth_node.testing.workloads.workload import Surroundings
+from quoth_node.testing.workloads.workload import READER, Surroundings
 
 LIVE, APPENDS_MAX = 5, 48  # lists in use of each mode; how long each grows
 TOUCHED_MAX = 3  # lists in one transaction
@@ -49,14 +49,14 @@ class ListAppend:
         """Read the lists that are in use through every node, and those before them once."""
         async with self._speakers.plain(around) as plain:
             await plain.learn_nodes()
-            reader = ListClient(self.clients, self, plain, around, Random(around.seed))
+            reader = ListClient(READER, self, plain, around, Random(around.seed))
             for mode in (Mode.SINGLE, Mode.CLUSTER):
                 for _ in plain.urls:
                     await reader.transact(mode, self.lists[mode].keys, ())
                 for name in self.lists[mode].retired:
                     await reader.transact(mode, [name], ())
         own = self._speakers.own(around)
-        reader = ListClient(self.clients, self, own, around, Random(around.seed))
+        reader = ListClient(READER, self, own, around, Random(around.seed))
         lists = self.lists[Mode.SERIALIZABLE]
         for names in (lists.keys, *([name] for name in lists.retired)):
             await reader.transact(Mode.SERIALIZABLE, names, ())

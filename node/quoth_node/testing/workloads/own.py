@@ -27,7 +27,12 @@ from quoth.operations.compare_exchange import (
 )
 from quoth.operations.identities import NextIdentityForOperation, SeedIdentityForOperation
 from quoth_node.testing.clock import pause
-from quoth_node.testing.workloads.plain import COLLECTION, PAUSE_SECONDS, body_of
+from quoth_node.testing.workloads.plain import (
+    COLLECTION,
+    PAUSE_SECONDS,
+    REPLICAS_SECONDS_MAX,
+    body_of,
+)
 from quoth_node.testing.workloads.speaker import (
     Changed,
     Decide,
@@ -45,7 +50,6 @@ from quoth_node.testing.workloads.speaker import (
 
 REQUEST_SECONDS_MAX = 5.0
 FAILOVER_SECONDS = 3.0
-REPLICAS_SECONDS_MAX = 4.0
 PAGE = 1_000_000
 
 

@@ -32,6 +32,7 @@ from quoth_node.testing.workloads.speaker import (
 
 REQUEST_SECONDS_MAX = 5.0
 CONNECT_SECONDS_MAX = 1.0
+REPLICAS_SECONDS_MAX = 3  # that a save waits for others
 PAUSE_SECONDS = 0.05  # after what was surely not done
 PAGE = "1000000"
 CLIENT_VERSION = "7.2.7"  # with it come atomic guards
@@ -270,7 +271,7 @@ class Plain:
         if replicas:
             count = "majority" if replicas < 0 else str(replicas)
             params += [
-                ("waitForReplicasTimeout", "00:00:04"),
+                ("waitForReplicasTimeout", f"00:00:0{REPLICAS_SECONDS_MAX}"),
                 ("throwOnTimeoutInWaitForReplicas", "true"),
                 ("numberOfReplicasToWaitFor", count),
             ]

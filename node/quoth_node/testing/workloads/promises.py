@@ -17,13 +17,14 @@ from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.plain import Plain
 from quoth_node.testing.workloads.speaker import NotDone, Open, Speaker
 from quoth_node.testing.workloads.speakers import Speakers
-from quoth_node.testing.workloads.workload import Surroundings
+from quoth_node.testing.workloads.workload import READER, Surroundings
 
 SAVERS, SAVED_MIN, SAVED_MAX = 6, 10, 60  # of one proof: clients, and saves before the kill
 PROOFS = 3
 PATIENCE_READS, PAUSE_SECONDS = 100, 0.05
 PROOF_SECONDS_MAX = 60.0
 MAJORITY = -1
+ALL_OTHERS = 0.15  # of all saves: while a node is down these wait in vain
 
 
 class Nodes(Protocol):
@@ -81,7 +82,7 @@ class Promises:
         before, enough = len(self.saved), chance.randint(SAVED_MIN, SAVED_MAX)
         savers = [
             Saver(
-                self.clients + 1 + number * SAVERS + one,
+                READER + 1 + number * SAVERS + one,
                 self,
                 self._speakers.open(one, around),
                 around,
@@ -131,7 +132,7 @@ class Promises:
             )
             found = answer.content.get("Results")
             around.recorder.note(
-                client=self.clients,
+                client=READER,
                 key=document_id,
                 f="local",
                 input=(list(killed),),
@@ -172,8 +173,7 @@ class Saver:
         self._saved += 1
         value = self._number * 1_000_000 + self._saved
         document_id = f"p/{self._number}/{self._saved}"
-        others = list(range(1, self._nodes))
-        asked = self._replicas or self._chance.choice((*others, MAJORITY))
+        asked = self._replicas or self._wanted()
         # A majority counts the node that answers.
         replicas = self._nodes // 2 if asked == MAJORITY else asked
         call = self._recorder.now()
@@ -194,6 +194,11 @@ class Saver:
             )
             if ok:
                 self._workload.saved.append((document_id, value))
+
+    def _wanted(self) -> int:
+        if self._chance.random() < ALL_OTHERS:
+            return self._nodes - 1
+        return self._chance.choice((*range(1, self._nodes - 1), MAJORITY))
 
     async def go_on(self) -> None:
         """Save until cancelled."""

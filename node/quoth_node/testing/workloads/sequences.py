@@ -22,7 +22,7 @@ from quoth_node.testing.workloads.own import Own, reading_errors
 from quoth_node.testing.workloads.plain import Plain
 from quoth_node.testing.workloads.speaker import Json, NotDone, Open
 from quoth_node.testing.workloads.speakers import Speakers
-from quoth_node.testing.workloads.workload import Client, Surroundings
+from quoth_node.testing.workloads.workload import READER, Client, Surroundings
 
 NAMES = ("invoices", "ranges", "tickets")
 COUNT_MAX = 5  # numbers at a time
@@ -67,7 +67,7 @@ class Sequences:
             proof = Proof(door, name)
             wrong = [told.what async for told in proof.tell() if isinstance(told, Wrong)]
         around.recorder.note(
-            client=self.clients, key=name, f="audit", output=wrong, call=call, ok=True, node=node
+            client=READER, key=name, f="audit", output=wrong, call=call, ok=True, node=node
         )
 
     async def _list_holders(self, plain: Plain, around: Surroundings, name: str, node: str) -> None:
@@ -86,7 +86,7 @@ class Sequences:
                     holders[row["Ordinal"] + at] = row.get("Holder") or row.get("Reason") or ""
             start = page["NextStart"]
         around.recorder.note(
-            client=self.clients,
+            client=READER,
             key=name,
             f="holders",
             output=holders,

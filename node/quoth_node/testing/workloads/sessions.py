@@ -16,7 +16,7 @@ from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.plain import Plain
 from quoth_node.testing.workloads.speaker import Found, Json, Mode, Speaker, Writes
 from quoth_node.testing.workloads.speakers import Speakers
-from quoth_node.testing.workloads.workload import Surroundings
+from quoth_node.testing.workloads.workload import READER, Surroundings
 
 SHARED = tuple(f"shared/{number}" for number in range(4))
 VALUES = tuple(f"values/{number}" for number in range(2))
@@ -51,7 +51,7 @@ class Sessions:
         """One more session reads every shared key through every node."""
         async with self._speakers.plain(around) as plain:
             await plain.learn_nodes()
-            reader = SessionClient(self.clients, plain, around, Random(around.seed))
+            reader = SessionClient(READER, plain, around, Random(around.seed))
             for key in (*SHARED, *VALUES):
                 for _ in plain.urls:
                     await reader.read([key])

@@ -15,7 +15,7 @@ from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.plain import Plain
 from quoth_node.testing.workloads.speaker import Found, Json, Mode, NotDone, Open, Speaker, Writes
 from quoth_node.testing.workloads.speakers import Speakers
-from quoth_node.testing.workloads.workload import Surroundings
+from quoth_node.testing.workloads.workload import READER, Surroundings
 
 ELEMENTS_MAX = 1_000  # of one set, then another one begins
 REMOVES, READS = 0.15, 0.02  # of all operations
@@ -69,7 +69,7 @@ class SetFull:
                 await pause(PAUSE_SECONDS)
                 continue
             around.recorder.note(
-                client=self.clients,
+                client=READER,
                 key=name,
                 f="read",
                 input=("final", "local") if is_local else ("final",),
