@@ -1,4 +1,4 @@
-"""Hunts planted bugs with real processes: each must be found, and the same run without it is clean."""
+"""Hunts planted bugs with real processes: each is found, and the same run without it holds."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
