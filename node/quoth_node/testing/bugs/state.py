@@ -17,13 +17,13 @@ from quoth_cluster import (
 from quoth_cluster.commands import PutDocument, SaveBatch
 from quoth_cluster.databases import fold_name
 from quoth_cluster.dispatch import carry_out
-from quoth_cluster.outcomes import IdentityValue, Outcome, Refused
+from quoth_cluster.outcomes import Outcome, Refused
 from quoth_cluster.round import Round
 from quoth_cluster.step import Step
-from quoth_cluster.store.environment import WriteTxn
+from quoth_cluster.store.environment import ReadTxn, WriteTxn
 from quoth_node.testing.bugs.bug import Bug, Swap
 
-STORED_EACH = 16  # numbers between two that are written down
+STORED_EACH = 64  # numbers between two that are written down
 TORN_EACH = 8  # commands between two that are torn
 
 
@@ -86,26 +86,21 @@ def _guard_not_checked() -> tuple[Swap, ...]:
 
 
 def _identity_from_memory() -> tuple[Swap, ...]:
-    real = identities.take
+    real_latest, real_store = identities._latest, identities._store
     memory: dict[tuple[str, str], int] = {}
 
-    def take(step: Step, name: str) -> IdentityValue | Refused:
-        """The next number is the next this process knows of; some are written down."""
-        draft = step.txn.draft()  # the real thing says what is stored, and leaves nothing behind
-        trial = replace(step, txn=draft, totals=replace(step.totals))
-        told = real(trial, name)
-        draft.abort()
-        if isinstance(told, Refused):
-            return told
-        checked = identities._checked(name)
-        assert isinstance(checked, str), "it was not refused"
-        key = (str(step.txn.path), checked)
-        memory[key] = value = max(memory.get(key, 0) + 1, told.value)
-        if value % STORED_EACH == 1:
-            identities._store(step, checked, value, is_new=told.value == 1)
-        return IdentityValue(value)
+    def latest(txn: ReadTxn, name: str) -> int | None:
+        """What this process remembers; at first, what is stored."""
+        return memory.get((str(txn.path), name), real_latest(txn, name))
 
-    return ((identities, "take", take),)
+    def store(step: Step, name: str, value: int, *, is_new: bool) -> None:
+        """Now and then it is written down, too."""
+        before = memory.get((str(step.txn.path), name), 0)
+        memory[str(step.txn.path), name] = value
+        if is_new or value // STORED_EACH > before // STORED_EACH:
+            real_store(step, name, value, is_new=is_new)
+
+    return ((identities, "_latest", latest), (identities, "_store", store))
 
 
 def _sequence_number_reused() -> tuple[Swap, ...]:
@@ -215,7 +210,7 @@ BUGS = (
     ),
     Bug(
         "identity-from-memory",
-        "an identity is the next number that the process remembers; each 16th is written down",
+        "an identity is the next number that the process remembers; each 64th is written down",
         workloads=("identities",),
         faults=("kill",),
         checker="uniqueness of numbers",
