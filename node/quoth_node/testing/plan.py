@@ -10,6 +10,7 @@ from typing import Any
 from quoth_node.testing.schedule import FAMILIES
 
 SIDE_BY_SIDE = 3  # workloads of one round
+KILLS_A_MINUTE = 3  # that happen by themselves
 ROUND_SECONDS = (10.0, 60.0)
 FAMILIES_OF_A_NETWORK = frozenset({"cut", "slow"})
 
@@ -47,6 +48,11 @@ class RunPlan:
     def without(self, family: str) -> "RunPlan":
         """The same without a family of faults."""
         return replace(self, families=tuple(one for one in self.families if one != family))
+
+    @property
+    def kills_often(self) -> bool:
+        """Whether more kills are asked for than happen by themselves."""
+        return self.kills_min / self.minutes > KILLS_A_MINUTE
 
     @property
     def rounds(self) -> list[tuple[tuple[str, ...], float]]:

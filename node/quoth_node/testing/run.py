@@ -47,7 +47,7 @@ class Run:
         outcome.about, outcome.families = plan.about(), plan.families
         outcome.kills_min = plan.kills_min
         nemesis = Nemesis(cluster, self.leaders, self.clock, self.say)
-        plans = schedule(Random(f"{plan.seed}/faults"), plan.families)
+        plans = schedule(Random(f"{plan.seed}/faults"), plan.families, kills_often=plan.kills_often)
         with self._interruptible(nemesis):
             for number, (names, seconds) in enumerate(plan.rounds, start=1):
                 if outcome.interrupted or len(outcome.defects) > DEFECTS_MAX:

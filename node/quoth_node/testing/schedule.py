@@ -11,19 +11,25 @@ from random import Random
 
 FAMILIES = ("kill", "pause", "cut", "slow", "power", "churn")
 # How often a family is dealt before all are dealt again.
-WEIGHTS = {"kill": 5, "pause": 2, "cut": 3, "slow": 2, "power": 2, "churn": 1}
+WEIGHTS = {"kill": 6, "pause": 2, "cut": 3, "slow": 2, "power": 2, "churn": 1}
 
 ONE, LEADER, MINORITY, MAJORITY, ALL = "one", "leader", "minority", "majority", "all"
 CALM = "calm"
 
 Seconds = tuple[float, float]  # from, to
 
-SHORT_CALM_SECONDS: Seconds = (0.5, 2.0)
-LONG_CALM_SECONDS: Seconds = (3.0, 6.0)
+SHORT_CALM_SECONDS: Seconds = (0.3, 1.5)
+LONG_CALM_SECONDS: Seconds = (2.0, 4.0)
 SHORT_CALMS_MAX = 3  # in a row
+KILLS_OFTEN = 2  # times as many kills, where many are asked for
 WITHIN_SHARE = 0.3  # of the faults of a network, during which a node is killed or paused too
 # A pause: how long, how often. Long ones are rare, or there would be little else.
-PAUSES: tuple[tuple[Seconds, int], ...] = (((0.1, 0.5), 5), ((0.5, 2.0), 4), ((2.0, 5.0), 2), ((5.0, 10.0), 1))
+PAUSES: tuple[tuple[Seconds, int], ...] = (
+    ((0.1, 0.5), 5),
+    ((0.5, 2.0), 4),
+    ((2.0, 5.0), 2),
+    ((5.0, 10.0), 1),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +51,10 @@ class Planned:
         return self.whom in (MAJORITY, ALL) or self.within is not None
 
 
-def schedule(chance: Random, families: Sequence[str]) -> Iterator[Planned]:
-    """Faults of `families` and calm in turns, without an end.
+def schedule(
+    chance: Random, families: Sequence[str], *, kills_often: bool = False
+) -> Iterator[Planned]:
+    """Faults of `families` and calm in turns, without an end. `kills_often`: more kills than else.
 
     Raises ValueError for a family that is not known. Without families there is calm only.
     """
@@ -57,7 +65,7 @@ def schedule(chance: Random, families: Sequence[str]) -> Iterator[Planned]:
     shorts = 0
     yield calm(chance, LONG_CALM_SECONDS)
     while True:
-        for family in _dealt(chance, families):
+        for family in _dealt(chance, families, kills_often):
             planned = PLANNERS[family](chance)
             yield planned
             long = planned.loses_majority or shorts >= SHORT_CALMS_MAX
@@ -72,16 +80,17 @@ def calm(chance: Random, seconds: Seconds) -> Planned:
     return Planned(family=CALM, kind=CALM, lasts_seconds=chance.uniform(*seconds))
 
 
-def _dealt(chance: Random, families: Sequence[str]) -> list[str]:
+def _dealt(chance: Random, families: Sequence[str], kills_often: bool) -> list[str]:
     """Each family as often as it weighs, in any order; so none is forgotten."""
-    cards = [family for family in families for _ in range(WEIGHTS[family])]
+    weights = WEIGHTS | ({"kill": WEIGHTS["kill"] * KILLS_OFTEN} if kills_often else {})
+    cards = [family for family in families for _ in range(weights[family])]
     chance.shuffle(cards)
     return cards
 
 
 def _kill(chance: Random) -> Planned:
     whom = chance.choices((ONE, LEADER, MINORITY, MAJORITY, ALL), (3, 6, 2, 2, 2))[0]
-    return _planned(chance, "kill", "kill", whom=whom, lasts=(0.1, 3.0))
+    return _planned(chance, "kill", "kill", whom=whom, lasts=(0.1, 2.0))
 
 
 def _pause(chance: Random) -> Planned:

@@ -34,7 +34,15 @@ def test_only_what_was_asked_for_happens(family: str) -> None:
 
 
 def test_all_families_have_their_turn_within_a_few_minutes() -> None:
-    assert {one.family for one in planned(3, *FAMILIES, count=31)} == {*FAMILIES, CALM}
+    assert {one.family for one in planned(3, *FAMILIES, count=33)} == {*FAMILIES, CALM}
+
+
+def test_kills_happen_more_often_where_many_are_asked_for() -> None:
+    def kills(*, often: bool) -> int:
+        found = islice(schedule(Random(1), FAMILIES, kills_often=often), MANY)
+        return sum(one.kind == "kill" for one in found)
+
+    assert kills(often=True) > 1.3 * kills(often=False)
 
 
 def test_faults_and_calm_take_turns() -> None:
