@@ -97,10 +97,11 @@ class Cluster:
             for tag in self._tags:
                 self._make(tag)
             self._write_dials()
-            for tag in self._tags:
-                # One after the other: the first founds, and a log changes its members one by one.
-                self._launch(tag, founds=tag == self._tags[0])
-                self._wait_until_said_ready(tag, READY_SECONDS)
+            founder, *others = self._tags
+            self._launch(founder, founds=True)
+            self._wait_until_said_ready(founder, READY_SECONDS)
+            for tag in others:
+                self._launch(tag)
             self.wait_until_ready(*self._tags)
         except BaseException:
             self.stop()
@@ -321,8 +322,11 @@ class Cluster:
     def _make(self, tag: str) -> None:
         self._urls[tag] = self.network.place(tag).url
         self._nodes[tag] = TestedNode(
-            tag, self.folder / tag, starter=self._starter, on_death=self.deaths.append
+            tag, self.folder / tag, starter=self._starter, on_death=self._died
         )
+
+    def _died(self, told: str) -> None:
+        self.deaths.append(told)
 
     def _launch(self, tag: str, *, founds: bool = False) -> None:
         node, place = self._nodes[tag], self.network.place(tag)
@@ -343,7 +347,8 @@ class Cluster:
 
     def _asked_for_changes(self, tags: Sequence[str]) -> str:
         """Who of these is asked: one that knows the leader, if there is one."""
-        return next((tag for tag in tags if self._knows_leader(tag)), tags[0])
+        statuses = ((tag, self.log_status(tag)) for tag in tags)
+        return next((tag for tag, status in statuses if status and status["Leader"]), tags[0])
 
     def _wait_until_said_ready(self, tag: str, timeout_seconds: float) -> None:
         node, url = self._nodes[tag], self._urls[tag]
