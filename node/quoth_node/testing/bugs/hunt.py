@@ -10,6 +10,7 @@ from quoth_node.testing.plan import RunPlan
 from quoth_node.testing.tally import MICROSECONDS
 from quoth_node.testing.workloads.workload import Workload
 
+KILLS_PER_MINUTE = 8  # else there are runs with hardly any
 Play = Callable[[RunPlan], Outcome]  # `run.run`, with a catalogue
 
 
@@ -43,6 +44,7 @@ def hunt(
             network="proxies" if "cut" in bug.faults else "none",
             output=output / bug.name,
             bug=bug.name,
+            kills_min=round(KILLS_PER_MINUTE * minutes) if "kill" in bug.faults else 0,
         )
         plan.output.mkdir(parents=True, exist_ok=True)
         outcome = play(plan)
