@@ -14,16 +14,15 @@ from quoth_cluster import (
     sequences,
     transaction,
 )
-from quoth_cluster.commands import PutDocument, SaveBatch
+from quoth_cluster.commands import NextIdentity, PutDocument, SaveBatch
 from quoth_cluster.databases import fold_name
 from quoth_cluster.dispatch import carry_out
-from quoth_cluster.outcomes import Outcome, Refused
+from quoth_cluster.outcomes import IdentityValue, Outcome, Refused
 from quoth_cluster.round import Round
 from quoth_cluster.step import Step
-from quoth_cluster.store.environment import ReadTxn, WriteTxn
+from quoth_cluster.store.environment import WriteTxn
 from quoth_node.testing.bugs.bug import Bug, Swap
 
-STORED_EACH = 64  # numbers between two that are written down
 TORN_EACH = 8  # commands between two that are torn
 
 
@@ -86,21 +85,19 @@ def _guard_not_checked() -> tuple[Swap, ...]:
 
 
 def _identity_from_memory() -> tuple[Swap, ...]:
-    real_latest, real_store = identities._latest, identities._store
-    memory: dict[tuple[str, str], int] = {}
+    real = identities.step_next
+    memory: dict[tuple[str, str | Refused], int] = {}
 
-    def latest(txn: ReadTxn, name: str) -> int | None:
-        """What this process remembers; at first, what is stored."""
-        return memory.get((str(txn.path), name), real_latest(txn, name))
+    def step_next(step: Step, command: NextIdentity) -> IdentityValue | Refused:
+        """Read once; after that it is counted what was told, and documents take numbers too."""
+        told = real(step, command)
+        if isinstance(told, Refused):
+            return told
+        key = (str(step.txn.path), identities._checked(command.name))
+        memory[key] = memory.get(key, told.value - 1) + 1
+        return IdentityValue(memory[key])
 
-    def store(step: Step, name: str, value: int, *, is_new: bool) -> None:
-        """Now and then it is written down, too."""
-        before = memory.get((str(step.txn.path), name), 0)
-        memory[str(step.txn.path), name] = value
-        if is_new or value // STORED_EACH > before // STORED_EACH:
-            real_store(step, name, value, is_new=is_new)
-
-    return ((identities, "_latest", latest), (identities, "_store", store))
+    return ((identities, "step_next", step_next),)
 
 
 def _sequence_number_reused() -> tuple[Swap, ...]:
@@ -210,9 +207,9 @@ BUGS = (
     ),
     Bug(
         "identity-from-memory",
-        "an identity is the next number that the process remembers; each 64th is written down",
+        "the next number of an identity is the one after the last that this process told",
         workloads=("identities",),
-        faults=("kill",),
+        faults=(),
         checker="uniqueness of numbers",
         swaps=_identity_from_memory,
     ),
