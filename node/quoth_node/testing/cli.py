@@ -36,6 +36,27 @@ app = typer.Typer(
 )
 
 
+Minutes = Annotated[float, typer.Option(help="How long under load and faults.")]
+Seed = Annotated[int | None, typer.Option(help="Of all chance. Default: a new one, printed.")]
+Names = Annotated[str, typer.Option(help=f"`all`, or some of: {', '.join(CATALOGUE)}.")]
+Families = Annotated[
+    str, typer.Option(help=f"`all` that this machine can, `none`, or {', '.join(FAMILIES)}.")
+]
+Nodes = Annotated[int, typer.Option(help="How many nodes.")]
+NETWORK_HELP = (
+    "What lies between nodes: `proxies` (no rights needed), `namespaces` (root), `none`, or "
+    "`auto`, which takes the best there is."
+)
+NetworkName = Annotated[str, typer.Option(help=NETWORK_HELP)]
+Output = Annotated[Path, typer.Option(metavar="DIR", help="Where histories and the report go.")]
+Clients = Annotated[float, typer.Option(help="Times as many clients as the workloads ask for.")]
+KillsMin = Annotated[int, typer.Option(help="Fewer processes killed than this prove nothing.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Keep the folders of the nodes, and the databases.")
+]
+Bug = Annotated[str | None, typer.Option(hidden=True)]
+
+
 def main() -> None:
     """Run the command line and exit."""
     app()
@@ -44,37 +65,17 @@ def main() -> None:
 @app.callback(invoke_without_command=True)
 def chaos(
     context: typer.Context,
-    minutes: Annotated[float, typer.Option(help="How long under load and faults.")] = 1.0,
-    seed: Annotated[
-        int | None, typer.Option(help="Of all chance. Default: a new one, which is printed.")
-    ] = None,
-    workload: Annotated[
-        str, typer.Option(help=f"`all`, or some of: {', '.join(CATALOGUE)}.")
-    ] = ALL,
-    faults: Annotated[
-        str, typer.Option(help=f"`all` that this machine can, `none`, or {', '.join(FAMILIES)}.")
-    ] = ALL,
-    nodes: Annotated[int, typer.Option(help="How many nodes.")] = 3,
-    network: Annotated[
-        str,
-        typer.Option(
-            help="What lies between nodes: `proxies` (no rights needed), `namespaces` (root), "
-            "`none`, or `auto`, which takes the best there is."
-        ),
-    ] = "auto",
-    output: Annotated[
-        Path, typer.Option(metavar="DIR", help="Where histories and the report go.")
-    ] = Path("chaos"),
-    clients: Annotated[
-        float, typer.Option(help="Times as many clients as the workloads ask for.")
-    ] = 1.0,
-    kills_min: Annotated[
-        int, typer.Option(help="Fewer processes killed than this prove nothing.")
-    ] = 0,
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep the folders of the nodes, and the databases.")
-    ] = False,
-    bug: Annotated[str | None, typer.Option(hidden=True)] = None,
+    minutes: Minutes = 1.0,
+    seed: Seed = None,
+    workload: Names = ALL,
+    faults: Families = ALL,
+    nodes: Nodes = 3,
+    network: NetworkName = "auto",
+    output: Output = Path("chaos"),
+    clients: Clients = 1.0,
+    kills_min: KillsMin = 0,
+    keep: Keep = False,
+    bug: Bug = None,
 ) -> None:
     """Run a cluster of real processes, do it harm, and check what clients were told.
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from quoth_node.testing.checkers.verdict import Violation
+from quoth_node.testing.checkers.verdict import UNDECIDED, Violation
 from quoth_node.testing.failover import Gap
 from quoth_node.testing.history import Fault, Led
 from quoth_node.testing.tally import OK, Tally
@@ -25,7 +25,6 @@ LOAD_SECONDS_MIN = 10.0
 FLOOR_MINUTES_MIN = 0.1
 # From healing to the first write. R11 promises 5 s; a machine that also runs this needs more.
 HEALING_SECONDS_MAX = 30.0
-UNDECIDED = "undecided"  # the anomaly of a checker that came to no end
 KILLING = frozenset({"kill", "power-loss"})
 
 

@@ -85,7 +85,8 @@ class Run:
             # ... with the one who led when the round began.
             leaders=self.leaders.led[max(0, led_before - 1) :],
         )
-        path = self._write(number, history)
+        path = self._write(number, history)  # first: a search may take longer than patience
+        await round.judge()
         self._account(round, history, path)
         self.outcome.cannot = nemesis.cannot
         self.outcome.deaths = list(cluster.deaths)

@@ -23,6 +23,12 @@ from quoth_node.testing.workloads.workload import READER, Surroundings
 LIVE, APPENDS_MAX = 5, 48  # lists in use of each mode; how long each grows
 TOUCHED_MAX = 3  # lists in one transaction
 
+LEVELS = {
+    Mode.SERIALIZABLE: "strict-serializable",
+    Mode.CLUSTER: "checked-writes",
+    Mode.SINGLE: "checked-writes",
+}
+
 Asked = list[tuple[str, str, int | None]]  # ("append", list, element) or ("r", list, None)
 
 
@@ -66,7 +72,7 @@ class ListAppend:
         found: list[Violation] = []
         for mode in Mode:
             of_mode = [one for one in operations if one.key == mode.value]
-            found += list_append.check(of_mode)
+            found += list_append.check(of_mode, level=LEVELS[mode])
         return found
 
 

@@ -30,7 +30,9 @@ ALL_OTHERS = 0.15  # of all saves: while a node is down these wait in vain
 class Nodes(Protocol):
     """What a proof needs of a cluster; quoth_node.testing.Cluster is one. All of it blocks."""
 
-    tags: list[str]
+    @property
+    def tags(self) -> list[str]:
+        """The members."""
 
     def kill(self, *tags: str) -> None:
         """End nodes at once."""
@@ -91,17 +93,20 @@ class Promises:
             )
             for one in range(SAVERS)
         ]
-        async with asyncio.timeout(PROOF_SECONDS_MAX), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(saver.go_on()) for saver in savers]
-            while len(self.saved) < before + enough:
-                await pause(PAUSE_SECONDS / 10)
-            await asyncio.to_thread(cluster.kill, *killed)
-            for task in tasks:
-                task.cancel()
-        for saver in savers:
-            await saver.close()
-        saved = self.saved[before:]
         async with self._speakers.plain(around) as plain:
+            await plain.learn_nodes()  # while they can be asked
+            try:
+                async with asyncio.timeout(PROOF_SECONDS_MAX), asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(saver.go_on()) for saver in savers]
+                    while len(self.saved) < before + enough:
+                        await pause(PAUSE_SECONDS / 10)
+                    await asyncio.to_thread(cluster.kill, *killed)
+                    for task in tasks:
+                        task.cancel()
+            finally:
+                for saver in savers:
+                    await saver.close()
+            saved = self.saved[before:]
             for node in tags:
                 if node not in killed:
                     await self._read_local(plain, around, node, saved, killed)

@@ -4,9 +4,9 @@ Keys `v...` are compare-exchange values: changed under the index that was read b
 unique this is a compare-and-set by value. Keys `d...` are documents, which can also be written and
 deleted blindly. All clients work on a few keys at a time; these rotate.
 
-A compare-and-set that failed tells which other value was there. One that was not even tried (503, no
-connection) tells nothing, and is not written down; nor is one of a document that was refused, for
-its answer does not tell the value, which would let every unknown write explain it.
+A compare-and-set that failed tells which other value was there. One that was not even tried (503,
+no connection) tells nothing, and is not written down; nor is one of a document that was refused,
+for its answer does not tell the value, and every unknown write could explain it.
 """
 
 from collections.abc import Sequence

@@ -129,6 +129,7 @@ class Taking:
         self,
         name: str,
         count: int,
+        unique: str,
         numbers: Sequence[int] | None,
         call: int,
         ok: bool | None,
@@ -139,7 +140,7 @@ class Taking:
             client=self.number,
             key=name,
             f="take",
-            input=(count,),
+            input=(count,) if name == "invoices" else (count, holder_of(name, unique)),
             output=None if numbers is None else list(numbers),
             call=call,
             ok=ok,
@@ -178,7 +179,7 @@ class PlainTaker:
         if dies:
             ok, numbers = None, None
             await self._ask_and_die(name, count, unique, request_id)
-        self._taking.note(name, count, numbers, call, ok, self._plain.node)
+        self._taking.note(name, count, unique, numbers, call, ok, self._plain.node)
 
     async def close(self) -> None:
         await self._plain.close()
@@ -227,7 +228,7 @@ class OwnTaker:
                 ok, numbers = await self._taking.recorder.outcome(self._take(name, count, unique))
         except TimeoutError:
             ok, numbers = None, None
-        self._taking.note(name, count, numbers, call, ok)
+        self._taking.note(name, count, unique, numbers, call, ok)
 
     async def close(self) -> None:
         await self._own.close()
@@ -242,10 +243,15 @@ class OwnTaker:
                 document: Json = {"Number": numbers[0]}
                 await session.store(document, f"invoices/{numbers[0]}")
             else:
-                await session.store({"Numbers": list(numbers)}, f"ranges/{unique}")
+                await session.store({"Numbers": list(numbers)}, holder_of(name, unique))
             async with reading_errors():
                 await session.save_changes()
             return [int(one) for one in numbers]
+
+
+def holder_of(name: str, unique: str) -> str:
+    """Who has the numbers then; that of an invoice is named by its number."""
+    return f"ranges/{unique}" if name == "ranges" else unique
 
 
 def batch(name: str, count: int, unique: str) -> list[Json]:
@@ -255,7 +261,7 @@ def batch(name: str, count: int, unique: str) -> list[Json]:
         document_id = "invoices/{number}"
         document: Json = {"Number": None}
     else:
-        document_id = f"ranges/{unique}"
+        document_id = holder_of(name, unique)
         places = [{"Command": 0, "Path": "/Numbers", "All": True}]
         document = {"Numbers": None}
     document["@metadata"] = {"@collection": name.capitalize()}
