@@ -13,6 +13,8 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from quoth_node.testing.bugs import BY_NAME
+from quoth_node.testing.bugs.hunt import Hunted, hunt, playing, table
 from quoth_node.testing.clock import RunClock
 from quoth_node.testing.history import History, read
 from quoth_node.testing.outcome import BAD_ARGUMENTS, HELD, VIOLATED, Outcome
@@ -150,6 +152,46 @@ def check(
         violated |= _check(path, history)
     print("violated" if violated else "held", flush=True)
     sys.exit(VIOLATED if violated else HELD)
+
+
+@app.command(hidden=True)
+def bugs(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: every bug.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(help="How long each run is under load.")] = 0.5,
+    seed: Annotated[int, typer.Option(help="Of all chance.")] = 1,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where histories go, a folder for each bug.")
+    ] = Path("chaos-bugs"),
+) -> None:
+    """Plant bugs in the nodes, one after the other: each must be found, and nothing without it.
+
+    A run that finds nothing proves as much as this finds. Prints a table.
+
+    Examples:
+
+        quoth-chaos bugs
+
+        quoth-chaos bugs guard-not-checked identity-from-memory --seed 17
+
+    Exit codes: 0 every bug was found, and the same runs without them held; 1 not so; 2 bad
+    arguments.
+    """
+    unknown = [name for name in names or () if name not in BY_NAME]
+    if unknown:
+        _refuse(f"no planted bug is called {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    play = playing(run, CATALOGUE, _teller())
+    told: list[Hunted] = []
+    try:
+        wanted = [BY_NAME[name] for name in names or BY_NAME]
+        for one in hunt(wanted, play, seed=seed, minutes=minutes, output=output.absolute()):
+            print(f"{one.bug.name}: {'found' if one.is_found else 'NOT FOUND'}", flush=True)
+            told.append(one)
+    except (BadPlan, OSError, RuntimeError, TimeoutError, ValueError) as error:
+        _refuse(f"nothing was started: {error}")
+    print(table(told), flush=True)
+    sys.exit(HELD if all(one.is_found for one in told) else VIOLATED)
 
 
 def _check(path: Path, history: History) -> bool:

@@ -38,11 +38,11 @@ def wait_for(found: Callable[[], T | None], timeout_seconds: float, otherwise: s
         time.sleep(POLL_SECONDS)
 
 
-def monotonic_ns() -> int:
-    """Nanoseconds that only grow, the same for all processes of this machine."""
-    return time.monotonic_ns()
-
-
 async def pause(seconds: float) -> None:
     """Let others go on for so long, in a task."""
     await asyncio.sleep(seconds)
+
+
+def monotonic_ns() -> int:
+    """Nanoseconds that only grow, the same for all processes of this machine."""
+    return time.monotonic_ns()

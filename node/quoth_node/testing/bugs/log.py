@@ -87,7 +87,7 @@ BUGS = (
     Bug(
         "ack-before-fsync",
         "messages leave, and a leader counts itself, before the log is on the disk",
-        workloads=("set", "append"),
+        workloads=("set", "list-append"),
         faults=("power",),
         checker="lost element, or a node that refuses to start",
         swaps=_ack_before_fsync,
@@ -96,7 +96,7 @@ BUGS = (
     Bug(
         "acknowledged-by-minority",
         "what the leader alone has on its disk is applied and told done",
-        workloads=("set", "append", "registers"),
+        workloads=("set", "list-append", "registers"),
         faults=("cut", "kill"),
         checker="lost element",
         swaps=_acknowledged_by_minority,
@@ -112,7 +112,7 @@ BUGS = (
     Bug(
         "proposed-again",
         "a node hands a command to the next leader although the last may have taken it",
-        workloads=("append", "sequences", "registers"),
+        workloads=("list-append", "sequences", "registers"),
         faults=("kill",),
         checker="an element twice, linearizability",
         swaps=_proposed_again,
@@ -120,7 +120,7 @@ BUGS = (
     Bug(
         "replicas-counted-unapplied",
         "a save that waits for replicas counts members that have not received it",
-        workloads=("replicas",),
+        workloads=("promises",),
         faults=("pause", "cut"),
         checker="a promised node lacks the write",
         swaps=_replicas_counted_unapplied,

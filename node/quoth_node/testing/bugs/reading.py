@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from quoth_cluster.database import Database
 from quoth_cluster.errors import NotReadable
 from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.read_index import ReadIndex
+from quoth_cluster.store import keys
 from quoth_cluster.store.environment import Environment, ReadTxn
 from quoth_node.testing.bugs.bug import Bug, Swap
 
@@ -66,6 +68,10 @@ def _session_not_waited() -> tuple[Swap, ...]:
     return ((RaftGroup, "wait_for_command", wait_for_command),)
 
 
+FRACTURED = (keys.DOCUMENTS, keys.COMPARE_EXCHANGE)
+BETWEEN_SECONDS = 0.001  # two of these: something happens meanwhile
+
+
 class FracturedTxn(ReadTxn):
     """Looks up each key in a snapshot of its own; what is found by a scan is of one moment."""
 
@@ -75,8 +81,9 @@ class FracturedTxn(ReadTxn):
         self._scans = 0
 
     def get(self, key: bytes) -> bytes | None:
-        if self._scans:
+        if self._scans or not key.startswith(FRACTURED):
             return super().get(key)
+        Event().wait(BETWEEN_SECONDS)
         with self._environment.read() as later:
             return later.get(key)
 

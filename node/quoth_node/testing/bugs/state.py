@@ -7,12 +7,14 @@ from typing import Any
 from quoth_cluster import (
     batch,
     client_configuration,
+    documents,
     identities,
     numbered,
     round,
     sequences,
     transaction,
 )
+from quoth_cluster.commands import NextIdentity, PutDocument, SaveBatch
 from quoth_cluster.databases import fold_name
 from quoth_cluster.dispatch import carry_out
 from quoth_cluster.outcomes import IdentityValue, Outcome, Refused
@@ -21,7 +23,6 @@ from quoth_cluster.step import Step
 from quoth_cluster.store.environment import WriteTxn
 from quoth_node.testing.bugs.bug import Bug, Swap
 
-STORED_EACH = 16  # numbers between two that are written down
 TORN_EACH = 8  # commands between two that are torn
 
 
@@ -47,6 +48,34 @@ def _applied_twice() -> tuple[Swap, ...]:
     return ((Round, "_step_in_database", step_in_database),)
 
 
+def _delete_resurrected() -> tuple[Swap, ...]:
+    real = Round._step_in_database
+
+    def step_in_database(self: Round, command: Any) -> Outcome | None:
+        """What the log behind the last checkpoint has put, and is not there, is put anew."""
+        told = real(self, command)
+        database = self.group.databases.get(fold_name(getattr(command, "database", "")))
+        if told is not None or database is None:
+            return told  # this process is the first that carries it out
+        changes = getattr(command, "commands", ()) or getattr(command, "documents", ())
+        txn = self._write_database(database)
+        self._writing[database.record.folder].position = database.position
+        missing = tuple(
+            replace(one, expected_change_vector=None, original_change_vector=None)
+            for one in changes
+            if isinstance(one, PutDocument)
+            and not one.document_id.endswith(("|", "/"))
+            and documents.load(txn, one.document_id) is None
+        )
+        if missing:
+            at, record = self.position.command_index, self._record_of(database)
+            again = SaveBatch(record.name, command.at_micros, command.node_tag, missing)
+            carry_out(txn, record, again, command_index=at, separator="/")
+        return None
+
+    return ((Round, "_step_in_database", step_in_database),)
+
+
 def _guard_not_checked() -> tuple[Swap, ...]:
     def check_indexes(step: Step, command: Any, guarded: Iterable[Any]) -> Refused | None:
         """Whoever comes last is right."""
@@ -56,26 +85,19 @@ def _guard_not_checked() -> tuple[Swap, ...]:
 
 
 def _identity_from_memory() -> tuple[Swap, ...]:
-    real = identities.take
-    memory: dict[tuple[str, str], int] = {}
+    real = identities.step_next
+    memory: dict[tuple[str, str | Refused], int] = {}
 
-    def take(step: Step, name: str) -> IdentityValue | Refused:
-        """The next number is the next this process knows of; some are written down."""
-        draft = step.txn.draft()  # the real thing says what is stored, and leaves nothing behind
-        trial = replace(step, txn=draft, totals=replace(step.totals))
-        told = real(trial, name)
-        draft.abort()
+    def step_next(step: Step, command: NextIdentity) -> IdentityValue | Refused:
+        """Read once; after that it is counted what was told, and documents take numbers too."""
+        told = real(step, command)
         if isinstance(told, Refused):
             return told
-        checked = identities._checked(name)
-        assert isinstance(checked, str), "it was not refused"
-        key = (str(step.txn.path), checked)
-        memory[key] = value = max(memory.get(key, 0) + 1, told.value)
-        if value % STORED_EACH == 1:
-            identities._store(step, checked, value, is_new=told.value == 1)
-        return IdentityValue(value)
+        key = (str(step.txn.path), identities._checked(command.name))
+        memory[key] = memory.get(key, told.value - 1) + 1
+        return IdentityValue(memory[key])
 
-    return ((identities, "take", take),)
+    return ((identities, "step_next", step_next),)
 
 
 def _sequence_number_reused() -> tuple[Swap, ...]:
@@ -168,6 +190,14 @@ BUGS = (
         swaps=_applied_twice,
     ),
     Bug(
+        "delete-resurrected",
+        "a start puts anew what the log has put since the last checkpoint and has deleted since",
+        workloads=("set",),
+        faults=("kill",),
+        checker="an element that was removed is there",
+        swaps=_delete_resurrected,
+    ),
+    Bug(
         "guard-not-checked",
         "a cluster-wide transaction compares neither guards nor compare-exchange indexes",
         workloads=("bank",),
@@ -177,9 +207,9 @@ BUGS = (
     ),
     Bug(
         "identity-from-memory",
-        "an identity is the next number that the process remembers; each 16th is written down",
+        "the next number of an identity is the one after the last that this process told",
         workloads=("identities",),
-        faults=("kill",),
+        faults=(),
         checker="uniqueness of numbers",
         swaps=_identity_from_memory,
     ),
@@ -194,7 +224,7 @@ BUGS = (
     Bug(
         "request-id-forgotten",
         "a request that is sent again under its id is carried out again",
-        workloads=("sequences", "append"),
+        workloads=("sequences", "list-append"),
         faults=("kill",),
         checker="one answer for each request",
         swaps=_request_id_forgotten,
