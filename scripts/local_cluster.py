@@ -6,28 +6,28 @@
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import IO, Any, Self
 from urllib.error import URLError
 from urllib.request import urlopen
 
-T = TypeVar("T")
+from quoth_node.testing.clock import wait_for
+from quoth_node.testing.ports import free_ports
+
+# What tests use with a cluster.
+__all__ = ["LocalCluster", "free_ports", "quoth", "wait_for"]
+
 START_SECONDS_MAX = 60.0
 STOP_SECONDS_MAX = 30.0
 ASK_SECONDS_MAX = 2.0
 POLL_SECONDS = 0.02
-# Below the ports that systems give to outgoing connections, so none is taken while a node restarts.
-PORT_MIN, PORT_MAX = 11_000, 31_000
 
 
 class LocalCluster:
@@ -196,37 +196,6 @@ class LocalCluster:
 def quoth(*arguments: str) -> list[str]:
     """The command line `quoth ARGUMENTS`, with this Python."""
     return [sys.executable, "-m", "quoth_node", *arguments]
-
-
-def wait_for(found: Callable[[], T | None], timeout_seconds: float, otherwise: str) -> T:
-    """The first thing that `found` returns.
-
-    Raises TimeoutError, told `otherwise`, if that does not come in time.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    while True:
-        if (thing := found()) is not None:
-            return thing
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{otherwise} within {timeout_seconds:g} s")
-        time.sleep(POLL_SECONDS)
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` ports in a row that nobody listens on."""
-    while True:
-        first = random.randrange(PORT_MIN, PORT_MAX - count)
-        if all(_is_free(first + number) for number in range(count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _read_lines(source: IO[bytes], lines: Queue[str]) -> None:

@@ -20,6 +20,32 @@ LAST_WORDS_BYTES_MAX = 64 * 1_024
 LINE_PREFIX = "quoth: "  # how `main` starts the one line that says what went wrong
 
 
+class NodeLog:
+    """What a node says over all its runs, kept in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / LOG_NAME
+        self._start = 0  # where the words of this run start
+
+    def open(self) -> BinaryIO:
+        """The file to write to, for a run that begins; an overlong one is put aside."""
+        with suppress(FileNotFoundError):
+            if self.path.stat().st_size > LOG_BYTES_MAX:
+                self.path.replace(self.path.with_name(f"{LOG_NAME}.old"))
+        log = self.path.open("ab", buffering=0)
+        self._start = log.tell()
+        return log
+
+    def last_words(self) -> str:
+        """Why the run ended, in its own words; empty if it said nothing."""
+        with suppress(OSError), self.path.open("rb") as log:
+            log.seek(max(self._start, os.fstat(log.fileno()).st_size - LAST_WORDS_BYTES_MAX))
+            lines = [line for line in log.read().decode(errors="replace").splitlines() if line]
+            ours = [line for line in lines if line.startswith(LINE_PREFIX)]
+            return (ours or lines or [""])[-1].removeprefix(LINE_PREFIX)
+        return ""
+
+
 class NodeProcess:
     """A node in a process of its own; can be run again after it has ended."""
 
@@ -29,17 +55,17 @@ class NodeProcess:
         self.ready = asyncio.Event()
         self.pid: int | None = None  # while it runs
         self._folder = folder
-        self._log_start = 0  # where in node.log the words of this run start
+        self._log = NodeLog(folder)
 
     @property
     def log_path(self) -> Path:
         """Where its words are kept."""
-        return self._folder / LOG_NAME
+        return self._log.path
 
     async def run(self, arguments: Sequence[str]) -> int:
         """Run it until it ends; its exit code. Cancelled, stop it first."""
         create_folder(self._folder)
-        with self._open_log() as log:
+        with self._log.open() as log:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "quoth_node", "node", "start", *arguments),
                 *("--supervisor", str(os.getpid())),
@@ -60,12 +86,7 @@ class NodeProcess:
 
     def last_words(self) -> str:
         """Why it ended, in its own words; empty if it said nothing."""
-        with suppress(OSError), self.log_path.open("rb") as log:
-            log.seek(max(self._log_start, os.fstat(log.fileno()).st_size - LAST_WORDS_BYTES_MAX))
-            lines = [line for line in log.read().decode(errors="replace").splitlines() if line]
-            ours = [line for line in lines if line.startswith(LINE_PREFIX)]
-            return (ours or lines or [""])[-1].removeprefix(LINE_PREFIX)
-        return ""
+        return self._log.last_words()
 
     async def _listen(self, process: asyncio.subprocess.Process, log: BinaryIO) -> None:
         assert process.stdout is not None, "asked for above"
@@ -74,15 +95,6 @@ class NodeProcess:
                 self.ready.set()
             else:
                 log.write(line)
-
-    def _open_log(self) -> BinaryIO:
-        path = self.log_path
-        with suppress(FileNotFoundError):
-            if path.stat().st_size > LOG_BYTES_MAX:
-                path.replace(path.with_name(f"{LOG_NAME}.old"))
-        log = path.open("ab", buffering=0)
-        self._log_start = log.tell()
-        return log
 
 
 def describe(exit_code: int) -> str:

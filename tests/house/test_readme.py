@@ -9,6 +9,7 @@ import io
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,19 @@ def test_the_session_prints_what_the_readme_says(readme_cluster: LocalCluster) -
         if kind == "python":
             printed = run(text, readme_cluster, names)
             assert printed == (expected if next_kind == "text" else ""), text
+
+
+def test_the_test_of_an_application_passes(tmp_path: Path) -> None:
+    _, section = README.split("## Test your application against faults\n")
+    (example, *_) = [text for kind, text in BLOCK.findall(section) if kind == "python"]
+    (tmp_path / "test_bank.py").write_text(example, encoding="utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(tmp_path / "temp")]
+    finished = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert "1 passed" in finished.stdout
 
 
 def run(text: str, cluster: LocalCluster, names: dict[str, object]) -> str:
