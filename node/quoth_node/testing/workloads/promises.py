@@ -203,7 +203,8 @@ class Saver:
     def _wanted(self) -> int:
         if self._chance.random() < ALL_OTHERS:
             return self._nodes - 1
-        return self._chance.choice((*range(1, self._nodes - 1), MAJORITY))
+        some: int = self._chance.choice((*range(1, self._nodes - 1), MAJORITY))
+        return some
 
     async def go_on(self) -> None:
         """Save until cancelled."""
