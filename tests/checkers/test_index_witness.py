@@ -80,3 +80,10 @@ def test_one_without_an_index_is_where_time_allows() -> None:
     read = replace(op("read", out=2, at=(20, 21)), index=2)
     assert check([*writes, unknown, read]) == []
     assert len(check([*writes, replace(unknown, call=22), read])) == 1
+
+
+def test_what_nobody_tells_the_place_of_is_not_searched() -> None:
+    """Reads of what was never there: without places they would be tried in every order."""
+    history = [op("write", at, at=(at, at + 1)) for at in range(1, 200)]
+    history += [op("read", out=1_000 + at, at=(at, at + 1)) for at in range(1, 50)]
+    assert check(history, states_max=1) == []

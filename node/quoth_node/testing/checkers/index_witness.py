@@ -70,6 +70,8 @@ def _replayed(
     key: str, operations: Sequence[Operation], model: Model, states_max: int
 ) -> Violation | None:
     """The search, with no choice left for whatever has an index."""
+    if all(one.index is None for one in operations):
+        return None  # nothing has a place, so everything could be anywhere
     places = _places(operations)
     originals = {id(place): one for place, one in zip(places, operations, strict=True)}
     violation = judge(key, places, model=model, states_max=states_max)
