@@ -187,8 +187,10 @@ class SessionSequences:
         """The next number of a sequence: a SequenceNumber, for any field that takes an int.
 
         It may stand in several fields and entities, in lists and dictionaries inside them, and in
-        one id. One that is asked for and nowhere when the session saves is Misuse. Where a class
-        checks its values when it is made (pydantic), assign it afterwards.
+        one id. The first document that has it holds it; another of the same collection that has it
+        in the same field is a duplicate to `quoth sequence verify`. One that is asked for and
+        nowhere when the session saves is Misuse. Where a class checks its values when it is made
+        (pydantic), assign it afterwards; where it checks assignments, too, use `model_construct`.
 
         `initial_value` is where a new sequence begins; given, and not 1, it must be that of the
         sequence. A sequence with a `reset_value` begins anew before it reaches it. BadRequest by

@@ -8,7 +8,7 @@ from typing import Any
 
 from quoth.batches import use_on_wire
 from quoth.errors import Misuse
-from quoth.operations.checks import NUMBER_MAX, check_number
+from quoth.operations.checks import NUMBER_MAX, check_letters, check_number
 from quoth.serialization import JsonObject, from_json
 
 INITIAL_VALUE = 1
@@ -26,6 +26,7 @@ def check_sequence_name(name: object) -> None:
         raise Misuse(f"the name of a sequence is a text with something in it, not {name!r:.80}")
     if len(name.encode(errors="replace")) > NAME_BYTES_MAX:
         raise Misuse(f"the name of a sequence has at most {NAME_BYTES_MAX} bytes: {name:.80}...")
+    check_letters(name, "the name of a sequence")
 
 
 def check_count(count: object) -> None:
@@ -37,6 +38,7 @@ def check_holder(text: object, what: str) -> None:
     """`text` says who holds numbers, or why nobody does."""
     if not isinstance(text, str) or len(text.encode(errors="replace")) > TEXT_BYTES_MAX:
         raise Misuse(f"{what} is a text of at most {TEXT_BYTES_MAX} bytes, not {text!r:.80}")
+    check_letters(text, what)
 
 
 def check_lease(seconds: object) -> None:

@@ -4,18 +4,15 @@ Nothing of it is a dependency: where the server, Django or django-sequences is n
 `what_is_missing` says so.
 """
 
-import os
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
+
+from scripts import postgresql
 
 MODULES = ("django", "sequences", "psycopg")
 CONNECTIONS_MAX = 300
@@ -23,19 +20,11 @@ TABLE = "CREATE TABLE invoice (number bigint PRIMARY KEY, customer text NOT NULL
 INSERT = "INSERT INTO invoice VALUES (%s, %s, %s)"
 
 
-def _programs() -> Path | None:
-    """The folder of initdb and pg_ctl; Debian keeps it off the path."""
-    found = shutil.which("initdb")
-    if found is not None:
-        return Path(found).parent
-    every = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return every[-1].parent if every else None
-
-
 def what_is_missing() -> str | None:
     """Why django-sequences cannot be measured here; None if it can."""
-    if _programs() is None:
-        return "PostgreSQL is not installed (on Debian: apt install postgresql)"
+    why = postgresql.missing()
+    if why is not None:
+        return why
     missing = [name for name in MODULES if find_spec(name) is None]
     if missing:
         how = "pip install django django-sequences 'psycopg[binary]'"
@@ -44,36 +33,15 @@ def what_is_missing() -> str | None:
 
 
 @contextmanager
-def postgresql() -> Iterator[Path]:
-    """A new server, with fsync, that listens only on a socket in the folder that is given."""
-    programs = _programs()
-    assert programs is not None, "asked what is missing"
-    user = "postgres" if os.geteuid() == 0 else None  # it does not run as root
-    folder = Path(tempfile.mkdtemp(prefix="quoth-pg-"))
-    if user is not None:
-        shutil.chown(folder, user)
-    options = f"-c listen_addresses= -k {folder} -c max_connections={CONNECTIONS_MAX}"
-
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), "-D", str(folder / "data"), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-
-    try:
-        run("initdb", "-U", "postgres", "--auth=trust", "--no-instructions")
-        run("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
-        try:
-            yield folder
-        finally:
-            run("pg_ctl", "-w", "-m", "fast", "stop")
-    finally:
-        shutil.rmtree(folder)
+def server() -> Iterator[dict[str, Any]]:
+    """A new server, with fsync; the settings of Django for it."""
+    with postgresql.running(is_durable=True, connections_max=CONNECTIONS_MAX) as database:
+        yield database
 
 
-def prepare(folder: Path) -> None:
+def prepare(database: dict[str, Any]) -> None:
     """Set up Django, once for the process, with the tables that it needs."""
     settings: Any = import_module("django.conf").settings
-    database = {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres"}
-    database |= {"USER": "postgres", "HOST": str(folder)}
     settings.configure(
         DATABASES={"default": database},
         INSTALLED_APPS=["sequences.apps.SequencesConfig"],

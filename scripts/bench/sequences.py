@@ -129,7 +129,7 @@ def main() -> None:
             running[name] = partial(ours, cluster.urls)
         missing = django.what_is_missing()
         if missing is None:
-            django.prepare(stack.enter_context(django.postgresql()))
+            django.prepare(stack.enter_context(django.server()))
             running["django"] = theirs
         else:
             print(f"django-sequences is left out: {missing}", file=sys.stderr)

@@ -13,8 +13,10 @@ from quoth import (
     FateUnknown,
     HeldNumbers,
     Misuse,
+    NotSent,
     NumberState,
     QuothError,
+    ReplicationTimeout,
     SequenceInfo,
 )
 from tests.client.wire import Wire
@@ -151,24 +153,45 @@ async def test_what_failed_is_told_if_the_release_fails_too(
     assert len(wire.asked[-1].json["Reason"]) == 512
 
 
-def _chained() -> Exception:
-    try:
+def _chained(first: BaseException, *others: tuple[Exception, BaseException | None]) -> Exception:
+    """The last of some errors, each raised while the one before was handled, by a cause or not."""
+    last: BaseException = first
+    for error, cause in others:
         try:
-            raise FateUnknown("nobody knows")
-        except FateUnknown as error:
-            raise ValueError("wrapped") from error
-    except ValueError as error:
-        return error
+            try:
+                raise last
+            except BaseException:
+                raise error from cause
+        except Exception as raised:
+            last = raised
+    assert isinstance(last, Exception)
+    return last
+
+
+WRAPPED, UNKNOWN = ValueError("wrapped"), FateUnknown("nobody knows")
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        *(FateUnknown("?"), _chained(), asyncio.CancelledError(), KeyboardInterrupt()),
-        ExceptionGroup("several", [ValueError("x"), FateUnknown("?")]),
+        pytest.param(FateUnknown("?"), id="unknown"),
+        pytest.param(ReplicationTimeout("stored, and not seen elsewhere"), id="stored"),
+        pytest.param(_chained(UNKNOWN, (WRAPPED, UNKNOWN)), id="caused by it"),
+        pytest.param(_chained(UNKNOWN, (ValueError("x"), KeyError("y"))), id="while handling it"),
+        pytest.param(
+            _chained(UNKNOWN, (OSError("no"), None), (NotSent("asked again"), OSError("no"))),
+            id="asked again in vain",
+        ),
+        pytest.param(TimeoutError("of a ledger"), id="another's time-out"),
+        pytest.param(_chained(ConnectionResetError("of a ledger"), (ValueError("z"), None)),
+                     id="another's connection"),
+        pytest.param(asyncio.CancelledError(), id="cancelled"),
+        pytest.param(KeyboardInterrupt(), id="interrupted"),
+        pytest.param(ExceptionGroup("several", [ValueError("x"), FateUnknown("?")]), id="a group"),
+        pytest.param(_chained(UNKNOWN, (ExceptionGroup("g", [ValueError("x")]), None)),
+                     id="a group after it"),
     ],
-    ids=lambda error: type(error).__name__,
-)
+)  # fmt: skip
 async def test_what_may_have_happened_keeps_its_number(
     wire: Wire, plain_store: DocumentStore, error: BaseException
 ) -> None:
@@ -179,6 +202,23 @@ async def test_what_may_have_happened_keeps_its_number(
         with reservation:
             raise error
     assert reservation.is_open and reservation.confirm(holder="found out later").was_void
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(_chained(TimeoutError("connect"), (NotSent("nobody"), None)), id="not sent"),
+        pytest.param(ConnectionRefusedError("of a ledger"), id="refused"),
+    ],
+)  # fmt: skip
+def test_what_certainly_did_not_happen_gives_its_number_back(
+    wire: Wire, plain_store: DocumentStore, error: Exception
+) -> None:
+    reserved(wire, 7)
+    wire.on("POST", f"{ROUTE}/release", numbers(7, GivenBack=True))
+    with pytest.raises(type(error)), plain_store.sequences.reserve("i"):
+        raise error
+    assert wire.asked[-1].json["Reason"].startswith(type(error).__name__)
 
 
 async def test_a_reservation_is_used_in_order(wire: Wire, store: AsyncDocumentStore) -> None:
@@ -262,6 +302,9 @@ async def test_what_makes_no_sense_is_told_and_not_sent(store: AsyncDocumentStor
         lambda: sequences.get_next_value("i", "1"),  # type: ignore[arg-type]
         lambda: sequences.get_next_value("i", 5, 5),
         lambda: sequences.get_next_value("i", holder="x" * 513),
+        lambda: sequences.get_next_value("i", 10**5_000),
+        lambda: sequences.get_next_value("i", holder="\ud800"),
+        lambda: sequences.Sequence("\ud800"),
         lambda: sequences.get_next_values(0),
         lambda: sequences.delete(""),
         lambda: sequences.holders_of("i", range(1_025)),

@@ -60,6 +60,12 @@ async def test_a_number_goes_into_fields_and_id(wire: Wire, store: AsyncDocument
         assert type(invoice.number) is int
         assert (number.value, int(number), str(number), f"{number:04}") == (42, 42, "42", "0042")
         assert number + 1 == 43 and number < 43 and not session.has_changes()
+        assert (-number, abs(number), divmod(number, 10), number**2, round(number)) == (
+            *(-42, 42, (4, 2), 1764, 42),
+        )
+        assert (divmod(100, number), 100 % number, 100 // number, 84 / number, 2**number) == (
+            *((2, 16), 16, 2, 2.0, 2**42),
+        )
         assert await session.load("invoices/000042", Invoice) is invoice
     put, take = wire.commands
     assert put["Id"] == "invoices/{number:06}"
@@ -246,6 +252,18 @@ async def test_a_value_inside_is_changed_or_replaced(wire: Wire, store: AsyncDoc
         assert type(entity.lines[0]) is Pair and not session.has_changes()
 
 
+async def test_one_tuple_in_several_places_is_replaced_in_each(
+    wire: Wire, store: AsyncDocumentStore
+) -> None:
+    wire.saved(put_result("a"), taken("s", 9))
+    async with store.open_session() as session:
+        pair: Any = (session.advanced.sequences.next_value("s"), 1)
+        entity = Invoice(0, [pair, {"again": pair}, pair])
+        await session.store(entity, "a")
+        await session.save_changes()
+        assert entity.lines == [(9, 1), {"again": (9, 1)}, (9, 1)]
+
+
 @dataclass
 class Tags:
     tags: Any = field(default_factory=set)
@@ -384,6 +402,8 @@ def test_before_the_save_a_number_is_nothing_but_itself(plain_store: DocumentSto
             *(lambda: int(number), lambda: number + 1, lambda: 1 + number, lambda: number < 2),
             *(lambda: [1][number], lambda: number.value, lambda: f"{number:x}"),
             *(lambda: float(number), lambda: sorted([number, other])),
+            *(lambda: -number, lambda: abs(number), lambda: divmod(number, 2)),
+            *(lambda: number**2, lambda: round(number), lambda: 10 % number, lambda: 10 / number),
             *(
                 lambda: pickle.dumps(number),
                 lambda: f"{number:041}",

@@ -16,9 +16,9 @@ from typing import Any
 import requests
 from urllib3.exceptions import NewConnectionError
 
+from quoth_node.testing.checkers.sessions import Did, Kind
+from quoth_node.testing.checkers.uniqueness import Taken
 from scripts.local_cluster import wait_for
-from tests.cluster.history import Taken
-from tests.cluster.session_guarantees import Did, Kind
 
 REQUEST_SECONDS_MAX = 30.0
 SHARED = tuple(f"shared/{number}" for number in range(4))

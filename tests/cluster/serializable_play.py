@@ -30,8 +30,8 @@ from quoth.queries.index_query import IndexQuery, RunQuery
 from quoth.reads import GetDocuments, GetDocumentsStartingWith, GetValues, GetValuesStartingWith
 from quoth.serializable import Commit, Isolation
 from quoth.steps import Steps, ask
+from quoth_node.testing.checkers.strict_serializability import Key, Saw, Transaction
 from tests.cluster.roaming import NotDone, Open, was_never_sent
-from tests.cluster.strict_serializability import Key, Saw, Transaction
 
 REQUEST_SECONDS_MAX = 30.0
 PATIENCE_SECONDS = 60.0

@@ -14,8 +14,14 @@ from typing import Any
 import pytest
 import requests
 
+from quoth_node.testing.checkers.uniqueness import (
+    Created,
+    Taken,
+    created_twice,
+    given_backwards,
+    given_twice,
+)
 from scripts.local_cluster import LocalCluster, wait_for
-from tests.cluster.history import Created, Taken, created_twice, given_backwards, given_twice
 
 KILLS = 2
 MORE = 60  # acknowledged requests of every writer before and after each kill

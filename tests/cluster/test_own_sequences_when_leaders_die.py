@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from quoth import AsyncDocumentStore, FateUnknown, NotSent
+from quoth_node.testing.checkers.uniqueness import Taken, given_backwards, given_twice
 from scripts.local_cluster import LocalCluster, quoth
-from tests.cluster.history import Taken, given_backwards, given_twice
 
 DATABASE = "load"
 PATIENCE_SECONDS = 60.0

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import requests
 
+from quoth_node.testing.checkers.uniqueness import Taken, given_backwards, given_twice
 from scripts.local_cluster import LocalCluster, quoth, wait_for
-from tests.cluster.history import Taken, given_backwards, given_twice
 
 MORE = 40  # numbers told before and after the kill, of all callers together
 PATIENCE_SECONDS = 60.0

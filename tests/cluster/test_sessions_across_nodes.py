@@ -14,10 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from quoth_node.testing.checkers.sessions import Did, Kind, broken_guarantees
+from quoth_node.testing.checkers.uniqueness import (
+    Created,
+    Taken,
+    created_twice,
+    given_backwards,
+    given_twice,
+)
 from scripts.local_cluster import LocalCluster, wait_for
-from tests.cluster.history import Created, Taken, created_twice, given_backwards, given_twice
 from tests.cluster.roaming import Roamer
-from tests.cluster.session_guarantees import Did, Kind, broken_guarantees
 from tests.contract.conftest import make_database
 
 SESSIONS = 4

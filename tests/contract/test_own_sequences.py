@@ -25,9 +25,9 @@ from quoth import (
     SessionOptions,
     TransactionMode,
 )
+from quoth_node.testing.checkers.uniqueness import Taken, given_backwards, given_twice
 from scripts.local_cluster import LocalCluster, quoth
 from tests.client.test_session_sequences import KINDS
-from tests.cluster.history import Taken, given_backwards, given_twice
 from tests.contract.conftest import make_database
 from tests.contract.cutting_proxy import Proxies, proxies
 

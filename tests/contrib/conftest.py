@@ -17,8 +17,8 @@ from django.core.management import call_command
 from django.db import connections
 
 from quoth import CreateDatabaseOperation, DatabaseRecord, DocumentStore
+from scripts import postgresql
 from scripts.local_cluster import LocalCluster
-from tests.contrib import postgresql
 
 ROOT = Path(__file__).parents[2]
 _series = count(1)

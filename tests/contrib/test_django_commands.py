@@ -52,6 +52,10 @@ def test_verify_finds_what_contradicts_the_journal(using: str, series: str) -> N
         (("verify", "SERIES", "--field", "shop.Bill.number"), "Bill"),
         (("verify", "SERIES", "--field", "shop.Invoice.amount"), "amount"),
         (("voided", "no such"), "no sequence"),
+        (("verify", "SERIES", "--field", "shop.Invoice.number", "--filter", "payment__at=soon"),
+         "soon"),
+        (("list", "--database", "nowhere"), "nowhere"),
+        (("recover", "--database", "nowhere"), "nowhere"),
         (("move", "no such"), "no sequence no such"),
     ],
 )
@@ -115,6 +119,8 @@ def test_a_sequence_that_was_deleted_needs_no_confirmation(using: str, series: s
         ({"default": {**ENTRY, "LEASE_SECONDS": 0}}, "a lease has"),
         ({"default": {**ENTRY, "URLS": ["nowhere"]}}, "nowhere"),
         ({"default": {**ENTRY, "URLS": [7]}}, "list of texts"),
+        ({"default": {**ENTRY, "URLS": 7}}, "list of texts"),
+        ({"default": {**ENTRY, "HOLDER": "\ud800"}}, "HOLDER cannot be sent"),
         ({"default": "http://127.0.0.1:8080"}, "must be a dictionary"),
     ],
 )

@@ -3,13 +3,17 @@
 The journal of quoth and the rows of the shop are compared after each story.
 """
 
+import asyncio
 import inspect
 import logging
+import socket
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import sequences as django_sequences
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import DatabaseError, IntegrityError, OperationalError, connections, transaction
@@ -26,6 +30,7 @@ from tests.contrib.journal import (
     OUTSIDE,
     RESERVED,
     VOID,
+    command,
     committed,
     invoice,
     numbers,
@@ -141,6 +146,32 @@ def test_a_connection_that_is_closed_in_a_transaction_gives_back(using: str, ser
     assert numbers(using, series) == [1]
 
 
+def test_a_server_that_ends_the_connection_before_the_commit_gives_back(
+    using: str, series: str
+) -> None:
+    if using != "postgresql":
+        pytest.skip("SQLite has no server")
+    with pytest.raises(DatabaseError), transaction.atomic(using=using):
+        invoice(using, series)
+        with connections[using].cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    connections[using].close()
+    assert (states(series), numbers(using, series)) == ({}, [])
+
+
+async def test_views_that_are_coroutines_take_numbers_in_threads(using: str, series: str) -> None:
+    def view() -> int:
+        try:
+            return committed(using, series)
+        finally:
+            connections[using].close()
+
+    assert await sync_to_async(view)() == 1
+    side_by_side = (sync_to_async(view, thread_sensitive=False)() for _ in range(4))
+    assert sorted(await asyncio.gather(*side_by_side)) == [2, 3, 4, 5]
+    assert states(series) == dict.fromkeys(range(1, 6), OUTSIDE)
+
+
 def test_a_commit_that_is_refused_gives_back(using: str, series: str) -> None:
     with pytest.raises(IntegrityError), transaction.atomic(using=using):
         invoice(using, series)
@@ -182,7 +213,21 @@ def test_only_what_a_server_has_answered_is_certain() -> None:
             for state in ("40001", "40P01", "40003", "57P01", "08006", None)}  # fmt: skip
     assert [state for state, certain in told.items() if certain] == ["40001", "40P01"]
     assert is_certainly_refused("postgresql", IntegrityError())
-    assert is_certainly_refused("sqlite", DatabaseError("database is locked"))
+
+    def raised_by_sqlite(code: int) -> DatabaseError:
+        error, cause = OperationalError("COMMIT"), Exception("of the driver")
+        cause.sqlite_errorcode = code  # type: ignore[attr-defined]
+        error.__cause__ = cause
+        return error
+
+    told_by_sqlite = {
+        code: is_certainly_refused("sqlite", raised_by_sqlite(code))
+        for code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_FULL,
+                     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_IOERR_FSYNC)
+    }  # fmt: skip
+    assert [code for code, certain in told_by_sqlite.items() if certain] == [
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT),
+    ]
     assert not is_certainly_refused("sqlite", KeyboardInterrupt())
 
 
@@ -224,7 +269,7 @@ def test_what_quoth_could_not_be_told_is_told_with_the_next_commit(
             settings.QUOTH = away
             _reopen()
     _reopen()
-    assert "could not be confirmed" in caplog.text
+    assert "quoth could not be told" in caplog.text
     assert (states(series), unconfirmed(using, series)) == ({1: RESERVED}, 1)
     _make_due(using, series)
     committed(using, f"{series}, another")
@@ -236,6 +281,87 @@ def test_nothing_is_reserved_when_quoth_is_away(using: str, series: str) -> None
         with pytest.raises(NotSent), transaction.atomic(using=using):
             invoice(using, series)
     assert states(series) == {}
+
+
+def test_a_node_that_does_not_answer_is_waited_for_once(
+    using: str, series: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        away = {"default": {**settings.QUOTH["default"], "URLS": [url]}}
+
+        def goes_away() -> None:
+            settings.QUOTH = away
+            _reopen()
+            stores["default"].conventions.request_timeout_seconds = 0.2
+
+        with override_settings(), caplog.at_level(logging.WARNING, "quoth.django"):
+            with pytest.raises(ChangedItsMind), transaction.atomic(using=using):
+                for _ in range(4):
+                    invoice(using, series)
+                goes_away()
+                raise ChangedItsMind
+        _reopen()
+        assert caplog.text.count("could not be released") == 1
+        assert caplog.text.count("quoth is away") == 3
+        with override_settings():
+            with transaction.atomic(using=using):
+                for _ in range(4):
+                    invoice(using, series)
+                goes_away()
+        _reopen()
+        assert caplog.text.count("quoth could not be told") == 1
+    assert unconfirmed(using, series) == 4
+    assert command("recover", "--database", using).count(f"{series} ") == 4
+    assert states(series) == {**dict.fromkeys(range(1, 5), RESERVED),
+                              **dict.fromkeys(range(5, 9), OUTSIDE)}  # fmt: skip
+
+
+def test_autocommit_may_be_off_where_that_is_kept(using: str, series: str) -> None:
+    transaction.set_autocommit(False, using=using)
+    try:
+        if using == "sqlite":
+            # There atomic() commits at its end, and a rollback takes nothing back.
+            with (
+                pytest.raises(TransactionManagementError, match="leave autocommit on"),
+                transaction.atomic(using=using),
+            ):
+                invoice(using, series)
+            with (
+                pytest.raises(TransactionManagementError, match="leave autocommit on"),
+                transaction.atomic(using=using),
+            ):
+                sequences.delete(series, using=using)
+            assert states(series) == {}
+            return
+        with transaction.atomic(using=using):
+            assert invoice(using, series) == 1
+        transaction.commit(using=using)
+        with transaction.atomic(using=using):
+            assert invoice(using, series) == 2
+        assert states(series) == {1: RESERVED, 2: RESERVED}
+        transaction.rollback(using=using)
+        assert states(series) == {1: RESERVED}
+    finally:
+        transaction.rollback(using=using)
+        transaction.set_autocommit(True, using=using)
+    # Django calls back only now.
+    assert states(series) == {1: OUTSIDE}
+    assert numbers(using, series) == [1]
+
+
+def test_each_database_has_its_own_fate(shop: Any, series: str) -> None:
+    if len(shop.databases) < 2:
+        pytest.skip("there is but one database")
+    with pytest.raises(ChangedItsMind), transaction.atomic(using="sqlite"):
+        assert invoice("sqlite", series) == 1
+        with transaction.atomic(using="postgresql"):
+            assert invoice("postgresql", series) == 2
+        # Of a database that is in no transaction, at once and for good.
+        assert get_next_value(series, using="postgresql") == 3
+        raise ChangedItsMind
+    assert states(series) == {1: VOID, 2: OUTSIDE, 3: OUTSIDE}
+    assert (numbers("sqlite", series), numbers("postgresql", series)) == ([], [2])
 
 
 def test_outside_of_a_transaction_a_number_is_taken_at_once(using: str, series: str) -> None:
@@ -268,23 +394,6 @@ def test_parameters_mean_what_they_meant(using: str, series: str) -> None:
         get_next_value(series, 3, 3)
     with pytest.raises(ValueError, match="greater than initial_value"):
         Sequence(series, 3, 3)
-
-
-def test_a_sequence_is_deleted_with_the_commit(using: str, series: str) -> None:
-    committed(using, series)
-    with pytest.raises(ChangedItsMind), transaction.atomic(using=using):
-        assert sequences.delete(series, using=using)
-        assert not sequences.delete(series, using=using)
-        with pytest.raises(TransactionManagementError, match="deletes the sequence"):
-            get_next_value(series, using=using)
-        raise ChangedItsMind
-    assert states(series) == {1: OUTSIDE}
-    with transaction.atomic(using=using):
-        assert invoice(using, series) == 2
-        assert sequences.delete(series, using=using)
-        assert states(series) == {1: OUTSIDE, 2: RESERVED}
-    assert states(series) == {}
-    assert not sequences.delete(series, using=using)
 
 
 def test_threads_have_transactions_of_their_own(using: str, series: str) -> None:

@@ -158,6 +158,39 @@ class SequenceNumber:
     def __truediv__(self, other: Any) -> Any:
         return self.value / other
 
+    def __rmod__(self, other: Any) -> Any:
+        return other % self.value
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return other // self.value
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self.value
+
+    def __divmod__(self, other: Any) -> Any:
+        return divmod(self.value, other)
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return divmod(other, self.value)
+
+    def __pow__(self, other: Any) -> Any:
+        return self.value**other
+
+    def __rpow__(self, other: Any) -> Any:
+        return other**self.value
+
+    def __neg__(self) -> int:
+        return -self.value
+
+    def __pos__(self) -> int:
+        return self.value
+
+    def __abs__(self) -> int:
+        return abs(self.value)
+
+    def __round__(self, digits: int | None = None) -> int:
+        return round(self.value, digits) if digits is not None else self.value
+
     def __lt__(self, other: Any) -> Any:
         return self.value < other
 

@@ -37,22 +37,27 @@ class _Walk:
     def __init__(self, value_of: Callable[[SequenceNumber], Any]) -> None:
         self.found: set[SequenceNumber] = set()
         self._value_of = value_of
-        self._seen: dict[int, Any] = {}
+        self._seen: dict[int, tuple[Any, Any]] = {}  # what it is, and what it becomes
 
     def settled(self, value: Any) -> Any:
         """The value itself, changed in place; another one if that cannot be."""
         if isinstance(value, SequenceNumber):
             self.found.add(value)
             return self._value_of(value)
-        if isinstance(value, _SINGLE) or id(value) in self._seen:
+        if isinstance(value, _SINGLE):
             return value
-        self._seen[id(value)] = value
+        if id(value) in self._seen:
+            return self._seen[id(value)][1]
+        # The value itself, too: while it lives its id is nobody else's.
+        self._seen[id(value)] = (value, value)
         if isinstance(value, dict):
             self._replace(list(value.items()), value.__setitem__)
         elif isinstance(value, list | deque):
             self._replace(list(enumerate(value)), value.__setitem__)
         elif isinstance(value, tuple):
-            return self._tuple(value)
+            made = self._tuple(value)
+            self._seen[id(value)] = (value, made)
+            return made
         elif isinstance(value, Set | Mapping):
             self._look_only(value)
         else:

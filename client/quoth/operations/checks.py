@@ -52,7 +52,9 @@ def check_number(value: object, what: str, *, low: int = 0, high: int = NUMBER_M
     if isinstance(value, bool) or not isinstance(value, int):
         raise Misuse(f"{what} is a whole number, not {value!r:.80}")
     if not low <= value <= high:
-        raise Misuse(f"{what} is a number from {low} to {high}, not {value}")
+        # Python refuses to write numbers of thousands of digits.
+        told = str(value) if value.bit_length() < 256 else f"one of {value.bit_length()} bits"
+        raise Misuse(f"{what} is a number from {low} to {high}, not {told}")
 
 
 def check_choice(value: object, kind: type[E], what: str) -> E:

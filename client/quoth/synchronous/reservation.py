@@ -32,9 +32,11 @@ class Reservation:
     * they are confirmed, if it ended well: `document_id` (with `path`) or else `holder` has them;
     * they are released if it raised an Exception: the next caller takes them, or, if others were
       taken since, they are void in the journal for that reason;
-    * nothing is sent if nobody can tell what the block has done: FateUnknown, a cancelled task, or
-      Ctrl-C. When the lease ends they are void, and never given to another. Confirm them if they
-      were used after all: that is taken later as well, `was_void` then tells that it was late.
+    * nothing is sent if the block may have done its work all the same: FateUnknown, what was done
+      and not seen elsewhere in time (ReplicationTimeout), TimeoutError and ConnectionError of
+      others, a cancelled task, Ctrl-C, and what came of these. When the lease ends they are void,
+      and never given to another. Confirm them if they were used after all: that is taken later as
+      well, `was_void` then tells that it was late.
 
     So a program that dies leaves numbers that are void, with the reason in the journal, and a gap
     that is explained. A block that raises something else after its work was done elsewhere must not

@@ -1,5 +1,6 @@
 """Time and waiting, for the whole of `testing`: nobody else in it asks a clock or sleeps."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -35,3 +36,13 @@ def wait_for(found: Callable[[], T | None], timeout_seconds: float, otherwise: s
         if time.monotonic() > deadline:
             raise TimeoutError(f"{otherwise} within {timeout_seconds:g} s")
         time.sleep(POLL_SECONDS)
+
+
+def monotonic_ns() -> int:
+    """Nanoseconds that only grow, the same for all processes of this machine."""
+    return time.monotonic_ns()
+
+
+async def pause(seconds: float) -> None:
+    """Let others go on for so long, in a task."""
+    await asyncio.sleep(seconds)

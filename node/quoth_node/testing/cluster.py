@@ -62,7 +62,8 @@ class Cluster:
             raise ValueError(f"a cluster has 1 to {NODES_MAX} nodes, not {nodes}")
         self.folder = folder.absolute()
         self.deaths: list[str] = []  # sentences on processes that nobody ended
-        self.network: Network = make_network(network, chance or Random())
+        self._chance = chance or Random()
+        self.network: Network = make_network(network, self._chance)
         self._tags = list(string.ascii_uppercase[:nodes])
         self._nodes: dict[str, TestedNode] = {}  # all that have a process, or had one
         self._urls: dict[str, str] = {}
@@ -94,7 +95,7 @@ class Cluster:
             self._stack.callback(self._stop_nodes)
             self.network.open()
             if self._power:
-                self._recording = open_recording(self.folder)
+                self._recording = open_recording(self.folder, self._chance)
             for tag in self._tags:
                 self._make(tag)
             self._write_dials()
@@ -342,7 +343,13 @@ class Cluster:
         others += [other for other in self._tags if other not in (*others, tag)]
         if others and not founds:  # also one that lost its folder: it must not found another one
             arguments += ["--join", self._urls[self._asked_for_changes(others)]]
-        wish = json.dumps({"dial": str(self._dial_path(tag)), "bug": self._bug})
+        wish = json.dumps(
+            {
+                "dial": str(self._dial_path(tag)),
+                "power": self._recording.wish(tag),
+                "bug": self._bug,
+            }
+        )
         environment = {**os.environ, VARIABLE: wish, **self._recording.environment(tag)}
         node.start(launch_command(place.prefix, [*arguments, *self._options]), environment)
 

@@ -137,7 +137,8 @@ class _Server:
 
     def look(self) -> None:
         """Open the doors once the server listens."""
-        self._keep(self._look())
+        if not self._closed:
+            self._keep(self._look())
 
     def close(self) -> None:
         """Close its doors, and reset what goes through them."""
@@ -149,17 +150,15 @@ class _Server:
             end.reset()
 
     async def _look(self) -> None:
-        """A server in another process cannot say when it listens: it is tried."""
+        """A server in another process cannot say when it listens: it is tried, again and again."""
         loop = asyncio.get_running_loop()
-        while not self._closed:
-            with self._make_socket() as probe:
-                probe.setblocking(False)
-                try:
-                    await loop.sock_connect(probe, self.address)
-                except ConnectionRefusedError:
-                    await asyncio.sleep(LOOK_AGAIN_SECONDS)
-                    continue
-            break
+        with self._make_socket() as probe:
+            probe.setblocking(False)
+            try:
+                await loop.sock_connect(probe, self.address)
+            except ConnectionRefusedError:
+                loop.call_later(LOOK_AGAIN_SECONDS, self.look)
+                return
         if not self._closed:
             self._listens = True
             for door in self._doors.values():

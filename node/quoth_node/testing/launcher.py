@@ -4,6 +4,8 @@ The environment may ask for more, by QUOTH_TESTING, a JSON object or the path of
 
     "dial"   path of a JSON file, {"host:port" of a peer: "host:port" to connect to instead}; it is
              read anew for each connection, so it may be replaced while the node runs
+    "power"  path of a folder for records of what is not synced (`power.python_recorder`), for
+             where the layer that records all cannot be had
     "bug"    name of a bug to plant (`quoth_node.testing.bugs`), for tests of those who look for it
 
 Nothing of a node knows this: it is the node as it is, started in a world that was prepared.
@@ -26,6 +28,9 @@ def main() -> None:
     wanted = read_wish(os.environ.get(VARIABLE, ""))
     if wanted.get("dial"):
         dial_by(Path(wanted["dial"]))
+    if wanted.get("power"):
+        recorder = import_module("quoth_node.testing.power.python_recorder")
+        recorder.PythonRecorder(Path(wanted["power"])).install()
     if wanted.get("bug"):
         # By its name, so that a node without a bug does not even load them.
         import_module("quoth_node.testing.bugs").plant(wanted["bug"])
@@ -40,7 +45,7 @@ def read_wish(text: str) -> Mapping[str, Any]:
     if text and not text.lstrip().startswith("{"):
         text = Path(text).read_text(encoding="utf-8")
     wanted: dict[str, Any] = json.loads(text) if text else {}
-    unknown = set(wanted) - {"dial", "bug"}
+    unknown = set(wanted) - {"dial", "bug", "power"}
     if unknown:
         raise ValueError(f"{VARIABLE} asks for what is not known here: {sorted(unknown)}")
     return wanted

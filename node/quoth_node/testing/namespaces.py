@@ -31,8 +31,19 @@ FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")  # of the namespace of the th
 
 def available() -> str | None:
     """None if this machine can do all that `Namespaces` offers, else a sentence why not."""
+    found = _look()
+    return found if isinstance(found, str) else found.missing
+
+
+def usable() -> str | None:
+    """None if this machine can make and cut networks, if nothing else; or a sentence why not."""
+    found = _look()
+    return found if isinstance(found, str) else None
+
+
+def _look() -> Abilities | str:
     try:
-        return find_abilities(Random()).missing
+        return find_abilities(Random())
     except OSError as error:
         return str(error)
 
@@ -56,8 +67,8 @@ class Namespaces:
 
     name = "namespaces"
 
-    def __init__(self, chance: Random | None = None) -> None:
-        self._chance = chance or Random()
+    def __init__(self) -> None:
+        self._chance = Random()  # of its own: two networks of one seed have different names
         self._names = Names(self._chance)
         self._hub = self._names.netns("hub")
         self._nodes: dict[str, _Node] = {}

@@ -7,6 +7,8 @@ filter puts into a class; each source with a fault has a class: tc-htb(8), tc-u3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from quoth_node.testing.network import CannotFault
+
 SOURCES_MAX = 0xFFF
 UNLIMITED = "10gbit"
 QUANTUM_BYTES = 60_000  # HTB would choose one from the rate, and complain of it
@@ -25,18 +27,19 @@ class Traffic:
     kilobits_per_second: int | None = None  # None: as fast as it can
 
     def __post_init__(self) -> None:
+        """Raises CannotFault for what cannot be."""
         for percent in (self.lost_percent, self.doubled_percent, self.hurried_percent):
             if not 0 <= percent <= 100:
-                raise ValueError(f"{percent} is no percentage")
-        if self.delay_milliseconds < 0 or self.jitter_milliseconds < 0:
-            raise ValueError("a delay is not below 0")
+                raise CannotFault(f"{percent:g} % of the packets: it must be from 0 to 100")
+        if not 0 <= self.jitter_milliseconds <= self.delay_milliseconds:
+            raise CannotFault("a jitter is from 0 to the delay: nothing arrives before it was sent")
         if self.kilobits_per_second is not None and self.kilobits_per_second <= 0:
-            raise ValueError("a rate is above 0; what lets nothing through is a cut")
+            raise CannotFault("a rate is above 0: what lets nothing through is a cut")
 
     def netem(self) -> str | None:
         """The words for netem; None if it has nothing to do."""
         words = []
-        if self.delay_milliseconds or self.jitter_milliseconds:
+        if self.delay_milliseconds:
             words.append(f"delay {self.delay_milliseconds:g}ms {self.jitter_milliseconds:g}ms")
         if self.lost_percent:
             words.append(f"loss {self.lost_percent:g}%")

@@ -19,3 +19,4 @@ class Payment(models.Model):
     """What refers to an invoice; databases look at that when a transaction is committed."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE)
+    at = models.DateField(null=True)

@@ -18,8 +18,8 @@ import pytest
 
 from quoth_node.testing.abilities import Abilities, find_abilities
 from quoth_node.testing.clock import wait_for
-from quoth_node.testing.namespaces import PEER_PORT, Namespaces, available
-from quoth_node.testing.netns import RUN_FOLDER, Netns, NetnsError
+from quoth_node.testing.namespaces import PEER_PORT, Namespaces, available, usable
+from quoth_node.testing.netns import RUN_FOLDER, Netns, NetnsError, run
 from quoth_node.testing.network import CannotFault, Network
 
 PATIENCE_SECONDS = 60.0
@@ -45,7 +45,7 @@ needs_resets = pytest.mark.skipif(ABLE.resets is not None, reason=str(ABLE.reset
 @pytest.fixture
 def network() -> Iterator[Namespaces]:
     """With places for A, B and C."""
-    network = Namespaces(Random())
+    network = Namespaces()
     try:
         network.open()
         for tag in "ABC":
@@ -101,7 +101,7 @@ def is_quiet(*ends: socket.socket) -> bool:
 
 
 def test_it_is_a_network() -> None:
-    network: Network = Namespaces(Random(3))
+    network: Network = Namespaces()
     network.close()  # of what was never opened
 
 
@@ -217,6 +217,7 @@ def test_without_netem_its_faults_say_what_is_missing(network: Namespaces) -> No
     with pytest.raises(CannotFault, match=r"cannot reorder: .* sch_netem"):
         network.reorder("A", "B", percent=5, milliseconds=5)
     assert "sch_netem" in (available() or "")
+    assert usable() is None
 
 
 @needs_netem
@@ -243,6 +244,15 @@ def test_through_loss_doubles_and_disorder_a_stream_stays_whole(peers: Peers) ->
     assert got == sent
 
 
+def hub_of(network: Namespaces) -> Netns:
+    """The namespace between those of the nodes."""
+    return Netns(network.netns("A").name.removesuffix("A") + "hub")
+
+
+def rules_that_cut(network: Namespaces) -> int:
+    return run("ip", "-netns", hub_of(network).name, "rule").count("blackhole")
+
+
 def test_a_node_that_leaves_takes_its_faults_along(network: Namespaces) -> None:
     before = network.place("B")
     network.cut("A", "B")
@@ -251,7 +261,9 @@ def test_a_node_that_leaves_takes_its_faults_along(network: Namespaces) -> None:
     network.unplug("B")
     network.leave("B")
     network.leave("B")  # it is gone
+    assert rules_that_cut(network) == 1, "that between A and C"
     network.heal()
+    assert rules_that_cut(network) == 0
     assert network.place("B").peer_host != before.peer_host, "a new one, reached elsewhere"
     assert network.place("A") == network.place("A")
 
@@ -275,11 +287,6 @@ def test_clients_and_nodes_reach_a_node_at_its_own_url(network: Namespaces) -> N
             wait_for(partial(connected, tag), PATIENCE_SECONDS, "the door stayed shut")
 
 
-def hub_of(network: Namespaces) -> Netns:
-    """The namespace between those of the nodes."""
-    return Netns(network.netns("A").name.removesuffix("A") + "hub")
-
-
 def test_there_is_no_way_to_the_networks_of_the_machine(network: Namespaces) -> None:
     elsewhere = ("192.0.2.1", 9)
     for netns, goes_on in ((network.netns("A"), True), (hub_of(network), False)):
@@ -298,7 +305,7 @@ def test_nothing_is_left_after_it_was_closed() -> None:
     before, threads = of_this_process(), threading.active_count()
     descriptors = len(os.listdir("/proc/self/fd"))
     interfaces = socket.if_nameindex()
-    network = Namespaces(Random())
+    network = Namespaces()
     network.open()
     ports = [network.place(tag).http_port for tag in "AB"]
     assert len(of_this_process() - before) == 3, "a hub, and two nodes"
@@ -328,7 +335,7 @@ def test_what_a_dead_process_has_left_is_removed() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     left, of_a_living_one = Netns(f"quoth-{ended.pid}-0a1b2c3d-A"), Netns("quoth-1-0a1b2c3d-A")
-    network = Namespaces(Random())
+    network = Namespaces()
     try:
         left.add()
         of_a_living_one.add()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from quoth_node.testing.network import CannotFault
 from quoth_node.testing.traffic import Traffic, lines
 
 
@@ -44,10 +45,11 @@ def test_only_named_sources_are_put_into_classes() -> None:
         {"hurried_percent": 200},
         {"delay_milliseconds": -1},
         {"jitter_milliseconds": -0.5},
+        {"jitter_milliseconds": 6, "delay_milliseconds": 5},
         {"kilobits_per_second": 0},
     ],
-    ids=lambda wrong: next(iter(wrong)),
+    ids=lambda wrong: " ".join(f"{name}={value}" for name, value in wrong.items()),
 )
 def test_what_cannot_be_is_refused(wrong: dict[str, int]) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(CannotFault):
         Traffic(**wrong)

@@ -34,7 +34,8 @@ shop.Invoice.number` proves it.
 **What differs from django-sequences.** Callers do not wait for each other, so a rollback may leave
 a void number, which an auditor finds explained, where django-sequences has none at all. A number
 is confirmed an instant after the commit: who reads the journal in between sees it reserved.
-Deleting a sequence takes effect when the transaction is committed.
+Deleting a sequence takes effect when the transaction is committed; nobody else may take numbers of
+it meanwhile. On SQLite numbers cannot be taken in `atomic()` while autocommit is off.
 
 **Outside of a transaction** a number is taken at once and for good: if the caller dies before it is
 saved, the journal says that this project has it, and `verify --field` finds that no row does.

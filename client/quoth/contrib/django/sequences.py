@@ -15,6 +15,8 @@ another initial value or reset value.
 
 from collections.abc import Sequence as Row
 from datetime import timedelta
+from secrets import randbelow
+from typing import Any
 
 from django.db import connections, router
 from django.db.transaction import TransactionManagementError
@@ -66,7 +68,12 @@ def get_next_values(
 def get_last_value(sequence_name: str = "default", *, using: str | None = None) -> int | None:
     """The last number, None if there is none. Those of open transactions count."""
     _check_may_wait()
-    entry = settings_for(using or router.db_for_read(table()))
+    using = using or router.db_for_read(table())
+    entry = settings_for(using)
+    if connections[using].in_atomic_block and transaction_of(using).deletes(
+        entry.alias, sequence_name
+    ):
+        return None
     return stores[entry.alias].sequences.get_last_value(sequence_name)
 
 
@@ -74,16 +81,23 @@ def delete(sequence_name: str = "default", *, using: str | None = None) -> bool:
     """Delete a sequence, and the journal of its numbers; whether there was one.
 
     In a transaction that is done when it is committed, and until then it has no more numbers of it.
+    Others must not take any between the call and the commit: those would be given out again.
     """
     using = _database(using)
     entry = settings_for(using)
     sequences = stores[entry.alias].sequences
     if not connections[using].in_atomic_block:
         return sequences.delete(sequence_name)
+    connections[using].validate_no_broken_transaction()
+    _check_mode(using)
     transaction = transaction_of(using)
-    if transaction.deletes(entry.alias, sequence_name) or sequences.get(sequence_name) is None:
+    transaction.release_dropped()
+    found = sequences.get(sequence_name)
+    if found is None or transaction.deletes(entry.alias, sequence_name):
         return False
-    transaction.delete(entry.alias, sequence_name)
+    deletion = Reserved(entry.alias, sequence_name, -1 - randbelow(2**62), is_deletion=True)
+    _write_down(using, deletion, entry, first_value=found.taken, count=0, holder=entry.holder)
+    transaction.add(deletion)
     return True
 
 
@@ -145,6 +159,7 @@ def _next(
         use = SequenceUse(sequence_name, initial_value, reset_value)
         operation = ReserveNumbersOperation(use, count, holder, entry.lease_seconds)
         connection.validate_no_broken_transaction()
+        _check_mode(using)
         return _reserve(transaction_of(using), operation, using, entry)
     if not connection.get_autocommit():
         raise TransactionManagementError(
@@ -167,22 +182,36 @@ def _reserve(
             f"this transaction deletes the sequence {name!r}: take numbers when it is committed"
         )
     numbers: ReservedNumbers = stores[entry.alias].send(operation)
+    holder = operation.holder
     reserved = Reserved(entry.alias, name, numbers.token)
+    values = numbers.values
     try:
-        table().objects.using(using).create(
-            store=entry.alias,
-            sequence_name=name,
-            token=numbers.token,
-            first_value=numbers.values[0],
-            count=len(numbers.values),
-            holder=operation.holder,
-            due=timezone.now() + timedelta(seconds=entry.lease_seconds),
-        )
+        _write_down(using, reserved, entry, first_value=values[0], count=len(values), holder=holder)
     except Exception:
-        release(reserved)  # nobody has heard of them
+        release([reserved])  # nobody has heard of them
         raise
     transaction.add(reserved)
-    return numbers.values
+    return values
+
+
+def _write_down(using: str, reserved: Reserved, entry: StoreSettings, **row: Any) -> None:
+    table().objects.using(using).create(
+        store=reserved.store,
+        sequence_name=reserved.sequence_name,
+        token=reserved.token,
+        due=timezone.now() + timedelta(seconds=entry.lease_seconds),
+        **row,
+    )
+
+
+def _check_mode(using: str) -> None:
+    """Raise TransactionManagementError where a block commits behind the back of Django."""
+    connection = connections[using]
+    if connection.vendor == "sqlite" and not connection.commit_on_exit:
+        raise TransactionManagementError(
+            "with autocommit off, atomic() on SQLite commits at its end, and rollback() takes"
+            " nothing back: leave autocommit on"
+        )
 
 
 @async_unsafe

@@ -77,8 +77,9 @@ def _checked(alias: object, entry: object) -> StoreSettings:
             else f"{where} has {', '.join(unknown)}, which is none of {', '.join(KEYS)}"
         )
     urls, database = entry["URLS"], entry["DATABASE"]
-    urls = (urls,) if isinstance(urls, str) else tuple(urls)
-    if not all(isinstance(each, str) for each in (*urls, database)):
+    urls = (urls,) if isinstance(urls, str) else urls
+    are_listed = isinstance(urls, list | tuple)
+    if not are_listed or not all(isinstance(each, str) for each in (*urls, database)):
         raise ImproperlyConfigured(f"URLS of {where} is a list of texts, and DATABASE a text")
     lease, holder = entry.get("LEASE_SECONDS", LEASE_SECONDS), entry.get("HOLDER", "")
     try:
@@ -88,7 +89,7 @@ def _checked(alias: object, entry: object) -> StoreSettings:
     except Misuse as error:
         raise ImproperlyConfigured(f"{where}: {error}") from error
     return StoreSettings(
-        alias=alias, urls=urls, database=database, lease_seconds=lease, holder=holder
+        alias=alias, urls=tuple(urls), database=database, lease_seconds=lease, holder=holder
     )
 
 

@@ -4,7 +4,8 @@ Django tells of commits (`on_commit`) and never of rollbacks. It does drop the c
 rolled back, savepoints included. So each reservation registers a callback, and after every call
 that can end work (`rollback`, `savepoint_rollback`, `close`), which are wrapped on the connection,
 those whose callback is gone are released. Only what was never handed to COMMIT is: then it is
-certain.
+certain. The deletion of a sequence is written down and followed like a reservation; what is rolled
+back of that is forgotten.
 
     OPEN ──callback dropped──> released
       └──commit()──> IN_DOUBT ──it returned──> COMMITTED ──the app's table──> confirmed or released
@@ -13,20 +14,22 @@ certain.
 """
 
 import logging
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from django.db import DatabaseError, IntegrityError, connections
+from django.db import DatabaseError, Error, IntegrityError, connections
 
-from quoth.contrib.django.confirming import confirm_committed
+from quoth.contrib.django.confirming import AWAY, confirm_committed, written
 from quoth.contrib.django.stores import stores
 from quoth.errors import QuothError
 from quoth.operations.sequences import ReleaseNumbersOperation
 
 NAME = "_quoth_transaction"
 ROLLED_BACK = "rolled back"
+SQLITE_REFUSED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT)
 log = logging.getLogger("quoth.django")
 
 
@@ -40,22 +43,17 @@ class Fate(Enum):
 
 @dataclass(eq=False, slots=True)
 class Reserved:
-    """A reservation of an open transaction. `callback` is what Django holds for it."""
+    """What an open transaction has written down: a reservation, or a deletion (see `models`).
+
+    `callback` is what Django holds for it.
+    """
 
     store: str
     sequence_name: str
     token: int
+    is_deletion: bool = False
     callback: Callable[[], None] | None = None
     fate: Fate = Fate.OPEN
-
-
-@dataclass(eq=False, slots=True)
-class Deletion:
-    """A sequence that goes when the transaction is committed."""
-
-    store: str
-    sequence_name: str
-    callback: Callable[[], None]
 
 
 def transaction_of(using: str) -> "Transaction":
@@ -75,7 +73,6 @@ class Transaction:
         self._connection = connection
         self._using: str = connection.alias
         self._reserved: list[Reserved] = []
-        self._deletions: list[Deletion] = []
         self._commit = connection.commit
         self._hooks = connection.run_and_clear_commit_hooks
         connection.commit = self._committing
@@ -84,31 +81,33 @@ class Transaction:
             setattr(connection, name, self._ending(getattr(connection, name)))
 
     def add(self, reserved: Reserved) -> None:
-        """Remember a reservation, which the open transaction has written down."""
+        """Remember what the open transaction has written down."""
         reserved.callback = lambda: self._is_committed(reserved)
         self._reserved.append(reserved)
         self._connection.on_commit(reserved.callback, robust=True)
 
-    def delete(self, store: str, sequence_name: str) -> None:
-        """Delete a sequence with the commit."""
-        deletion = Deletion(store, sequence_name, lambda: _delete(deletion))
-        self._deletions.append(deletion)
-        self._connection.on_commit(deletion.callback, robust=True)
-
     def deletes(self, store: str, sequence_name: str) -> bool:
         """Whether the open transaction deletes a sequence."""
-        held = self._held()
-        self._deletions = [each for each in self._deletions if id(each.callback) in held]
         wanted = (store, sequence_name)
-        return any((each.store, each.sequence_name) == wanted for each in self._deletions)
+        tokens = [
+            each.token
+            for each in self._reserved
+            if each.is_deletion and (each.store, each.sequence_name) == wanted
+        ]
+        # A savepoint by hand may have taken it back.
+        return bool(tokens) and bool(written(self._using, tokens))
 
     def release_dropped(self) -> None:
         """Release what was rolled back; the last first, so that all of it can be given back."""
         held = self._held()
-        for each in reversed(self._reserved):
-            if each.fate is Fate.OPEN and id(each.callback) not in held:
-                self._reserved.remove(each)
-                release(each)
+        dropped = [
+            each
+            for each in reversed(self._reserved)
+            if each.fate is Fate.OPEN and id(each.callback) not in held
+        ]
+        for each in dropped:
+            self._reserved.remove(each)
+        release(dropped)
 
     def _held(self) -> set[int]:
         return {id(entry[1]) for entry in self._connection.run_on_commit}
@@ -152,13 +151,11 @@ class Transaction:
         self._reserved = [each for each in self._reserved if each.fate is not Fate.COMMITTED]
         try:
             present = confirm_committed(self._using, [each.token for each in mine])
-        except DatabaseError as error:
+        except Error as error:
             log.error("numbers could not be confirmed, and will be later: %s", error)
             return
-        for each in reversed(mine):
-            if (each.store, each.token) not in present:
-                # ... to a savepoint that Django did not keep account of.
-                release(each)
+        # ... to a savepoint that Django did not keep account of.
+        release([each for each in reversed(mine) if (each.store, each.token) not in present])
 
     def _ending(self, end: Callable[..., None]) -> Callable[..., None]:
         def ending(*arguments: Any) -> None:
@@ -169,34 +166,39 @@ class Transaction:
         return ending
 
 
-def release(reserved: Reserved) -> None:
+def release(dropped: Iterable[Reserved]) -> None:
     """Say that nobody has the numbers. If that fails, the end of the lease says so."""
-    operation = ReleaseNumbersOperation(reserved.sequence_name, reserved.token, ROLLED_BACK)
-    try:
-        stores[reserved.store].send(operation)
-    except QuothError as error:
-        log.warning("numbers of %s that were rolled back could not be released: %s",
-                    reserved.sequence_name, error)  # fmt: skip
-
-
-def _delete(deletion: Deletion) -> None:
-    try:
-        stores[deletion.store].sequences.delete(deletion.sequence_name)
-    except QuothError as error:
-        log.error("the sequence %s could not be deleted: %s", deletion.sequence_name, error)
+    away: set[str] = set()
+    for each in dropped:
+        if each.is_deletion:
+            continue
+        if each.store in away:
+            log.warning("number %s of %s was rolled back, and is not released: quoth is away",
+                        each.token, each.sequence_name)  # fmt: skip
+            continue
+        operation = ReleaseNumbersOperation(each.sequence_name, each.token, ROLLED_BACK)
+        try:
+            stores[each.store].send(operation)
+        except QuothError as error:
+            log.warning("numbers of %s that were rolled back could not be released: %s",
+                        each.sequence_name, error)  # fmt: skip
+            if isinstance(error, AWAY):
+                away.add(each.store)  # to wait as long for each would keep the program
 
 
 def is_certainly_refused(vendor: str, error: BaseException) -> bool:
     """Whether a COMMIT that raised this has certainly not been carried out.
 
-    Only where the server has answered: a constraint that is checked at the end, or a conflict of
-    transactions. SQLite is no server: what it raises is its answer.
+    Only where the database has answered: a constraint that is checked at the end, or a conflict of
+    transactions. SQLite cannot tell after an error of its disk what the file will be found to hold.
     """
     if isinstance(error, IntegrityError):
         return True
     if not isinstance(error, DatabaseError):
         return False
     cause = error.__cause__
+    if vendor == "sqlite":
+        return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) in SQLITE_REFUSED
     state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""
     # Class 40 is "transaction rollback"; 40003 says that nobody knows.
-    return vendor == "sqlite" or (str(state).startswith("40") and state != "40003")
+    return str(state).startswith("40") and state != "40003"

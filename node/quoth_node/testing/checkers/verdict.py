@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from quoth_node.testing.history import Operation
 
+UNDECIDED = "undecided"  # the anomaly of a search that gave up: nothing is proven, either way
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Violation:

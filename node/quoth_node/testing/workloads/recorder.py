@@ -1,9 +1,12 @@
 """Where clients write down what they do, and the one clock of a run."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from quoth_node.testing.history import Operation
+from quoth_node.testing.workloads.speaker import NotDone, Open
+
+T = TypeVar("T")
 
 
 class Recorder:
@@ -44,3 +47,42 @@ class Recorder:
         )
         self.operations.append(one)
         return one
+
+    async def outcome(self, asked: Awaitable[T]) -> tuple[bool | None, T | None]:
+        """What came of it: `ok` of an operation, and the answer, if there is one."""
+        try:
+            return True, await asked
+        except NotDone:
+            return False, None
+        except Open:
+            return None, None
+
+    async def during(
+        self,
+        asked: Awaitable[T],
+        *,
+        client: int,
+        key: str,
+        f: str,
+        input: tuple[Any, ...] = (),
+        output: Callable[[T], Any] = lambda told: None,
+        node: str = "",
+    ) -> T | None:
+        """Ask, and write down what came of it; None if it was not done, or nobody told.
+
+        `output` says what of the answer is written down.
+        """
+        call = self.now()
+        ok, told = await self.outcome(asked)
+        written = output(told) if told is not None else None
+        self.note(
+            client=client,
+            key=key,
+            f=f,
+            input=input,
+            output=written,
+            call=call,
+            ok=ok,
+            node=node,
+        )
+        return told

@@ -9,6 +9,8 @@ from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.recorder import Recorder
 
+READER = 1_000  # number of the client that reads at the end; those of a run are below it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:

@@ -10,17 +10,20 @@ manage.py quoth_sequences move invoices --initial-value 1000
 from collections.abc import Callable
 from typing import Any
 
-from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.core.exceptions import FieldError, ImproperlyConfigured, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DEFAULT_DB_ALIAS, DatabaseError
+from django.db import DEFAULT_DB_ALIAS, Error, connections
+from django.utils.connection import ConnectionDoesNotExist
 
 from quoth.contrib.django.auditing import Audit, compare, field_values, read_journal
-from quoth.contrib.django.confirming import Told, recover
+from quoth.contrib.django.confirming import NOT_YET, recover
 from quoth.contrib.django.moving import CannotMove, move
 from quoth.contrib.django.stores import settings_for, stores
 from quoth.errors import QuothError
 from quoth.sequences import HeldNumbers, NumberState, SequenceInfo
 from quoth.synchronous.sequences import Sequences
+
+EXPECTED = (QuothError, ConnectionDoesNotExist, ImproperlyConfigured, CannotMove, Error)
 
 
 class Command(BaseCommand):
@@ -64,8 +67,9 @@ class Command(BaseCommand):
             "move": self._move,
         }
         try:
+            connections[options["database"]]  # there is such a database
             actions[options["action"]](options)
-        except (QuothError, ImproperlyConfigured, CannotMove, DatabaseError) as error:
+        except EXPECTED as error:
             raise CommandError(str(error)) from error
 
     def _list(self, options: dict[str, Any]) -> None:
@@ -108,14 +112,14 @@ class Command(BaseCommand):
         try:
             rows = field_values(options["field"], options["database"], filters)
             compare(audit, rows, lambda part: sequences.holders_of(options["name"], part))
-        except (LookupError, ValueError, TypeError, FieldError) as error:
+        except (LookupError, ValueError, TypeError, FieldError, ValidationError) as error:
             raise CommandError(f"--field {options['field']}: {error}") from error
 
     def _recover(self, options: dict[str, Any]) -> None:
         told = recover(options["database"])
         for row, outcome in told:
             self.stdout.write(f"{row}\t{outcome.value}")
-        left = sum(outcome in (Told.WRONG, Told.FAILED) for _, outcome in told)
+        left = sum(outcome in NOT_YET for _, outcome in told)
         if left:
             raise CommandError(f"{left} of {len(told)} could not be confirmed; see the log")
         self.stdout.write(f"{len(told)} confirmed")

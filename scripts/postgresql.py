@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: on loopback, in a folder that goes, run by whom it likes."""
+"""A PostgreSQL for the time of a test or a benchmark: in a folder that goes, without a port."""
 
 import os
 import pwd
@@ -10,9 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from scripts.local_cluster import free_ports, wait_for
+from scripts.local_cluster import wait_for
 
-START_SECONDS_MAX = 30.0
+START_SECONDS_MAX = 60.0
 
 
 def programs() -> Path | None:
@@ -35,18 +35,30 @@ def missing() -> str | None:
 
 
 @contextmanager
-def running() -> Iterator[dict[str, Any]]:
-    """Start it; the settings by which Django finds it.
+def running(*, is_durable: bool = False, connections_max: int = 100) -> Iterator[dict[str, Any]]:
+    """Start it; the settings by which Django finds it: a socket in its folder, no port.
 
-    Its folder is not pytest's, which is closed to the user that runs it.
+    The folder is not pytest's, which is closed to the user that runs it. `is_durable`: it waits for
+    the disk, as one in use does.
     """
     with TemporaryDirectory(prefix="postgresql-") as folder:
-        with _running_in(Path(folder)) as settings:
-            yield settings
+        options = {
+            "listen_addresses": "",
+            "unix_socket_directories": folder,
+            "fsync": "on" if is_durable else "off",
+            "max_connections": str(connections_max),
+        }
+        with _running_in(Path(folder), options):
+            yield {
+                "ENGINE": "django.db.backends.postgresql",
+                "NAME": "postgres",
+                "USER": "shop",
+                "HOST": folder,
+            }
 
 
 @contextmanager
-def _running_in(folder: Path) -> Iterator[dict[str, Any]]:
+def _running_in(folder: Path, options: dict[str, str]) -> Iterator[None]:
     bin_folder, person = programs(), _person()
     assert bin_folder is not None, "asked before"
     if person is not None:
@@ -58,22 +70,15 @@ def _running_in(folder: Path) -> Iterator[dict[str, Any]]:
          "--no-locale"],
         check=True, capture_output=True, **account,
     )  # fmt: skip
-    port = free_ports(1)
+    told = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [bin_folder / "postgres", "-D", data, "-p", str(port), "-c", "fsync=off",
-             "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="],
+            [bin_folder / "postgres", "-D", data, *told],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, **account,
         )  # fmt: skip
     try:
-        wait_for(lambda: _answers(bin_folder, port, process), START_SECONDS_MAX, "no PostgreSQL")
-        yield {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": "postgres",
-            "USER": "shop",
-            "HOST": "127.0.0.1",
-            "PORT": str(port),
-        }
+        wait_for(lambda: _answers(bin_folder, folder, process), START_SECONDS_MAX, "no PostgreSQL")
+        yield
     finally:
         process.send_signal(signal.SIGQUIT)
         process.wait()
@@ -86,8 +91,9 @@ def _person() -> pwd.struct_passwd | None:
     return next((each for each in pwd.getpwall() if each.pw_name == "postgres"), None)
 
 
-def _answers(bin_folder: Path, port: int, process: "subprocess.Popen[bytes]") -> bool | None:
+def _answers(bin_folder: Path, folder: Path, process: "subprocess.Popen[bytes]") -> bool | None:
     if process.poll() is not None:
-        raise RuntimeError(f"PostgreSQL ended by itself with {process.returncode}")
-    asked = [str(bin_folder / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        said = (folder / "log").read_text(errors="replace")[-1_000:]
+        raise RuntimeError(f"PostgreSQL ended by itself with {process.returncode}: {said}")
+    asked = [str(bin_folder / "pg_isready"), "-q", "-h", str(folder)]
     return subprocess.run(asked).returncode == 0 or None

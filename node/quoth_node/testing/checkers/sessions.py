@@ -9,11 +9,18 @@ Session guarantees for weakly consistent replicated data, 1994):
     monotonic reads        ... by a read of one's own
     monotonic writes       ... by an earlier write of the writer of something that was read
     writes follow reads    ... by an earlier read of that writer
+
+Operations: "read" gives [version, value], [0, None] if nothing is there; "write" is of
+[version, value]. A client is a session.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from math import inf
+
+from quoth_node.testing.checkers.verdict import Violation
+from quoth_node.testing.history import Operation
 
 
 class Kind(Enum):
@@ -48,6 +55,7 @@ class Known:
 
     version: int
     why: Guarantee
+    by: Did  # who read or wrote it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +82,38 @@ FROM_WRITER = {
 }
 
 
+def check(operations: Sequence[Operation]) -> list[Violation]:
+    """Every broken guarantee, with what the session knew and what it did."""
+    done = [(told, one) for one in operations if (told := _did(one)) is not None]
+    asked = {id(told): one for told, one in done}
+    return [
+        Violation(
+            anomaly=broken.known.why.value.replace(" ", "-"),
+            key=broken.did.key,
+            told=str(broken),
+            evidence=(asked[id(broken.known.by)], asked[id(broken.did)]),
+        )
+        for broken in broken_guarantees(told for told, _ in done)
+    ]
+
+
+def _did(one: Operation) -> Did | None:
+    """What an operation means for sessions; None for one that failed, or a read nobody told."""
+    if one.ok is False or (one.ok is None and one.f == Kind.READ.value):
+        return None
+    version, value = one.output if one.f == Kind.READ.value else one.input
+    return Did(
+        session=str(one.client),
+        kind=Kind(one.f),
+        key=one.key,
+        version=version,
+        value=str(value),
+        asked_at=one.call,
+        told_at=inf if one.returned is None else one.returned,
+        certain=one.ok is True,
+    )
+
+
 def broken_guarantees(history: Iterable[Did]) -> list[Broken]:
     """Everything in a history that a session may not see, in the order of time."""
     broken: list[Broken] = []
@@ -87,9 +127,9 @@ def broken_guarantees(history: Iterable[Did]) -> list[Broken]:
         if did.kind is Kind.WRITE:
             writers[did.key, did.value] = dict(knowledge)
             if did.certain:
-                _learn(knowledge, did.key, Known(did.version, Guarantee.READ_YOUR_WRITES))
+                _learn(knowledge, did.key, Known(did.version, Guarantee.READ_YOUR_WRITES, did))
             continue
-        _learn(knowledge, did.key, Known(did.version, Guarantee.MONOTONIC_READS))
+        _learn(knowledge, did.key, Known(did.version, Guarantee.MONOTONIC_READS, did))
         for key, learned in writers.get((did.key, did.value), {}).items():
             _learn(knowledge, key, replace(learned, why=FROM_WRITER[learned.why]))
     return broken

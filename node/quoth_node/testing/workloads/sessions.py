@@ -1,0 +1,165 @@
+"""R9: a session sees what it has written, and never goes back, whichever nodes answer it.
+
+Documents hold a version that is only ever written under the change vector of the one before, and
+compare-exchange values likewise under their index, so the versions of a key are numbered in their
+order whoever writes them. Those who speak plain HTTP ask any node, request by request, and send no
+headers that tell what they have seen.
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from quoth_node.testing.checkers import sessions
+from quoth_node.testing.checkers.verdict import Violation
+from quoth_node.testing.history import Operation
+from quoth_node.testing.workloads.plain import Plain
+from quoth_node.testing.workloads.speaker import Found, Json, Mode, Speaker, Writes
+from quoth_node.testing.workloads.speakers import Speakers
+from quoth_node.testing.workloads.workload import READER, Surroundings
+
+SHARED = tuple(f"shared/{number}" for number in range(4))
+VALUES = tuple(f"values/{number}" for number in range(2))
+OWN_KEYS = 2  # documents that only one session writes
+DOES = ("read", "read-all", "write", "write-two", "write-value")
+WEIGHTS = (35, 15, 25, 10, 15)
+
+
+class Sessions:
+    """The workload."""
+
+    name = "sessions"
+    goal = "R9"
+    clients = 6
+    floor_per_minute = 500
+
+    def __init__(self) -> None:
+        self._speakers = Speakers()
+
+    async def prepare(self, around: Surroundings) -> None:
+        """Nothing has to be there."""
+
+    def client(self, number: int, around: Surroundings, chance: Random) -> "SessionClient":
+        speaker: Speaker = (
+            Plain(around.urls, around.database, chance=chance)
+            if number % 2 == 0
+            else self._speakers.own(around)
+        )
+        return SessionClient(number, speaker, around, chance)
+
+    async def finish(self, around: Surroundings) -> None:
+        """One more session reads every shared key through every node."""
+        async with self._speakers.plain(around) as plain:
+            await plain.learn_nodes()
+            reader = SessionClient(READER, plain, around, Random(around.seed))
+            for key in (*SHARED, *VALUES):
+                for _ in plain.urls:
+                    await reader.read([key])
+
+    def check(self, operations: Sequence[Operation]) -> list[Violation]:
+        return sessions.check(operations)
+
+
+class SessionClient:
+    """One session."""
+
+    def __init__(self, number: int, speaker: Speaker, around: Surroundings, chance: Random) -> None:
+        self._number = number
+        self._speaker = speaker
+        self._recorder = around.recorder
+        self._chance = chance
+        self._written = 0
+        self._own = tuple(f"own/{number}/{one}" for one in range(OWN_KEYS))
+
+    async def step(self) -> None:
+        [does] = self._chance.choices(DOES, WEIGHTS)
+        documents = (*SHARED, *self._own)
+        match does:
+            case "read":
+                await self.read([self._chance.choice((*documents, *VALUES))])
+            case "read-all":
+                await self.read(SHARED)
+            case "write":
+                mode = self._chance.choice((Mode.SINGLE, Mode.CLUSTER))
+                await self._write([self._chance.choice(documents)], mode)
+            case "write-two":
+                mode = self._chance.choice((Mode.SINGLE, Mode.CLUSTER))
+                await self._write(self._chance.sample(documents, 2), mode)
+            case _:
+                await self._write([self._chance.choice(VALUES)], Mode.CLUSTER)
+
+    async def close(self) -> None:
+        await self._speaker.close()
+
+    async def read(self, keys: Sequence[str]) -> None:
+        """Read documents, or a value."""
+        ids, values = parted(keys)
+
+        def look(found: Found) -> None:
+            seen.update({**found.documents, **found.values})
+
+        seen: dict[str, Any] = {}
+        call = self._recorder.now()
+        ok, _ = await self._recorder.outcome(
+            self._speaker.transact(ids, values, look, mode=Mode.CLUSTER)
+        )
+        if ok:
+            for key in keys:
+                self._note(key, "read", (), version_of(seen[key]), call, True)
+
+    async def _write(self, keys: Sequence[str], mode: Mode) -> None:
+        """The next versions of some keys, of what is read just before."""
+        ids, values = parted(keys)
+        self._written += 1
+        value = f"{self._number}.{self._written}"
+        seen: dict[str, Any] = {}
+        asked_at = self._recorder.now()
+
+        def decide(found: Found) -> Writes:
+            nonlocal asked_at
+            seen.update({**found.documents, **found.values})
+            for key in keys:
+                self._note(key, "read", (), version_of(seen[key]), asked_at, True)
+            asked_at = self._recorder.now()
+            after = {key: next_of(seen[key], value) for key in keys}
+            return Writes({key: after[key] for key in ids}, {key: after[key] for key in values})
+
+        ok, _ = await self._recorder.outcome(self._speaker.transact(ids, values, decide, mode=mode))
+        for key in seen:  # nothing, if not even the read was answered
+            written = tuple(version_of(next_of(seen[key], value)))
+            self._note(key, "write", written, None, asked_at, ok)
+
+    def _note(
+        self,
+        key: str,
+        f: str,
+        input: tuple[object, ...],
+        output: list[Any] | None,
+        call: int,
+        ok: bool | None,
+    ) -> None:
+        self._recorder.note(
+            client=self._number,
+            key=key,
+            f=f,
+            input=input,
+            output=output,
+            call=call,
+            ok=ok,
+            node=self._speaker.node,
+        )
+
+
+def parted(keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Those that are documents, and those that are compare-exchange values."""
+    return [key for key in keys if key not in VALUES], [key for key in keys if key in VALUES]
+
+
+def version_of(held: Json | None) -> list[Any]:
+    """What a key holds: its version and the value that tells who wrote it; 0 for nothing."""
+    return [held["version"], held["value"]] if held else [0, None]
+
+
+def next_of(held: Json | None, value: str) -> Json:
+    """What comes after what a key holds."""
+    return {"version": (held["version"] if held else 0) + 1, "value": value}
