@@ -2,9 +2,9 @@
 
 Documents hold a version that is only ever written under the change vector of the one before, and
 compare-exchange values likewise under their index, so the versions of a key are numbered in their
-order whoever writes them. A document is written in one mode only, for a cluster transaction
-checks its guard, which others leave as it is, so that it would not see what they wrote. Those who speak plain HTTP ask any node, request by request, and send no
-headers that tell what they have seen.
+order whoever writes them. A document is written in one mode only: a cluster transaction checks its
+guard, which others leave as it is, so it would not see what they wrote. Those who speak plain HTTP
+ask any node, request by request, and send no headers that tell what they have seen.
 """
 
 from collections.abc import Sequence
