@@ -83,7 +83,7 @@ async def play(cluster: Cluster) -> dict[str, Played]:
             await one.workload.finish(one.around)
         promises = plays[Promises.name]
         assert isinstance(promises.workload, Promises)
-        await promises.workload.prove(cluster, promises.around, Random(SEED))
+        await promises.workload.prove(cluster, promises.around, Random(SEED), proofs=1)
     return plays
 
 

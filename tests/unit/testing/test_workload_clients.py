@@ -115,7 +115,9 @@ async def test_a_write_is_sent_once_and_taken_for_what_was_told(
     ids=["408", "502", "503", "504", "307"],
 )
 async def test_plain_http_reads_the_other_statuses(status: int, outcome: Outcome) -> None:
-    async with serving(FakeNode(status)) as node, speaking("plain", node.url) as speaker:
+    node = FakeNode(status)
+    node.headers["Location"] = "/elsewhere"  # which a 307 means: nobody goes there
+    async with serving(node), speaking("plain", node.url) as speaker:
         with pytest.raises(outcome) as told:
             await put(speaker)
         assert node.writes == 1 and type(told.value) is outcome
