@@ -226,8 +226,8 @@ def test_nothing_is_left_behind(tmp_path: Path) -> None:
 
 
 def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path / "one", nodes=1, options=("--no-such-option",))
-    with pytest.raises(NodeEnded, match=r"node A ended with exit code 2: .*no-such-option"):
+    cluster = Cluster(tmp_path / "one", nodes=1, settings=tmp_path / "none.toml")
+    with pytest.raises(NodeEnded, match=r"ended with exit code 2: settings file .*none\.toml"):
         cluster.start()
     assert processes_of(tmp_path) == []
 

@@ -27,7 +27,7 @@ from quoth_cluster.raft.frame import (
     pack_opening,
     read_frame,
 )
-from quoth_cluster.raft.link_ends import Caller, Peer
+from quoth_cluster.raft.link_ends import Caller, Peer, end_when_unheard
 from quoth_cluster.raft.tls import BadCertificate, Contexts, LinkTls, tag_named_by
 
 VERSION = 3
@@ -240,6 +240,7 @@ class Links:
         async with asyncio.timeout(OPENING_SECONDS):
             reader, writer = await asyncio.open_connection(host.strip("[]"), int(port), **secured)
             try:
+                end_when_unheard(writer)
                 found = self._tag_shown(writer)
                 if found not in (None, peer.tag):
                     raise ValueError(f"node {found} is there")

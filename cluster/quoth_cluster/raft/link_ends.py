@@ -1,10 +1,24 @@
 """The two ends of the links between this node and another: where it speaks, and where it hears."""
 
 import asyncio
+import socket
 from collections import deque
 from dataclasses import dataclass, field
 
 SEND_BYTES = 64 * 1024  # what one write takes of the queue, about
+UNHEARD_MS = 4_000  # what was sent and not acknowledged by the peer's system for so long is lost
+
+
+def end_when_unheard(writer: asyncio.StreamWriter) -> None:
+    """Let a connection end that nothing gets through, so that a new one is tried.
+
+    TCP itself waits twice as long after each try, so after a cut of 40 s it would notice up to
+    another 40 s later that the cable is whole again. Linux knows the option (RFC 5482).
+    """
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    connected = writer.get_extra_info("socket")
+    if option is not None and connected.family in (socket.AF_INET, socket.AF_INET6):
+        connected.setsockopt(socket.IPPROTO_TCP, option, UNHEARD_MS)
 
 
 @dataclass(slots=True)

@@ -85,7 +85,8 @@ class Cluster:
         require_server()
         if self.folder.exists() and any(self.folder.iterdir()):
             raise ValueError(f"{self.folder} is not empty: a cluster is started in a folder once")
-        assert self._stack is None, "started once"
+        if self._stack is not None:
+            raise ValueError("this cluster was started already")
         self._stack = ExitStack()
         try:
             create_folder(self.folder)

@@ -101,9 +101,8 @@ class Stream:
         self._road = road
         self._relay = relay
         self._loop = asyncio.get_running_loop()
-        self._held: deque[tuple[float, bytes | Sign]] = deque()  # when due, in order
+        self._held: deque[tuple[float, bytes | Sign]] = deque()  # when due; none before the first
         self._held_bytes = 0
-        self._last_due = 0.0
         self._alarm: asyncio.TimerHandle | None = None
 
     def push(self, piece: bytes | Sign) -> None:
@@ -115,10 +114,10 @@ class Stream:
         wait = weather.wait_seconds(chance)
         again = weather.retransmissions(len(piece) if isinstance(piece, bytes) else 1, chance)
         wait += RETRANSMISSION_SECONDS * (2**again - 1)
-        self._last_due = max(self._last_due, self._loop.time() + wait)
+        due = self._loop.time() + wait
         if again > RETRANSMISSIONS_MAX:
-            self._held.append((self._last_due, Sign.GIVES_UP))
-        self._held.append((self._last_due, piece))
+            self._held.append((due, Sign.GIVES_UP))
+        self._held.append((due, piece))
         if isinstance(piece, bytes):
             self._held_bytes += len(piece)
         self.deliver()
@@ -144,7 +143,6 @@ class Stream:
         if weather == CLEAR:
             now = self._loop.time()
             self._held = deque((now, piece) for _, piece in self._held if piece != Sign.GIVES_UP)
-            self._last_due = now
         self.deliver()
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import socket
 from collections.abc import AsyncIterator
 
 import msgpack
@@ -10,6 +11,7 @@ import pytest
 from quoth_cluster.raft import frame, link
 from quoth_cluster.raft.frame import FRAME_BYTES_MAX, OPENING_BYTES_MAX
 from quoth_cluster.raft.link import EPOCH_MAX, Identity
+from quoth_cluster.raft.link_ends import UNHEARD_MS
 from tests.unit.raft.ends import Bare, End, running, until
 
 SOON_SECONDS = 10.0
@@ -91,6 +93,19 @@ async def test_a_link_comes_back_when_the_peer_does() -> None:
             await a.is_up("B")
             assert a.links.send("B", {"n": 2})
             await until(lambda: again.numbers() == [2], "it was not heard")
+
+
+async def test_a_connection_that_nothing_gets_through_ends() -> None:
+    """TCP tries again after ever longer times, so it would find out late that a cut is over."""
+    a, b = End("A"), End("B")
+    async with running(a, b):
+        a.open(b)
+        await a.is_up("B")
+        writer = a.links._peers["B"].writer
+        assert writer is not None
+        connected = writer.get_extra_info("socket")
+        waits_ms = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+        assert waits_ms == UNHEARD_MS
 
 
 async def test_what_waits_for_a_peer_has_a_limit(

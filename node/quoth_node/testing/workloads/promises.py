@@ -67,12 +67,14 @@ class Promises:
                 await self._catch_up(plain, node)
                 await self._read_local(plain, around, node, self.saved[-SAVED_MAX:], ())
 
-    async def prove(self, cluster: Nodes, around: Surroundings, chance: Random) -> None:
+    async def prove(
+        self, cluster: Nodes, around: Surroundings, chance: Random, *, proofs: int = PROOFS
+    ) -> None:
         """Save, kill, and read at those that are left; some times. All nodes run afterwards.
 
         Raises TimeoutError if too little is saved in time for a proof.
         """
-        for number in range(PROOFS):
+        for number in range(proofs):
             await self._prove_once(cluster, around, chance, number)
 
     async def _prove_once(

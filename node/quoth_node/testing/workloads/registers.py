@@ -55,7 +55,9 @@ class Registers:
                     await reader.read(key)
 
     def check(self, operations: Sequence[Operation]) -> list[Violation]:
-        return [*linearizability.check(operations), *index_witness.check(operations)]
+        # Nodes tell no index of documents, and a witness that knows none would search for long.
+        of_values = [one for one in operations if one.key.startswith("v")]
+        return [*linearizability.check(operations), *index_witness.check(of_values)]
 
 
 class RegistersClient:

@@ -2,8 +2,9 @@
 
 Documents hold a version that is only ever written under the change vector of the one before, and
 compare-exchange values likewise under their index, so the versions of a key are numbered in their
-order whoever writes them. Those who speak plain HTTP ask any node, request by request, and send no
-headers that tell what they have seen.
+order whoever writes them. A document is written in one mode only: a cluster transaction checks its
+guard, which others leave as it is, so it would not see what they wrote. Those who speak plain HTTP
+ask any node, request by request, and send no headers that tell what they have seen.
 """
 
 from collections.abc import Sequence
@@ -18,9 +19,10 @@ from quoth_node.testing.workloads.speaker import Found, Json, Mode, Speaker, Wri
 from quoth_node.testing.workloads.speakers import Speakers
 from quoth_node.testing.workloads.workload import READER, Surroundings
 
-SHARED = tuple(f"shared/{number}" for number in range(4))
+CHECKED = (Mode.SINGLE, Mode.CLUSTER)
+SHARED = tuple(f"shared/{mode.value}/{number}" for mode in CHECKED for number in range(2))
 VALUES = tuple(f"values/{number}" for number in range(2))
-OWN_KEYS = 2  # documents that only one session writes
+OWN_KEYS = 1  # documents of each mode that only one session writes
 DOES = ("read", "read-all", "write", "write-two", "write-value")
 WEIGHTS = (35, 15, 25, 10, 15)
 
@@ -69,7 +71,9 @@ class SessionClient:
         self._recorder = around.recorder
         self._chance = chance
         self._written = 0
-        self._own = tuple(f"own/{number}/{one}" for one in range(OWN_KEYS))
+        self._own = tuple(
+            f"own/{mode.value}/{number}/{one}" for mode in CHECKED for one in range(OWN_KEYS)
+        )
 
     async def step(self) -> None:
         [does] = self._chance.choices(DOES, WEIGHTS)
@@ -80,11 +84,9 @@ class SessionClient:
             case "read-all":
                 await self.read(SHARED)
             case "write":
-                mode = self._chance.choice((Mode.SINGLE, Mode.CLUSTER))
-                await self._write([self._chance.choice(documents)], mode)
+                await self._write_documents(1)
             case "write-two":
-                mode = self._chance.choice((Mode.SINGLE, Mode.CLUSTER))
-                await self._write(self._chance.sample(documents, 2), mode)
+                await self._write_documents(2)
             case _:
                 await self._write([self._chance.choice(VALUES)], Mode.CLUSTER)
 
@@ -106,6 +108,11 @@ class SessionClient:
         if ok:
             for key in keys:
                 self._note(key, "read", (), version_of(seen[key]), call, True)
+
+    async def _write_documents(self, count: int) -> None:
+        mode = self._chance.choice(CHECKED)
+        written = [key for key in (*SHARED, *self._own) if mode.value in key.split("/")]
+        await self._write(self._chance.sample(written, count), mode)
 
     async def _write(self, keys: Sequence[str], mode: Mode) -> None:
         """The next versions of some keys, of what is read just before."""
