@@ -13,7 +13,7 @@ from quoth_node.testing.bugs.bug import Bug, Swap
 from quoth_node.testing.clock import monotonic
 
 SYNC_SECONDS = 1.0  # how much of the log is in the kernel only
-PATIENCE_SECONDS = 0.75  # after which a proposal is called a failure
+PATIENCE_SECONDS = 0.4  # after which a proposal is called a failure
 
 
 def _ack_before_fsync() -> tuple[Swap, ...]:

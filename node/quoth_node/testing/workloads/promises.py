@@ -1,8 +1,9 @@
 """R8: when a save has waited for n other nodes, so many have applied it.
 
-Clients save documents and wait for some replicas, or a majority. At the end of a round `prove` lets
-them save once more, kills nodes in the midst of it, and reads at every node that is left what that
-node has itself: of n nodes and the one that answered, at most as many lack the document as died.
+Clients save documents and wait for some replicas, or a majority; after a wait for all others they
+look at every node, also at one that is cut off. At the end of a round `prove` lets them save once
+more, kills nodes in the midst of it, and reads at every node that is left what that node has
+itself: of n nodes and the one that answered, at most as many lack the document as died.
 """
 
 import asyncio
@@ -14,7 +15,8 @@ from quoth_node.testing.checkers import promise
 from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.clock import pause
 from quoth_node.testing.history import Operation
-from quoth_node.testing.workloads.plain import Plain
+from quoth_node.testing.workloads.plain import Answer, Plain
+from quoth_node.testing.workloads.recorder import Recorder
 from quoth_node.testing.workloads.speaker import NotDone, Open, Speaker
 from quoth_node.testing.workloads.speakers import Speakers
 from quoth_node.testing.workloads.workload import READER, Surroundings
@@ -24,6 +26,7 @@ PROOFS = 3
 PATIENCE_READS, PAUSE_SECONDS = 100, 0.05
 PROOF_SECONDS_MAX = 60.0
 MAJORITY = -1
+LOOK_SECONDS_MAX = 0.5  # at one node
 ALL_OTHERS = 0.15  # of all saves: while a node is down these wait in vain
 
 
@@ -58,6 +61,10 @@ class Promises:
 
     def client(self, number: int, around: Surroundings, chance: Random) -> "Saver":
         return Saver(number, self, self._speakers.open(number, around), around, chance)
+
+    def reader(self, around: Surroundings) -> Plain:
+        """Who asks nodes for what they have themselves."""
+        return self._speakers.plain(around)
 
     async def finish(self, around: Surroundings) -> None:
         """Read at every node what it has itself of what was acknowledged last."""
@@ -137,17 +144,7 @@ class Promises:
             answer = await plain.ask(
                 "GET", "/docs", [("id", document_id)], node=node, is_local=True
             )
-            found = answer.content.get("Results")
-            around.recorder.note(
-                client=READER,
-                key=document_id,
-                f="local",
-                input=(list(killed),),
-                output=found[0]["value"] if found else None,
-                call=call,
-                ok=True,
-                node=node,
-            )
+            note_look(around.recorder, answer, document_id, call, node, killed)
 
     def check(self, operations: Sequence[Operation]) -> list[Violation]:
         return promise.check(operations)
@@ -173,6 +170,7 @@ class Saver:
         self._recorder = around.recorder
         self._chance = chance
         self._replicas = replicas
+        self._plain = workload.reader(around)
         self._nodes = len(around.urls)
         self._saved = 0
 
@@ -201,12 +199,32 @@ class Saver:
             )
             if ok:
                 self._workload.saved.append((document_id, value))
+        if ok and replicas == self._nodes - 1:
+            await self._look_everywhere(document_id)
+
+    async def _look_everywhere(self, document_id: str) -> None:
+        """What all were waited for is on each node now, one that is cut off among them."""
+        await self._plain.learn_nodes()  # one that has joined may have been one of those
+        for node in list(self._plain.urls):
+            call = self._recorder.now()
+            try:
+                answer = await self._plain.ask(
+                    "GET",
+                    "/docs",
+                    [("id", document_id)],
+                    node=node,
+                    is_local=True,
+                    seconds_max=LOOK_SECONDS_MAX,
+                )
+            except (NotDone, Open):
+                continue  # it is down, or paused
+            note_look(self._recorder, answer, document_id, call, node, ())
 
     def _wanted(self) -> int:
         if self._chance.random() < ALL_OTHERS:
             return self._nodes - 1
-        some: int = self._chance.choice((*range(1, self._nodes - 1), MAJORITY))
-        return some
+        fewer: int = self._chance.choice((*range(1, self._nodes - 1), MAJORITY))
+        return fewer
 
     async def go_on(self) -> None:
         """Save until cancelled."""
@@ -215,3 +233,26 @@ class Saver:
 
     async def close(self) -> None:
         await self._speaker.close()
+        await self._plain.close()
+
+
+def note_look(
+    recorder: Recorder,
+    answer: Answer,
+    document_id: str,
+    call: int,
+    node: str,
+    killed: tuple[str, ...],
+) -> None:
+    """Write down what a node has itself of a document."""
+    found = answer.content.get("Results")
+    recorder.note(
+        client=READER,
+        key=document_id,
+        f="local",
+        input=(list(killed),),
+        output=found[0]["value"] if found else None,
+        call=call,
+        ok=True,
+        node=node,
+    )

@@ -23,6 +23,7 @@ from quoth_node.testing.workloads.workload import READER, Surroundings
 
 LIVE, OPERATIONS_MAX = 2, 400  # of each kind; operations on one key
 DOES = ("read", "cas", "write", "delete")
+ONLY_READS_EACH = 4  # of the clients
 WEIGHTS = (40, 35, 15, 10)
 
 
@@ -76,6 +77,8 @@ class RegistersClient:
         self._speaker = speaker
         self._recorder = around.recorder
         self._chance = chance
+        # Who also writes waits for a node that is cut off, instead of reading there.
+        self._only_reads = number % ONLY_READS_EACH == 0
         self._written = 0
         self._seen: dict[str, Held | Document | None] = {}  # what was read of each key last
 
@@ -83,7 +86,7 @@ class RegistersClient:
         rotation = self._chance.choice((self._registers.values, self._registers.documents))
         key = rotation.pick(self._chance)
         [does] = self._chance.choices(DOES, WEIGHTS)
-        if does == "read" or key not in self._seen:
+        if does == "read" or key not in self._seen or self._only_reads:
             await self.read(key)
         elif key.startswith("v"):
             await self._change_value(key, is_delete=does == "delete")

@@ -166,6 +166,7 @@ class PlainTaker:
         ok: bool | None = False
         for tried in range(1, 1 if dies else self._chance.randint(1, TRIES_MAX) + 1):
             seconds = self._chance.choice(IMPATIENT_SECONDS)
+            first = numbers
             try:
                 numbers = await self._send(name, count, unique, request_id, seconds)
             except NotDone:
@@ -173,6 +174,8 @@ class PlainTaker:
             except Open:
                 ok = None
                 continue
+            if first not in (None, numbers):
+                raise Strange(f"the request {request_id} was told {first}, then {numbers}")
             ok = True
             if tried > 1 or self._chance.random() < 0.8:
                 break
