@@ -20,7 +20,7 @@ from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.own import Own, reading_errors
 from quoth_node.testing.workloads.plain import Plain
-from quoth_node.testing.workloads.speaker import Json, NotDone, Open
+from quoth_node.testing.workloads.speaker import Json, NotDone, Open, Strange
 from quoth_node.testing.workloads.speakers import Speakers
 from quoth_node.testing.workloads.workload import READER, Client, Surroundings
 
