@@ -27,6 +27,7 @@ from quoth_node.testing.workloads.workload import Client, Surroundings, Workload
 SETTLE_SECONDS = 1.0  # of load after the last fault: what healing is worth
 HANG_SECONDS = 90.0  # a step that takes longer in a cluster that is well hangs
 END_SECONDS_MAX = 300.0  # of preparing, and of last reads
+SICK_SECONDS_MAX = 20.0  # ... in a cluster that did not get well, which is wrong enough
 RETRY_SECONDS = 0.02  # after an operation that came to nothing; else a dead node is asked too often
 
 
@@ -68,6 +69,7 @@ class Round:
     keep: bool = False
     defects: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)  # of the cluster as a whole
+    is_well: bool = True  # the cluster, as far as this round has seen
     start: int = 0  # of the load, in microseconds of the run
     end: int = 0
 
@@ -143,6 +145,7 @@ class Round:
         try:
             await asyncio.to_thread(self.nemesis.recover)
         except Exception as error:
+            self.is_well = False
             told = f"the cluster does not get well again: {error!r}"
             self.violations.append(Violation(anomaly="wedged", key="cluster", told=told))
             self.defects.append(f"recovery, round {self.number}: {traceback.format_exc()}")
@@ -187,7 +190,7 @@ class Round:
     async def _try(self, what: str, doing: Coroutine[Any, Any, object]) -> bool:
         """Whether it was done; if not, that is a defect of this run."""
         try:
-            async with asyncio.timeout(END_SECONDS_MAX):
+            async with asyncio.timeout(END_SECONDS_MAX if self.is_well else SICK_SECONDS_MAX):
                 await doing
         except Exception:
             self.defects.append(f"{what}, round {self.number}: {traceback.format_exc()}")
