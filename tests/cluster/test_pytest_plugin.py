@@ -44,6 +44,9 @@ async def test_orders_survive_the_leader(quoth_cluster):
         leader, term = await asyncio.to_thread(cluster.leader), cluster.term()
         await asyncio.to_thread(cluster.isolate, leader)
         await asyncio.to_thread(cluster.leader, after_term=term)
+        await asyncio.to_thread(cluster.heal)
+        await asyncio.to_thread(cluster.power_loss)
+        await asyncio.to_thread(cluster.restart)
         async with store.open_session() as session:
             assert await session.load("orders/2", Order) == Order(2)
 """
