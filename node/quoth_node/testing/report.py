@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from quoth_node.testing.failover import RECOVERY_SECONDS, Gap, percentile
 from quoth_node.testing.history import Operation
 from quoth_node.testing.outcome import Found, Outcome, Worked, lacks, wrongs
+from quoth_node.testing.power.replay import NOT_COVERED
 from quoth_node.testing.tally import FAILED, MICROSECONDS, OK, UNKNOWN
 
 EVIDENCE_MAX = 12  # operations of a violation; the history has them all
@@ -96,7 +97,10 @@ def _faults(outcome: Outcome) -> Iterator[str]:
     yield ""
     for told, n in outcome.cannot.most_common():
         yield f"* not possible here, {n} times: {told}"
-    if outcome.cannot:
+    for fault in outcome.faults:
+        if NOT_COVERED in fault.told:
+            yield f"* a power loss that proves less than it should: {fault.told}"
+    if outcome.cannot or any(NOT_COVERED in fault.told for fault in outcome.faults):
         yield ""
 
 

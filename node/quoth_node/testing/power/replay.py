@@ -20,6 +20,7 @@ from quoth_node.testing.power.loss import (
 from quoth_node.testing.power.record import Entry, Kind, entries
 
 OF_NAMES = (Kind.MADE, Kind.MOVED, Kind.REMOVED)
+NOT_COVERED = "NOT COVERED"
 KEPT = "kept-"  # what a name meant before is kept under a name that begins so
 UNSEEN = "unseen-"  # a file that is changed in a way that is not recorded has a mark of such a name
 
@@ -53,7 +54,7 @@ class PowerCut:
         return (
             f"{self.changes} unsynced changes ({self.bytes} bytes) of {self.files} files"
             f"{f': {said}' if said else ''}; {self.names_undone} of {self.names} unsynced names "
-            f"undone{f'; NOT COVERED: {unseen}' if unseen else ''}"
+            f"undone{f'; {NOT_COVERED}: {unseen}' if unseen else ''}"
         )
 
 
