@@ -17,7 +17,7 @@ from quoth_node.testing.bugs import BY_NAME
 from quoth_node.testing.bugs.hunt import Hunted, hunt, playing, table
 from quoth_node.testing.clock import RunClock
 from quoth_node.testing.history import History, read
-from quoth_node.testing.outcome import BAD_ARGUMENTS, HELD, VIOLATED, Outcome
+from quoth_node.testing.outcome import BAD_ARGUMENTS, HELD, INTERRUPTED, VIOLATED, Outcome
 from quoth_node.testing.plan import BadPlan, RunPlan
 from quoth_node.testing.report import markdown
 from quoth_node.testing.run import run
@@ -188,6 +188,9 @@ def bugs(
         for one in hunt(wanted, play, seed=seed, minutes=minutes, output=output.absolute()):
             print(f"{one.bug.name}: {'found' if one.is_found else 'NOT FOUND'}", flush=True)
             told.append(one)
+    except KeyboardInterrupt:
+        print(table(told), flush=True)
+        sys.exit(INTERRUPTED)
     except (BadPlan, OSError, RuntimeError, TimeoutError, ValueError) as error:
         _refuse(f"nothing was started: {error}")
     print(table(told), flush=True)

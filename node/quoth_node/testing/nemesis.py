@@ -48,6 +48,7 @@ class Victim(Protocol):
     def heal(self) -> None: ...
     def power_loss(self, *tags: str) -> object: ...
     def restart(self, *tags: str) -> None: ...
+    def wait_until_ready(self, *tags: str) -> None: ...
     def add(self, tag: str) -> object: ...
     def remove(self, tag: str) -> object: ...
 
@@ -98,13 +99,17 @@ class Nemesis:
                 self._suffer(planned)
 
     def recover(self) -> None:
-        """End every fault, also of a `play` that failed, and start what is down."""
+        """End every fault, also of a `play` that failed; start what is down, until all are well.
+
+        Raises TimeoutError if a node does not get well.
+        """
         for begun in self._open:
             self._close(begun)
         self._open.clear()
         self.cluster.heal()
         self.cluster.resume()
         self.cluster.restart()
+        self.cluster.wait_until_ready()  # also one that runs, and is no member any more
 
     def _suffer(self, planned: Planned) -> None:
         if not self._begin(planned):

@@ -27,6 +27,7 @@ from quoth_node.testing.workloads.recorder import Recorder
 from quoth_node.testing.workloads.workload import Surroundings, Workload
 
 DEFECTS_MAX = 20  # then the rest need not be run to see that something is wrong
+TOLD_MAX = 10  # violations of one workload in one round; the report has more
 Say = Callable[[str], None]
 
 
@@ -131,8 +132,11 @@ class Run:
         self.leaders.violations.clear()
 
     def _find(self, violations: list[Violation], name: str, number: int, path: Path) -> None:
-        for one in violations:
-            self.say(f"VIOLATED {name}: {one}")
+        if len(violations) > TOLD_MAX:
+            self.say(f"{len(violations)} violations of {name}; the first of them:")
+        for number_told, one in enumerate(violations):
+            if number_told < TOLD_MAX:
+                self.say(f"VIOLATED {name}: {one}")
             self.outcome.violations.append(
                 Found(violation=one, workload=name, round=number, history=path.name)
             )

@@ -44,6 +44,9 @@ class Puppet:
         self.calls.append(f"restart {' '.join(tags)}".strip())
         self.down -= set(tags or self.tags)
 
+    def wait_until_ready(self, *tags: str) -> None:
+        self.calls.append("wait_until_ready")
+
     def pause(self, tag: str) -> None:
         self.calls.append(f"pause {tag}")
         self.paused.add(tag)
@@ -190,3 +193,10 @@ def test_recovery_ends_what_a_failed_undoing_left(monkeypatch: pytest.MonkeyPatc
     assert cluster.is_whole
     assert [one.fault for one in nemesis.faults] == ["isolate", "kill"]
     assert all(isinstance(one, Fault) and one.until is not None for one in nemesis.faults)
+
+
+def test_recovery_waits_for_nodes_that_run_and_are_not_well() -> None:
+    puppet = Puppet()
+    nemesis = Nemesis(puppet, Leaders(), lambda: 0)
+    nemesis.recover()
+    assert puppet.calls[-1] == "wait_until_ready", "one that runs may be cut off from its log"
