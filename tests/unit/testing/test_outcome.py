@@ -14,9 +14,7 @@ from quoth_node.testing.workloads.workload import READER
 SECOND = 1_000_000
 
 
-def tally(
-    ok: int, *, failed: int = 0, unknown: int = 0, client: int = 1, f: str = "put"
-) -> Tally:
+def tally(ok: int, *, failed: int = 0, unknown: int = 0, client: int = 1, f: str = "put") -> Tally:
     made = Tally()
     for count, told in ((ok, True), (failed, False), (unknown, None)):
         returned = None if told is None else SECOND
