@@ -15,6 +15,7 @@ from typing import Any
 from quoth_node.testing.checkers.verdict import UNDECIDED, Violation
 from quoth_node.testing.failover import Gap
 from quoth_node.testing.history import Fault, Led
+from quoth_node.testing.power.replay import NOTHING_UNSYNCED
 from quoth_node.testing.tally import Tally
 
 HELD, VIOLATED, BAD_ARGUMENTS, TOO_LITTLE, INTERRUPTED = 0, 1, 2, 3, 130
@@ -25,6 +26,7 @@ LOAD_SECONDS_MIN = 10.0
 FLOOR_MINUTES_MIN = 0.1
 # From healing to the first write. R11 promises 5 s; a machine that also runs this needs more.
 HEALING_SECONDS_MAX = 30.0
+POWER_LOSSES_MIN = 2  # one may meet a node that had nothing to do
 KILLING = frozenset({"kill", "power-loss"})
 
 
@@ -141,5 +143,8 @@ def lacks(outcome: Outcome) -> Iterator[str]:
     yield from (str(found) for found in outcome.violations if found.is_undecided)
     if outcome.families and not outcome.faults:
         yield f"no fault happened, of {', '.join(outcome.families)}"
+    cuts = [fault.told for fault in outcome.faults if fault.fault == "power-loss"]
+    if len(cuts) >= POWER_LOSSES_MIN and all(told.startswith(NOTHING_UNSYNCED) for told in cuts):
+        yield "no power loss met anything that was not synced: what nodes write is not seen"
     if outcome.kills < outcome.kills_min:
         yield f"{outcome.kills} kills, of {outcome.kills_min} that were asked for"

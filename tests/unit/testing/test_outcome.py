@@ -8,6 +8,7 @@ from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.failover import Gap
 from quoth_node.testing.history import Fault, Operation
 from quoth_node.testing.outcome import Found, Outcome, Worked, lacks, wrongs
+from quoth_node.testing.power.replay import PowerCut
 from quoth_node.testing.tally import Tally
 from quoth_node.testing.workloads.workload import READER
 
@@ -84,6 +85,12 @@ LACKS: dict[str, tuple[Callable[[Outcome], object], str]] = {
     "no-workload": (lambda o: o.workloads.clear(), "no workload ran"),
     "no-faults": (lambda o: o.faults.clear(), "no fault happened, of kill"),
     "few-kills": (lambda o: setattr(o, "kills_min", 3), "2 kills, of 3 that were asked for"),
+    "blind": (
+        lambda o: o.faults.extend(
+            Fault(fault="power-loss", on=("A",), at=at, told=str(PowerCut())) for at in (0, 1)
+        ),
+        "no power loss met anything that was not synced",
+    ),
     "undecided": (
         lambda o: o.violations.append(violation("undecided")),
         "bank, round 1: undecided on k: it is gone",

@@ -76,10 +76,8 @@ async def listed(monkeypatch: pytest.MonkeyPatch, *pages: Any) -> list[str]:
     monkeypatch.setattr(sequences, "AGAIN_SECONDS", 0.0)
     around, workload = surroundings(), Sequences()
     for number in (1, 2):
-        around.recorder.note(
-            **{"client": number, "key": "tickets", "f": "take", "input": (1, f"h{number}")},
-            **{"call": 0, "ok": None},
-        )
+        taken = (1, f"h{number}")
+        around.recorder.note(client=number, key="tickets", f="take", input=taken, call=0, ok=None)
     await workload.list_holders(Told(*pages), around, "tickets")
     return [one.anomaly for one in workload.check(around.recorder.operations)]
 
