@@ -110,7 +110,7 @@ def back_in_the_end(chance: Random, history: list[Operation]) -> list[Operation]
     ]
     back = some(chance, removed)
     last = history[-1]
-    return [*history, final("A", [*last.output, back], END + 9)]
+    return [*history, told_by("A", [*last.output, back], END + 9)]
 
 
 def nobody_added(chance: Random, history: list[Operation]) -> list[Operation]:
@@ -188,3 +188,33 @@ CASES = {
 def test_each_fate_has_its_name(name: str) -> None:
     history, anomalies = CASES[name]
     assert [one.anomaly for one in check(history)] == anomalies
+
+
+def told_by(node: str, call: int, *values: int) -> Operation:
+    return Operation(
+        client=9,
+        key="s",
+        f="read",
+        input=("final",),
+        output=list(values),
+        call=call,
+        returned=call + 1,
+        ok=True,
+        node=node,
+    )
+
+
+@pytest.mark.parametrize("f", ["add", "remove"])
+def test_what_may_come_late_is_no_difference_between_nodes(f: str) -> None:
+    """Nodes are asked one after the other, and a request whose answer was lost may come between."""
+    acknowledged = [value for value in (1, 2) if f == "remove" or value == 1]
+    history = [
+        Operation(client=value, key="s", f="add", input=(value,), call=0, returned=1, ok=True)
+        for value in acknowledged
+    ]
+    history.append(Operation(client=3, key="s", f=f, input=(2,), call=2))
+    before, after = ((1,), (1, 2)) if f == "add" else ((1, 2), (1,))
+    late = [told_by("A", 10, *before), told_by("B", 20, *after), told_by("C", 30, *after)]
+    assert check([*history, *late]) == []
+    back = [*late, told_by("A", 40, *before)]
+    assert "nodes-differ" in {one.anomaly for one in check([*history, *back])}

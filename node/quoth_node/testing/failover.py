@@ -1,6 +1,6 @@
 """How long nobody could write: after a leader was lost, and after healing. Pure, of histories."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from quoth_node.testing.history import Fault, History, Led, Operation
@@ -24,16 +24,24 @@ class Gap:
     after: str  # the fault
     at: int
     until: int | None  # when the first write called after `at` was acknowledged; None: never
+    seen_until: int | None = None  # without an end: when the last write was called
 
     @property
     def seconds(self) -> float | None:
         """How long it was; None: it did not end."""
         return None if self.until is None else (self.until - self.at) / MICROSECONDS
 
+    @property
+    def seconds_in_vain(self) -> float:
+        """How long writes were called and none acknowledged, if it did not end."""
+        if self.until is not None or self.seen_until is None:
+            return 0.0
+        return (self.seen_until - self.at) / MICROSECONDS
+
 
 def failovers(history: History, *, nodes: int) -> list[Gap]:
     """A gap for each loss of a leader that left a majority of `nodes`."""
-    accepted = _accepted(history.operations)
+    gap = _gaps(history.operations)
     lost = [
         fault
         for fault in history.faults
@@ -42,7 +50,7 @@ def failovers(history: History, *, nodes: int) -> list[Gap]:
         and nodes - len(fault.on) >= majority_of(nodes)
         and not (fault.fault == "pause" and _seconds(fault) < PAUSE_SECONDS_MIN)
     ]
-    return [Gap(fault.fault, fault.at, _first(accepted, fault.at)) for fault in lost]
+    return [gap(fault.fault, fault.at) for fault in lost]
 
 
 def healings(history: History, *, nodes: int) -> list[Gap]:
@@ -50,9 +58,9 @@ def healings(history: History, *, nodes: int) -> list[Gap]:
 
     The start of processes is part of it. Times that last until the end have no gap.
     """
-    accepted = _accepted(history.operations)
+    gap = _gaps(history.operations)
     return [
-        Gap("healing", until, _first(accepted, until))
+        gap("healing", until)
         for _, until in without_majority(history.faults, nodes=nodes)
         if until is not None
     ]
@@ -105,6 +113,18 @@ def percentile(seconds: Sequence[float], share: float) -> float:
     assert seconds, "of nothing there is no percentile"
     ordered = sorted(seconds)
     return ordered[max(0, min(len(ordered) - 1, -int(-share * len(ordered) // 1) - 1))]
+
+
+def _gaps(operations: Sequence[Operation]) -> Callable[[str, int], Gap]:
+    """Makes the gap after a fault at a time, out of what was written then."""
+    accepted = _accepted(operations)
+    asked = max((one.call for one in operations if not is_read(one)), default=0)
+
+    def gap(after: str, at: int) -> Gap:
+        ended = _first(accepted, at)
+        return Gap(after, at, ended, seen_until=asked if ended is None and asked > at else None)
+
+    return gap
 
 
 def _accepted(operations: Iterable[Operation]) -> list[tuple[int, int]]:

@@ -29,7 +29,7 @@ class Leaders:
         self.led: list[Led] = []  # each leader of each term once, when it was first heard of
         self.violations: list[Violation] = []
         self._known: set[tuple[str, int]] = set()
-        self._claims: dict[int, str] = {}  # term -> who said first that it leads in it
+        self._claims: dict[int, list[str]] = {}  # term -> who said that it leads in it
         self._lock = Lock()
 
     def hear(self, statuses: Iterable[Mapping[str, Any] | None], *, at: int) -> None:
@@ -51,7 +51,10 @@ class Leaders:
 
     def _claim(self, leader: str, term: int) -> None:
         """A node's own word. What others say of it may be of an older term than theirs."""
-        first = self._claims.setdefault(term, leader)
-        if first != leader and (leader, term) not in self._known:
-            told = f"{first} and {leader} both led term {term}"
+        claims = self._claims.setdefault(term, [])
+        if leader in claims:
+            return
+        if claims:
+            told = f"{claims[0]} and {leader} both led term {term}"
             self.violations.append(Violation(anomaly="split-brain", key=f"term {term}", told=told))
+        claims.append(leader)

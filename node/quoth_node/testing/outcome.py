@@ -15,7 +15,8 @@ from typing import Any
 from quoth_node.testing.checkers.verdict import UNDECIDED, Violation
 from quoth_node.testing.failover import Gap
 from quoth_node.testing.history import Fault, Led
-from quoth_node.testing.tally import OK, Tally
+from quoth_node.testing.power.replay import NOTHING_UNSYNCED
+from quoth_node.testing.tally import Tally
 
 HELD, VIOLATED, BAD_ARGUMENTS, TOO_LITTLE, INTERRUPTED = 0, 1, 2, 3, 130
 WORDS = {HELD: "held", VIOLATED: "violated", TOO_LITTLE: "too little", INTERRUPTED: "interrupted"}
@@ -25,6 +26,7 @@ LOAD_SECONDS_MIN = 10.0
 FLOOR_MINUTES_MIN = 0.1
 # From healing to the first write. R11 promises 5 s; a machine that also runs this needs more.
 HEALING_SECONDS_MAX = 30.0
+POWER_LOSSES_MIN = 2  # one may meet a node that had nothing to do
 KILLING = frozenset({"kill", "power-loss"})
 
 
@@ -41,7 +43,7 @@ class Worked:
 
     @property
     def floor(self) -> int:
-        """Successful operations without which it proves nothing."""
+        """Successful operations of its clients without which it proves nothing."""
         minutes = max(self.available_seconds / 60, FLOOR_MINUTES_MIN)
         return max(1, round(self.floor_per_minute * minutes))
 
@@ -117,6 +119,8 @@ def wrongs(outcome: Outcome) -> Iterator[str]:
     for gap in outcome.healings:
         if gap.seconds is not None and gap.seconds > HEALING_SECONDS_MAX:
             yield f"{gap.seconds:.1f} s from healing to the first write"
+        if gap.seconds_in_vain > HEALING_SECONDS_MAX:
+            yield f"{gap.seconds_in_vain:.1f} s from healing, and no write"
 
 
 def lacks(outcome: Outcome) -> Iterator[str]:
@@ -129,13 +133,18 @@ def lacks(outcome: Outcome) -> Iterator[str]:
     if not outcome.workloads:
         yield "no workload ran"
     for worked in outcome.workloads.values():
-        if worked.tally[OK] < worked.floor:
+        if worked.tally.done < worked.floor:
             yield (
-                f"{worked.name}: {worked.tally[OK]} operations done, of {worked.floor} "
+                f"{worked.name}: {worked.tally.done} operations done, of {worked.floor} "
                 f"that {worked.available_seconds:.0f} s ask for"
             )
+        if not worked.tally.writes:
+            yield f"{worked.name}: no write was acknowledged"
     yield from (str(found) for found in outcome.violations if found.is_undecided)
     if outcome.families and not outcome.faults:
         yield f"no fault happened, of {', '.join(outcome.families)}"
+    cuts = [fault.told for fault in outcome.faults if fault.fault == "power-loss"]
+    if len(cuts) >= POWER_LOSSES_MIN and all(told.startswith(NOTHING_UNSYNCED) for told in cuts):
+        yield "no power loss met anything that was not synced: what nodes write is not seen"
     if outcome.kills < outcome.kills_min:
         yield f"{outcome.kills} kills, of {outcome.kills_min} that were asked for"

@@ -169,9 +169,11 @@ def run(plan: RunPlan, catalogue: Mapping[str, Callable[[], Workload]], say: Say
     try:
         plan, cluster = _started(plan, folder, say)
         try:
-            return asyncio.run(Run(plan, catalogue, say).play(cluster))
+            outcome = asyncio.run(Run(plan, catalogue, say).play(cluster))
         finally:
             cluster.stop()
+        outcome.deaths = list(cluster.deaths)  # also of nodes that did not stop in order
+        return outcome
     finally:
         if not plan.keep:
             rmtree(folder, ignore_errors=True)

@@ -64,6 +64,8 @@ def test_healing_counts_from_when_a_majority_is_no_longer_kept_away() -> None:
     seen = history([fault("kill", "AB", 5, 7)], wrote(6, 7.5), wrote(7.1, 8.5))
     assert healings(seen, nodes=3) == [Gap("healing", 7 * SECOND, int(8.5 * SECOND))]
     assert healings(history([fault("kill", "A", 5, 7)], wrote(8, 9)), nodes=3) == []
+    asked = history([fault("kill", "AB", 5, 7)], wrote(6, 7.5), wrote(40, 41, ok=False))
+    assert healings(asked, nodes=3) == [Gap("healing", 7 * SECOND, None, seen_until=40 * SECOND)]
     assert healings(history([fault("pause", "ABC", 5, None)]), nodes=3) == []
 
 

@@ -24,7 +24,7 @@ def wrong(*seconds: float, anomaly: str = "wrong-total") -> Found:
 
 
 def held() -> Outcome:
-    tally = Tally(Counter({OK: 1_000}))
+    tally = Tally(Counter({OK: 1_000}), done=1_000, writes=1_000)
     return Outcome(workloads={"bank": Worked("bank", tally=tally)}, load_seconds=30.0)
 
 

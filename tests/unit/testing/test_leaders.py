@@ -33,3 +33,14 @@ def test_two_leaders_of_one_term_are_a_violation_however_far_apart_they_are_seen
     assert [str(one) for one in leaders.violations] == [
         "split-brain on term 7: A and B both led term 7"
     ]
+
+
+def test_what_others_said_before_does_not_hide_a_second_leader() -> None:
+    leaders = Leaders()
+    leaders.hear([status("A", term=7, leader="A")], at=10)
+    leaders.hear([status("C", term=7, leader="B")], at=20)  # B itself does not answer yet
+    for at in (30, 40):
+        leaders.hear([status("B", term=7, leader="B")], at=at)
+    assert [str(one) for one in leaders.violations] == [
+        "split-brain on term 7: A and B both led term 7"
+    ]

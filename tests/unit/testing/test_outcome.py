@@ -8,17 +8,19 @@ from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.failover import Gap
 from quoth_node.testing.history import Fault, Operation
 from quoth_node.testing.outcome import Found, Outcome, Worked, lacks, wrongs
+from quoth_node.testing.power.replay import PowerCut
 from quoth_node.testing.tally import Tally
+from quoth_node.testing.workloads.workload import READER
 
 SECOND = 1_000_000
 
 
-def tally(ok: int, *, failed: int = 0, unknown: int = 0) -> Tally:
+def tally(ok: int, *, failed: int = 0, unknown: int = 0, client: int = 1, f: str = "put") -> Tally:
     made = Tally()
     for count, told in ((ok, True), (failed, False), (unknown, None)):
         returned = None if told is None else SECOND
         made.add(
-            Operation(client=1, key="k", f="put", call=0, returned=returned, ok=told)
+            Operation(client=client, key="k", f=f, call=0, returned=returned, ok=told)
             for _ in range(count)
         )
     return made
@@ -61,6 +63,10 @@ WRONGS: dict[str, tuple[Callable[[Outcome], object], str]] = {
         lambda o: o.healings.append(Gap("healing", 0, 31 * SECOND)),
         "31.0 s from healing to the first write",
     ),
+    "wedged-for-good": (
+        lambda o: o.healings.append(Gap("healing", 0, None, seen_until=31 * SECOND)),
+        "31.0 s from healing, and no write",
+    ),
 }
 LACKS: dict[str, tuple[Callable[[Outcome], object], str]] = {
     "short": (lambda o: setattr(o, "load_seconds", 9.0), "9.0 s under load prove nothing"),
@@ -68,9 +74,23 @@ LACKS: dict[str, tuple[Callable[[Outcome], object], str]] = {
         lambda o: setattr(o.workloads["bank"], "tally", tally(49, failed=80, unknown=9)),
         "bank: 49 operations done, of 50 that 30 s ask for",
     ),
+    "looks-only": (
+        lambda o: setattr(o.workloads["bank"], "tally", tally(50, client=READER)),
+        "bank: 0 operations done, of 50 that 30 s ask for",
+    ),
+    "reads-only": (
+        lambda o: setattr(o.workloads["bank"], "tally", tally(50, f="read")),
+        "bank: no write was acknowledged",
+    ),
     "no-workload": (lambda o: o.workloads.clear(), "no workload ran"),
     "no-faults": (lambda o: o.faults.clear(), "no fault happened, of kill"),
     "few-kills": (lambda o: setattr(o, "kills_min", 3), "2 kills, of 3 that were asked for"),
+    "blind": (
+        lambda o: o.faults.extend(
+            Fault(fault="power-loss", on=("A",), at=at, told=str(PowerCut())) for at in (0, 1)
+        ),
+        "no power loss met anything that was not synced",
+    ),
     "undecided": (
         lambda o: o.violations.append(violation("undecided")),
         "bank, round 1: undecided on k: it is gone",
@@ -119,7 +139,7 @@ def test_a_floor_is_never_nothing() -> None:
 def test_healing_in_time_and_kills_by_power_count() -> None:
     outcome = good()
     outcome.healings.append(Gap("healing", 0, 4 * SECOND))
-    outcome.healings.append(Gap("healing", 5 * SECOND, None))  # the run ended
+    outcome.healings.append(Gap("healing", 5 * SECOND, None, seen_until=8 * SECOND))
     outcome.faults.append(Fault(fault="power-loss", on=("A", "B", "C"), at=0))
     outcome.faults.append(Fault(fault="pause", on=("A",), at=0))
     assert (outcome.kills, outcome.exit_code) == (5, 0)

@@ -34,6 +34,7 @@ class FakeNode:
     def __init__(self, status: int) -> None:
         self.status = status
         self.headers: dict[str, str] = {}
+        self.message = ""
         self.writes = 0
         self.url = ""
 
@@ -48,7 +49,8 @@ class FakeNode:
         if self.status == CUT:
             assert request.transport is not None
             request.transport.close()
-        return web.json_response(ERROR, status=self.status or 200, headers=self.headers)
+        told = {**ERROR, "Message": self.message, "Error": self.message}
+        return web.json_response(told, status=self.status or 200, headers=self.headers)
 
 
 @asynccontextmanager
@@ -148,6 +150,23 @@ async def test_a_kept_connection_that_breaks_under_a_put_does_not_send_it_again(
         with pytest.raises(Open):
             await put(speaker)
         assert node.writes == 1
+
+
+async def test_a_node_that_has_left_is_not_reached() -> None:
+    """Who goes through all nodes may hear in between that one of them has gone."""
+    async with serving(FakeNode(200)) as node, speaking("plain", node.url) as speaker:
+        assert isinstance(speaker, Plain)
+        with pytest.raises(NotDone, match="B is not known"):
+            await speaker.ask("GET", "/docs", [("id", "d/1")], node="B")
+
+
+@pytest.mark.parametrize("kind", ["plain", "own"])
+async def test_an_error_that_a_node_did_not_foresee_is_no_mere_unknown(kind: str) -> None:
+    node = FakeNode(500)
+    node.message = "An unexpected error; the log of node A tells more under the reference 1"
+    async with serving(node), speaking(kind, node.url) as speaker:
+        with pytest.raises(Strange, match="An unexpected error"):
+            await save(speaker)
 
 
 async def test_plain_http_goes_from_node_to_node() -> None:

@@ -21,6 +21,7 @@ from quoth_node.testing.power.record import Entry, Kind, entries
 
 OF_NAMES = (Kind.MADE, Kind.MOVED, Kind.REMOVED)
 NOT_COVERED = "NOT COVERED"
+NOTHING_UNSYNCED = "0 unsynced changes "  # how one is told that found nothing to lose
 KEPT = "kept-"  # what a name meant before is kept under a name that begins so
 UNSEEN = "unseen-"  # a file that is changed in a way that is not recorded has a mark of such a name
 

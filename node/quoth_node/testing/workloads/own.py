@@ -31,6 +31,7 @@ from quoth_node.testing.workloads.plain import (
     COLLECTION,
     PAUSE_SECONDS,
     REPLICAS_SECONDS_MAX,
+    UNFORESEEN,
     body_of,
 )
 from quoth_node.testing.workloads.speaker import (
@@ -102,6 +103,8 @@ async def reading_errors(*, is_write: bool = True) -> AsyncIterator[None]:
         await pause(PAUSE_SECONDS)
         raise NotDone(str(error)) from error
     except (Indefinite, Unassured) as error:
+        if UNFORESEEN in str(error):
+            raise Strange(str(error)) from error
         raise (Open if is_write else NotDone)(str(error)) from error
     except QuothError as error:
         raise Strange(f"{type(error).__name__}: {error}") from error

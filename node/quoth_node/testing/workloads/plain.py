@@ -2,6 +2,7 @@
 
 It takes an answer for no more than it says. No connection, 408 and 503: surely not done. No answer,
 and 500, 502, 504: open, also where a node only says that it waited in vain. 409: surely refused.
+An error that the node did not foresee is a defect, whatever became of the request.
 It sends no session headers and no request ids of its own accord: what it may rely on is that
 reads are current, and writes are done once or not.
 """
@@ -42,6 +43,7 @@ ANSWERS = frozenset({200, 201, 204, 304, 404})
 NOT_DONE = frozenset({408, 503})
 OPEN = frozenset({500, 502, 504})
 CONFLICT, MISSING = 409, 404
+UNFORESEEN = "An unexpected error; the log of node"  # so a node tells one
 
 Params = Sequence[tuple[str, str]]
 
@@ -168,6 +170,9 @@ class Plain:
         headers: Mapping[str, str],
         seconds_max: float | None = None,
     ) -> Answer:
+        url = self._urls.get(tag)
+        if url is None:  # whoever named it has heard of an older topology
+            raise NotDone(f"{tag} is not known any more")
         seconds = seconds_max or self._seconds_max
         patience = aiohttp.ClientTimeout(
             total=seconds, sock_connect=min(seconds, CONNECT_SECONDS_MAX)
@@ -175,7 +180,7 @@ class Plain:
         try:
             async with self._http().request(
                 method,
-                self._urls[tag] + path,
+                url + path,
                 params=params,
                 data=body,
                 headers=headers,
@@ -327,7 +332,7 @@ def read_answer(
     told = f"{node} to {asked}: {status} {content[:300].decode(errors='replace')}"
     if status == CONFLICT:
         raise Refused(told)
-    if "Database-Missing" in headers:
+    if "Database-Missing" in headers or UNFORESEEN in told:
         raise Strange(told)
     if status in NOT_DONE:
         raise NotDone(told)

@@ -17,6 +17,7 @@ from quoth_node.proving.asking import asking
 from quoth_node.proving.sequences import Proof, Wrong
 from quoth_node.testing.checkers import gapless
 from quoth_node.testing.checkers.verdict import Violation
+from quoth_node.testing.clock import pause
 from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.own import Own, reading_errors
 from quoth_node.testing.workloads.plain import Plain
@@ -30,6 +31,7 @@ DEATHS = 0.08  # of all operations
 TRIES_MAX = 5  # of one request
 IMPATIENT_SECONDS = (0.004, 0.03, 5.0)
 ROUTE = "/quoth/sequences"
+LISTINGS_MAX, AGAIN_SECONDS = 5, 1.0  # at the end, until all nodes tell the same
 
 
 class Sequences:
@@ -59,7 +61,7 @@ class Sequences:
             for name in NAMES:
                 for node, url in plain.urls.items():
                     await self._audit(around, name, node, url)
-                    await self._list_holders(plain, around, name, node)
+                await self.list_holders(plain, around, name)
 
     async def _audit(self, around: Surroundings, name: str, node: str, url: str) -> None:
         call = around.recorder.now()
@@ -70,30 +72,23 @@ class Sequences:
             client=READER, key=name, f="audit", output=wrong, call=call, ok=True, node=node
         )
 
-    async def _list_holders(self, plain: Plain, around: Surroundings, name: str, node: str) -> None:
-        """What a node has itself, page by page."""
-        call = around.recorder.now()
-        holders: dict[int, str] = {}
-        start: int | None = 1
-        while start is not None:
-            params = [("name", name), ("start", str(start)), ("pageSize", "10000")]
-            page = (
-                await plain.ask("GET", f"{ROUTE}/holders", params, node=node, is_local=True)
-            ).content
-            for row in page["Results"]:
-                for at in range(row["Count"]):
-                    # These sequences begin with 1 and never begin anew.
-                    holders[row["Ordinal"] + at] = row.get("Holder") or row.get("Reason") or ""
-            start = page["NextStart"]
-        around.recorder.note(
-            client=READER,
-            key=name,
-            f="holders",
-            output=holders,
-            call=call,
-            ok=True,
-            node=node,
-        )
+    async def list_holders(self, plain: Plain, around: Surroundings, name: str) -> None:
+        """What every node has itself. Nodes that differ are asked again before it is noted: a take
+        whose answer nobody waits for may come in between.
+        """
+        for left in reversed(range(LISTINGS_MAX)):
+            listed: list[tuple[str, int, dict[int, str]]] = []
+            for node in list(plain.urls):
+                call = around.recorder.now()
+                held = await _holders(plain, name, node)
+                listed.append((node, call, held))
+            if all(held == listed[0][2] for *_, held in listed) or not left:
+                break
+            await pause(AGAIN_SECONDS)
+        for node, call, held in listed:
+            around.recorder.note(
+                client=READER, key=name, f="holders", output=held, call=call, ok=True, node=node
+            )
 
     def check(self, operations: Sequence[Operation]) -> list[Violation]:
         found = [
@@ -103,6 +98,22 @@ class Sequences:
             for wrong in one.output
         ]
         return [*found, *gapless.check([one for one in operations if one.f != "audit"])]
+
+
+async def _holders(plain: Plain, name: str, node: str) -> dict[int, str]:
+    """Who holds each number, as a node has it itself, page by page."""
+    holders: dict[int, str] = {}
+    start: int | None = 1
+    while start is not None:
+        params = [("name", name), ("start", str(start)), ("pageSize", "10000")]
+        asked = plain.ask("GET", f"{ROUTE}/holders", params, node=node, is_local=True)
+        page = (await asked).content
+        for row in page["Results"]:
+            for at in range(row["Count"]):
+                # These sequences begin with 1 and never begin anew.
+                holders[row["Ordinal"] + at] = row.get("Holder") or row.get("Reason") or ""
+        start = page["NextStart"]
+    return holders
 
 
 class Taking:
@@ -172,7 +183,7 @@ class PlainTaker:
             except NotDone:
                 continue  # if one before it is open, so it stays
             except Open:
-                ok = None
+                ok = None if numbers is None else ok  # what was told once is told
                 continue
             if first not in (None, numbers):
                 raise Strange(f"the request {request_id} was told {first}, then {numbers}")

@@ -1,0 +1,134 @@
+"""Workloads against nodes that are made up: what of their answers goes into a history."""
+
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from quoth_node.testing import run as run_module
+from quoth_node.testing.outcome import Outcome
+from quoth_node.testing.plan import RunPlan
+from quoth_node.testing.run import run
+from quoth_node.testing.workloads import sequences
+from quoth_node.testing.workloads.plain import Answer, Plain
+from quoth_node.testing.workloads.promises import Promises
+from quoth_node.testing.workloads.recorder import Recorder
+from quoth_node.testing.workloads.sequences import PlainTaker, Sequences
+from quoth_node.testing.workloads.speaker import NotDone, Open
+from quoth_node.testing.workloads.workload import Surroundings
+
+URLS = {"A": "http://127.0.0.1:1", "B": "http://127.0.0.1:2"}
+
+
+def surroundings(urls: Mapping[str, str] = URLS) -> Surroundings:
+    recorder = Recorder("w", now=count().__next__)
+    return Surroundings(urls=dict(urls), database="db", recorder=recorder, seed="1")
+
+
+class Told(Plain):
+    """Answers, or raises, what comes next."""
+
+    def __init__(self, *answers: Any) -> None:
+        super().__init__(URLS, "db")
+        self._answers: Iterator[Any] = iter(answers)
+
+    async def ask(self, *_: Any, node: str = "", **options: Any) -> Answer:
+        answer = next(self._answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return Answer(200, answer, node)
+
+
+class Insistent(Random):
+    """Takes tickets, never dies, and asks as often as it can."""
+
+    def choice(self, seq: Any) -> Any:
+        return seq[-1]
+
+    def random(self) -> float:
+        return 0.99
+
+    def randint(self, a: int, b: int) -> int:
+        return b
+
+
+@pytest.mark.parametrize("later", [Open("lost"), NotDone("no leader")], ids=["open", "not-done"])
+async def test_numbers_that_were_told_are_told_whatever_comes_of_asking_again(
+    later: Exception,
+) -> None:
+    around = surroundings()
+    numbers = {"Numbers": [1, 2, 3, 4, 5]}
+    await PlainTaker(0, Told(numbers, later, later, later, later), around, Insistent()).step()
+    [take] = around.recorder.operations
+    assert (take.ok, take.output) == (True, [1, 2, 3, 4, 5])
+
+
+def page(*holders: str) -> dict[str, Any]:
+    rows = [{"Ordinal": n, "Count": 1, "Holder": one} for n, one in enumerate(holders, start=1)]
+    return {"Results": rows, "NextStart": None}
+
+
+async def listed(monkeypatch: pytest.MonkeyPatch, *pages: Any) -> list[str]:
+    """What is wrong if nodes A and B in turn tell these holders."""
+    monkeypatch.setattr(sequences, "AGAIN_SECONDS", 0.0)
+    around, workload = surroundings(), Sequences()
+    for number in (1, 2):
+        taken = (1, f"h{number}")
+        around.recorder.note(client=number, key="tickets", f="take", input=taken, call=0, ok=None)
+    await workload.list_holders(Told(*pages), around, "tickets")
+    return [one.anomaly for one in workload.check(around.recorder.operations)]
+
+
+async def test_a_take_that_comes_late_is_no_difference_between_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late = (page("h1"), page("h1", "h2"), page("h1", "h2"), page("h1", "h2"))
+    assert await listed(monkeypatch, *late) == []
+
+
+async def test_nodes_that_differ_for_good_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    differ = (page("h1"), page("h2")) * sequences.LISTINGS_MAX
+    assert await listed(monkeypatch, *differ) == ["nodes-differ"]
+
+
+class Lonely:
+    """A cluster of one."""
+
+    tags = ("A",)
+
+    def kill(self, *tags: str) -> None:
+        raise AssertionError("nobody would be left")
+
+    restart = kill
+
+
+async def test_one_node_alone_has_nothing_to_prove() -> None:
+    around = surroundings({"A": URLS["A"]})
+    await Promises().prove(Lonely(), around, Random(1))  # type: ignore[arg-type]
+    assert around.recorder.operations == []
+
+
+class DiesAtTheEnd:
+    """A cluster of which a node does not stop in order."""
+
+    def __init__(self) -> None:
+        self.deaths: list[str] = []
+
+    def stop(self) -> None:
+        self.deaths.append("node A did not stop within 20 s")
+
+
+def test_a_node_that_does_not_stop_in_order_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play(*_: Any) -> Outcome:
+        return Outcome()
+
+    monkeypatch.setattr(run_module.Run, "play", play)
+    monkeypatch.setattr(run_module, "_started", lambda plan, *_: (plan, DiesAtTheEnd()))
+    plan = RunPlan(seed=1, minutes=1, workloads=("bank",), output=tmp_path)
+    outcome = run(plan, {}, print)
+    assert (outcome.deaths, outcome.exit_code) == (["node A did not stop within 20 s"], 1)
