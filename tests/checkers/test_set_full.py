@@ -110,7 +110,7 @@ def back_in_the_end(chance: Random, history: list[Operation]) -> list[Operation]
     ]
     back = some(chance, removed)
     last = history[-1]
-    return [*history, told_by("A", [*last.output, back], END + 9)]
+    return [*history, final("A", [*last.output, back], END + 9)]
 
 
 def nobody_added(chance: Random, history: list[Operation]) -> list[Operation]:
@@ -131,7 +131,10 @@ def told_twice(chance: Random, history: list[Operation]) -> list[Operation]:
 
 
 def one_node_is_behind(chance: Random, history: list[Operation]) -> list[Operation]:
-    return spoiled(history, history[-1], output=history[-1].output[:-1])
+    doubtful = {one.input[0] for one in history if one.f == "remove" and one.ok is None}
+    there = history[-1].output
+    missing = some(chance, (value for value in there if value not in doubtful))
+    return spoiled(history, history[-1], output=[value for value in there if value != missing])
 
 
 MUTATIONS = {

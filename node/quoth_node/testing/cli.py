@@ -15,9 +15,18 @@ from rich.console import Console
 
 from quoth_node.testing.bugs import BY_NAME
 from quoth_node.testing.bugs.hunt import Hunted, hunt, playing, table
+from quoth_node.testing.checkers.verdict import UNDECIDED, Violation
 from quoth_node.testing.clock import RunClock
 from quoth_node.testing.history import History, read
-from quoth_node.testing.outcome import BAD_ARGUMENTS, HELD, INTERRUPTED, VIOLATED, Outcome
+from quoth_node.testing.outcome import (
+    BAD_ARGUMENTS,
+    HELD,
+    INTERRUPTED,
+    TOO_LITTLE,
+    VIOLATED,
+    WORDS,
+    Outcome,
+)
 from quoth_node.testing.plan import BadPlan, RunPlan
 from quoth_node.testing.report import markdown
 from quoth_node.testing.run import run
@@ -141,17 +150,21 @@ def check(
         quoth-chaos check chaos/history-0001.jsonl
 
         quoth-chaos check chaos/*.jsonl
+
+    Exit codes: 0 all held; 1 violated; 2 bad arguments; 3 a history without operations, or one that
+    a checker gave up on.
     """
-    violated = False
+    codes: set[int] = set()
     for path in histories:
         try:
             with path.open() as file:
                 history = read(file)
         except (OSError, ValueError) as error:
             _refuse(f"{path}: {error}")
-        violated |= _check(path, history)
-    print("violated" if violated else "held", flush=True)
-    sys.exit(VIOLATED if violated else HELD)
+        codes.add(_check(path, history))
+    worst = next(code for code in (VIOLATED, TOO_LITTLE, HELD) if code in codes)
+    print(WORDS[worst], flush=True)
+    sys.exit(worst)
 
 
 @app.command(hidden=True)
@@ -197,9 +210,9 @@ def bugs(
     sys.exit(HELD if all(one.is_found for one in told) else VIOLATED)
 
 
-def _check(path: Path, history: History) -> bool:
-    """Whether anything is violated; a line for each workload and each violation."""
-    violated = False
+def _check(path: Path, history: History) -> int:
+    """What a history is worth, as an exit code; a line for each workload and each violation."""
+    found: list[Violation] = []
     for name in sorted({one.workload for one in history.operations}):
         if name not in CATALOGUE:
             _refuse(f"{path}: there is no workload {name}")
@@ -208,8 +221,10 @@ def _check(path: Path, history: History) -> bool:
         print(f"{path.name} {name}: {len(operations)} operations, {len(violations)} violations")
         for violation in violations:
             print(f"  {violation}")
-        violated |= bool(violations)
-    return violated
+        found += violations
+    if any(one.anomaly != UNDECIDED for one in found):
+        return VIOLATED
+    return TOO_LITTLE if found or not history.operations else HELD
 
 
 def _chosen(words: str, known: tuple[str, ...], what: str) -> tuple[str, ...]:

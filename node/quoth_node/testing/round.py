@@ -6,28 +6,31 @@ however long the run is.
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, Protocol, runtime_checkable
 
-from quoth import AsyncDocumentStore
+from quoth import AsyncDocumentStore, ConcurrencyError, Indefinite, NotSent
 from quoth.operations import CreateDatabaseOperation, DeleteDatabaseOperation
 from quoth_node.testing.agreement import disagreements
 from quoth_node.testing.checkers.verdict import Violation
-from quoth_node.testing.clock import RunClock
+from quoth_node.testing.clock import RunClock, pause
 from quoth_node.testing.cluster import Cluster
 from quoth_node.testing.history import Operation
 from quoth_node.testing.leaders import Leaders
 from quoth_node.testing.nemesis import Nemesis
 from quoth_node.testing.schedule import Planned
 from quoth_node.testing.watch import watch
+from quoth_node.testing.workloads.speaker import NotDone, Open
 from quoth_node.testing.workloads.workload import Client, Surroundings, Workload
 
 SETTLE_SECONDS = 1.0  # of load after the last fault: what healing is worth
 HANG_SECONDS = 90.0  # a step that takes longer in a cluster that is well hangs
 END_SECONDS_MAX = 300.0  # of preparing, and of last reads
 SICK_SECONDS_MAX = 20.0  # ... in a cluster that did not get well, which is wrong enough
+AGAIN_MAX, AGAIN_SECONDS = 5, 1.0  # attempts to prepare, and what is between them
 RETRY_SECONDS = 0.02  # after an operation that came to nothing; else a dead node is asked too often
 
 
@@ -83,12 +86,10 @@ class Round:
             await self._finish()
             if not self.keep:
                 for act in self.acts:
-                    await self._try(
-                        f"delete {act.around.database}",
-                        store.maintenance.server.send(
-                            DeleteDatabaseOperation(act.around.database, hard_delete=True)
-                        ),
-                    )
+                    database = act.around.database
+                    operation = DeleteDatabaseOperation(database, hard_delete=True)
+                    delete = partial(store.maintenance.server.send, operation)
+                    await self._try(f"delete {database}", surely(delete))
         finally:
             await store.close()
 
@@ -105,13 +106,10 @@ class Round:
     async def _prepare(self, store: AsyncDocumentStore) -> None:
         for act in self.acts:
             name, database = act.workload.name, act.around.database
-            made = await self._try(
-                f"create {database}",
-                store.maintenance.server.send(CreateDatabaseOperation(database)),
-            )
-            act.is_ready = made and await self._try(
-                f"prepare {name}", act.workload.prepare(act.around)
-            )
+            create = partial(store.maintenance.server.send, CreateDatabaseOperation(database))
+            made = await self._try(f"create {database}", surely(create))
+            prepare = partial(act.workload.prepare, act.around)
+            act.is_ready = made and await self._try(f"prepare {name}", surely(prepare))
 
     async def _suffer(self, plans: Iterator[Planned], seconds: float) -> None:
         """Load and faults; when it ends the cluster is well, if it can be."""
@@ -196,6 +194,28 @@ class Round:
             self.defects.append(f"{what}, round {self.number}: {traceback.format_exc()}")
             return False
         return True
+
+
+async def surely(doing: Callable[[], Awaitable[object]]) -> None:
+    """Do what may be done twice until somebody says that it is done.
+
+    A cluster that is well elects leaders, too, and nobody may tell what became of a request then.
+    Raises what the last of AGAIN_MAX attempts did.
+    """
+    is_open = False
+    for left in reversed(range(AGAIN_MAX)):
+        try:
+            await doing()
+            return
+        except ConcurrencyError:
+            if not is_open:
+                raise
+            return  # an attempt that nobody told of was carried out
+        except (Indefinite, NotSent, NotDone, Open) as error:
+            is_open = is_open or isinstance(error, Indefinite)
+            if not left:
+                raise
+        await pause(AGAIN_SECONDS)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Workloads against nodes that are made up: what of their answers goes into a history."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from quoth import ConcurrencyError, Indefinite, NotSent
+from quoth_node.testing import round as round_module
 from quoth_node.testing import run as run_module
 from quoth_node.testing.outcome import Outcome
 from quoth_node.testing.plan import RunPlan
@@ -132,3 +135,27 @@ def test_a_node_that_does_not_stop_in_order_is_found(
     plan = RunPlan(seed=1, minutes=1, workloads=("bank",), output=tmp_path)
     outcome = run(plan, {}, print)
     assert (outcome.deaths, outcome.exit_code) == (["node A did not stop within 20 s"], 1)
+
+
+@pytest.mark.parametrize(
+    ("errors", "is_done"),
+    [
+        ([Indefinite("no answer"), ConcurrencyError("it is there")], True),
+        ([NotSent("no leader"), NotDone("no leader"), Open("lost"), None], True),
+        ([Open("lost")] * 9, False),
+        ([ConcurrencyError("of an older run")], False),
+    ],
+    ids=["it-was-done", "then-done", "never", "of-another"],
+)
+async def test_a_round_is_prepared_although_a_leader_changes(
+    errors: list[Exception | None], is_done: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(round_module, "AGAIN_SECONDS", 0.0)
+    left = iter(errors)
+
+    async def prepare() -> None:
+        if error := next(left):
+            raise error
+
+    [told] = await asyncio.gather(round_module.surely(prepare), return_exceptions=True)
+    assert (told is None) is is_done
