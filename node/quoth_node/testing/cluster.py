@@ -30,7 +30,7 @@ from quoth_node.testing.powers import NoRecording, Recording, open_recording
 from quoth_node.testing.process import NodeEnded, TestedNode, launch_command
 from quoth_node.testing.server import require_server
 
-READY_SECONDS = 60.0
+READY_SECONDS = 120.0  # of a busy machine: it starts a process, which joins and is sent the state
 REMOVED_SECONDS = 10.0
 NODES_MAX = len(string.ascii_uppercase)
 NETWORK_FOLDER = "network"  # who dials whom where
