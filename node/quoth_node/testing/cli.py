@@ -36,6 +36,7 @@ from quoth_node.testing.workloads.catalogue import CATALOGUE
 
 SEED_MAX = 1_000_000
 ALL, NONE = "all", "none"
+REPORT, TIMELINE = "report.md", "timeline.svg"
 
 app = typer.Typer(
     name="quoth-chaos",
@@ -127,8 +128,8 @@ def chaos(
             as_possible=faults == ALL,
         )
         output.mkdir(parents=True, exist_ok=True)
-        for old in output.glob("history-*.jsonl"):
-            old.unlink()
+        for old in (*output.glob("history-*.jsonl"), output / REPORT, output / TIMELINE):
+            old.unlink(missing_ok=True)
     except (BadPlan, OSError) as error:
         _refuse(str(error))
     print(f"seed {seed}", flush=True)
@@ -253,8 +254,8 @@ def _teller() -> Callable[[str], None]:
 
 def _conclude(outcome: Outcome, folder: Path) -> None:
     """Write the report, say where it is, and exit."""
-    report = folder / "report.md"
-    (folder / "timeline.svg").write_text(svg(outcome))
+    report = folder / REPORT
+    (folder / TIMELINE).write_text(svg(outcome))
     report.write_text(markdown(outcome))
     for name, worked in outcome.workloads.items():
         counts = " ".join(f"{kind} {worked.tally[kind]}" for kind in ("ok", "failed", "unknown"))

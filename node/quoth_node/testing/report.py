@@ -205,7 +205,8 @@ def _remarks() -> Iterator[str]:
     yield (
         "These are quoth's own tests on one machine, not somebody else's analysis. *Unknown* means "
         "that nobody told the client what became of its operation; the checkers let it have taken "
-        "effect at any time, or never. A floor is scaled by the seconds in which a majority could "
+        "effect at any time, or never. A floor is of what clients did, without the last reads of a "
+        "round, and is scaled by the seconds in which a majority could "
         f"talk, less {RECOVERY_SECONDS:g} s after each time it could not. A failover is the time "
         "from the loss of a leader to the first acknowledged write that was called after it. The "
         "seed gives the same faults in the same order again, and clients the same chances; what "

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from quoth_node.testing import cli
 from quoth_node.testing.checkers.verdict import UNDECIDED, Violation
@@ -45,3 +46,17 @@ def test_a_history_is_worth_what_was_done_and_decided(
         cli.check([path])
     word = {0: "held", 1: "violated", 3: "too little"}[code]
     assert (ended.value.code, capsys.readouterr().out.splitlines()[-1]) == (code, word)
+
+
+def test_a_run_that_breaks_leaves_no_report_of_an_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise RuntimeError("the run itself")
+
+    monkeypatch.setattr(cli, "run", breaks)
+    for name in ("report.md", "timeline.svg", "history-0007.jsonl"):
+        (tmp_path / name).write_text("of a run that held")
+    ended = CliRunner().invoke(cli.app, ["--output", str(tmp_path)])
+    assert isinstance(ended.exception, RuntimeError)
+    assert list(tmp_path.iterdir()) == []

@@ -4,12 +4,14 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from inspect import getsource
 
 import pytest
 from aiohttp import web
 
+from quoth_node.http.routing import Routing
 from quoth_node.testing.workloads.own import Own, SharedStore
-from quoth_node.testing.workloads.plain import Plain
+from quoth_node.testing.workloads.plain import UNFORESEEN, Plain
 from quoth_node.testing.workloads.recorder import Recorder
 from quoth_node.testing.workloads.speaker import (
     Found,
@@ -167,6 +169,10 @@ async def test_an_error_that_a_node_did_not_foresee_is_no_mere_unknown(kind: str
     async with serving(node), speaking(kind, node.url) as speaker:
         with pytest.raises(Strange, match="An unexpected error"):
             await save(speaker)
+
+
+def test_nodes_tell_what_they_did_not_foresee_in_these_words() -> None:
+    assert f'f"{UNFORESEEN} ' in getsource(Routing)
 
 
 async def test_plain_http_goes_from_node_to_node() -> None:

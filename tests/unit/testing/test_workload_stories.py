@@ -1,6 +1,7 @@
 """Workloads against nodes that are made up: what of their answers goes into a history."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,7 @@ from quoth_node.testing.workloads import sequences
 from quoth_node.testing.workloads.plain import Answer, Plain
 from quoth_node.testing.workloads.promises import Promises
 from quoth_node.testing.workloads.recorder import Recorder
+from quoth_node.testing.workloads.registers import Registers
 from quoth_node.testing.workloads.sequences import PlainTaker, Sequences
 from quoth_node.testing.workloads.speaker import NotDone, Open
 from quoth_node.testing.workloads.workload import Surroundings
@@ -159,3 +161,32 @@ async def test_a_round_is_prepared_although_a_leader_changes(
 
     [told] = await asyncio.gather(round_module.surely(prepare), return_exceptions=True)
     assert (told is None) is is_done
+
+
+class Empty(Plain):
+    """Finds nothing, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(URLS, "db")
+        self.asked: list[str] = []
+
+    async def learn_nodes(self) -> None:
+        return
+
+    async def ask(self, method: str, path: str, params: Any = (), *_: Any, **__: Any) -> Answer:
+        self.asked += [value for name, value in params if name in ("key", "id")]
+        return Answer(404, {}, "A")
+
+
+async def test_registers_that_are_out_of_use_are_read_in_the_end_too() -> None:
+    empty, workload = Empty(), Registers()
+    workload._speakers.plain = lambda *_, **__: empty  # type: ignore[method-assign]
+    for rotation in (workload.values, workload.documents):
+        first = rotation.keys[0]
+        while first in rotation.keys:
+            rotation.count(first)
+    await workload.finish(surroundings())
+    in_use = [*workload.values.keys, *workload.documents.keys]
+    expected = {**dict.fromkeys(in_use, 2), workload.values.retired[0]: 1}
+    expected[workload.documents.retired[0]] = 1
+    assert Counter(empty.asked) == expected

@@ -47,13 +47,15 @@ class Registers:
         return RegistersClient(number, self, self._speakers.open(number, around), around, chance)
 
     async def finish(self, around: Surroundings) -> None:
-        """Read all keys that are in use through every node."""
+        """Read all keys that are in use through every node, and those before them once."""
         async with self._speakers.plain(around) as plain:
             reader = RegistersClient(READER, self, plain, around, Random(around.seed))
             await plain.learn_nodes()
             for key in (*self.values.keys, *self.documents.keys):
                 for _ in plain.urls:
                     await reader.read(key)
+            for key in (*self.values.retired, *self.documents.retired):
+                await reader.read(key)
 
     def check(self, operations: Sequence[Operation]) -> list[Violation]:
         # Nodes tell no index of documents, and a witness that knows none would search for long.
