@@ -12,6 +12,7 @@ from random import Random
 from quoth_node.testing.checkers import bank
 from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import Operation
+from quoth_node.testing.workloads.recorder import Notes
 from quoth_node.testing.workloads.speaker import Found, Mode, NotDone, Speaker, Writes
 from quoth_node.testing.workloads.speakers import Speakers
 from quoth_node.testing.workloads.workload import READER, Surroundings
@@ -77,9 +78,9 @@ class BankClient:
     """One client of them."""
 
     def __init__(self, number: int, speaker: Speaker, around: Surroundings, chance: Random) -> None:
-        self._number = number
         self._speaker = speaker
         self._recorder = around.recorder
+        self._note = Notes(around.recorder, number, speaker)
         self._chance = chance
 
     async def step(self) -> None:
@@ -136,28 +137,6 @@ class BankClient:
         ok, index = await self._recorder.outcome(transfer)
         if moved and moved[-1]:
             self._note(name, "transfer", (source, target, moved[-1]), None, call, ok, index)
-
-    def _note(
-        self,
-        name: str,
-        f: str,
-        input: tuple[str | int, ...],
-        output: dict[str, int] | None,
-        call: int,
-        ok: bool | None,
-        index: int | None = None,
-    ) -> None:
-        self._recorder.note(
-            client=self._number,
-            key=name,
-            f=f,
-            input=input,
-            output=output,
-            call=call,
-            ok=ok,
-            index=index,
-            node=self._speaker.node,
-        )
 
 
 def balances_of(found: Found) -> dict[str, int]:

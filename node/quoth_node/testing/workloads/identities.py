@@ -10,6 +10,7 @@ from random import Random
 from quoth_node.testing.checkers import uniqueness
 from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import Operation
+from quoth_node.testing.workloads.recorder import Notes
 from quoth_node.testing.workloads.speaker import Speaker
 from quoth_node.testing.workloads.speakers import Speakers
 from quoth_node.testing.workloads.workload import READER, Surroundings
@@ -57,6 +58,7 @@ class IdentityClient:
         self._number = number
         self._speaker = speaker
         self._recorder = around.recorder
+        self._notes = Notes(around.recorder, number, speaker)
         self._chance = chance
         self._latest = dict.fromkeys(NAMES, 0)
 
@@ -104,13 +106,4 @@ class IdentityClient:
     ) -> None:
         if number is not None:
             self._latest[name] = number
-        self._recorder.note(
-            client=self._number,
-            key=name,
-            f=f,
-            input=input,
-            output=number,
-            call=call,
-            ok=ok,
-            node=self._speaker.node,
-        )
+        self._notes(name, f, input, number, call, ok)

@@ -1,10 +1,11 @@
 """Where clients write down what they do, and the one clock of a run."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from quoth_node.testing.history import Operation
-from quoth_node.testing.workloads.speaker import NotDone, Open
+from quoth_node.testing.workloads.speaker import NotDone, Open, Speaker
 
 T = TypeVar("T")
 
@@ -86,3 +87,35 @@ class Recorder:
             node=node,
         )
         return told
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """What one client writes down, as told by the node that it asked last."""
+
+    recorder: Recorder
+    client: int
+    speaker: Speaker
+
+    def __call__(
+        self,
+        key: str,
+        f: str,
+        input: tuple[Any, ...],
+        output: Any,
+        call: int,
+        ok: bool | None,
+        index: int | None = None,
+    ) -> None:
+        """An operation that ends now; see `Recorder.note`."""
+        self.recorder.note(
+            client=self.client,
+            key=key,
+            f=f,
+            input=input,
+            output=output,
+            call=call,
+            ok=ok,
+            index=index,
+            node=self.speaker.node,
+        )

@@ -16,6 +16,7 @@ from typing import Any
 from quoth_node.testing.checkers import index_witness, linearizability
 from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import ABSENT, Operation
+from quoth_node.testing.workloads.recorder import Notes
 from quoth_node.testing.workloads.rotation import Rotation
 from quoth_node.testing.workloads.speaker import Document, Held, NotDone, Open, Speaker
 from quoth_node.testing.workloads.speakers import Speakers
@@ -78,6 +79,7 @@ class RegistersClient:
         self._registers = registers
         self._speaker = speaker
         self._recorder = around.recorder
+        self._notes = Notes(around.recorder, number, speaker)
         self._chance = chance
         # Who also writes waits for a node that is cut off, instead of reading there.
         self._only_reads = number % ONLY_READS_EACH == 0
@@ -181,17 +183,7 @@ class RegistersClient:
         ok: bool | None,
         index: int | None = None,
     ) -> None:
-        self._recorder.note(
-            client=self._number,
-            key=key,
-            f=f,
-            input=input,
-            output=output,
-            call=call,
-            ok=ok,
-            index=index,
-            node=self._speaker.node,
-        )
+        self._notes(key, f, input, output, call, ok, index)
         rotation = self._registers.values if key.startswith("v") else self._registers.documents
         rotation.count(key, is_unknown=ok is None)
 

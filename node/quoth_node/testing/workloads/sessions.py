@@ -15,6 +15,7 @@ from quoth_node.testing.checkers import sessions
 from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.plain import Plain
+from quoth_node.testing.workloads.recorder import Notes
 from quoth_node.testing.workloads.speaker import Found, Json, Mode, Speaker, Writes
 from quoth_node.testing.workloads.speakers import Speakers
 from quoth_node.testing.workloads.workload import READER, Surroundings
@@ -69,6 +70,7 @@ class SessionClient:
         self._number = number
         self._speaker = speaker
         self._recorder = around.recorder
+        self._note = Notes(around.recorder, number, speaker)
         self._chance = chance
         self._written = 0
         self._own = tuple(
@@ -135,26 +137,6 @@ class SessionClient:
         for key in seen:  # nothing, if not even the read was answered
             written = tuple(version_of(next_of(seen[key], value)))
             self._note(key, "write", written, None, asked_at, ok)
-
-    def _note(
-        self,
-        key: str,
-        f: str,
-        input: tuple[object, ...],
-        output: list[Any] | None,
-        call: int,
-        ok: bool | None,
-    ) -> None:
-        self._recorder.note(
-            client=self._number,
-            key=key,
-            f=f,
-            input=input,
-            output=output,
-            call=call,
-            ok=ok,
-            node=self._speaker.node,
-        )
 
 
 def parted(keys: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -13,6 +13,7 @@ from quoth_node.testing.checkers.verdict import Violation
 from quoth_node.testing.clock import pause
 from quoth_node.testing.history import Operation
 from quoth_node.testing.workloads.plain import Plain
+from quoth_node.testing.workloads.recorder import Notes
 from quoth_node.testing.workloads.speaker import Found, Json, Mode, NotDone, Open, Speaker, Writes
 from quoth_node.testing.workloads.speakers import Speakers
 from quoth_node.testing.workloads.workload import READER, Surroundings
@@ -96,10 +97,10 @@ class SetClient:
         around: Surroundings,
         chance: Random,
     ) -> None:
-        self._number = number
         self._workload = workload
         self._speaker = speaker
         self._recorder = around.recorder
+        self._note = Notes(around.recorder, number, speaker)
         self._chance = chance
         self._added: list[tuple[str, int]] = []  # acknowledged, and not deleted
 
@@ -144,26 +145,6 @@ class SetClient:
         ok, found = await self._recorder.outcome(self._speaker.load_prefix(f"{name}/"))
         if ok and found is not None:
             self._note(name, "read", (), elements_of(found), call, True)
-
-    def _note(
-        self,
-        name: str,
-        f: str,
-        input: tuple[int, ...],
-        output: list[int] | None,
-        call: int,
-        ok: bool | None,
-    ) -> None:
-        self._recorder.note(
-            client=self._number,
-            key=name,
-            f=f,
-            input=input,
-            output=output,
-            call=call,
-            ok=ok,
-            node=self._speaker.node,
-        )
 
 
 def elements_of(found: dict[str, Json]) -> list[int]:
