@@ -38,3 +38,6 @@ def test_a_planted_bug_is_found(tmp_path: Path, name: str, anomaly: str) -> None
     outcome = run(plan, CATALOGUE, print)
     assert outcome.exit_code == VIOLATED
     assert anomaly in hunted(bug, outcome, without="not tried").found_by
+    assert {log.name for log in (tmp_path / "logs").iterdir()} == {"A.log", "B.log", "C.log"}
+    assert "is ready at" in (tmp_path / "logs" / "A.log").read_text()
+    assert not (tmp_path / "nodes").exists()

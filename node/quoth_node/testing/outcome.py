@@ -28,6 +28,7 @@ FLOOR_MINUTES_MIN = 0.1
 HEALING_SECONDS_MAX = 30.0
 POWER_LOSSES_MIN = 2  # one may meet a node that had nothing to do
 KILLING = frozenset({"kill", "power-loss"})
+LOGS = "logs"  # where the logs of the nodes are, beside the report, if something was wrong
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from quoth_node.testing.failover import RECOVERY_SECONDS, Gap, percentile
 from quoth_node.testing.history import Operation
-from quoth_node.testing.outcome import Found, Outcome, Worked, lacks, wrongs
+from quoth_node.testing.outcome import LOGS, Found, Outcome, Worked, lacks, wrongs
 from quoth_node.testing.power.replay import NOT_COVERED
 from quoth_node.testing.tally import FAILED, MICROSECONDS, OK, UNKNOWN
 
@@ -43,6 +43,8 @@ def _why(outcome: Outcome) -> Iterator[str]:
     yield from (f"* {reason}" for reason in reasons[:VIOLATIONS_MAX])
     if len(reasons) > VIOLATIONS_MAX:
         yield f"* ... and {len(reasons) - VIOLATIONS_MAX} more"
+    if any(wrongs(outcome)):
+        yield from ("", f"What the nodes have logged is in `{LOGS}`, beside this report.")
     yield ""
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from shutil import rmtree
+from shutil import copyfile, rmtree
 
 from quoth_node.errors import NotDone
 from quoth_node.testing.checkers.verdict import Violation
@@ -18,7 +18,7 @@ from quoth_node.testing.history import History, write
 from quoth_node.testing.leaders import Leaders
 from quoth_node.testing.nemesis import Nemesis
 from quoth_node.testing.network import CannotFault
-from quoth_node.testing.outcome import Found, Outcome, Worked
+from quoth_node.testing.outcome import LOGS, Found, Outcome, Worked, wrongs
 from quoth_node.testing.plan import FAMILIES_OF_A_NETWORK, BadPlan, RunPlan
 from quoth_node.testing.round import Act, Round
 from quoth_node.testing.schedule import Planned, schedule
@@ -162,10 +162,13 @@ class Run:
 def run(plan: RunPlan, catalogue: Mapping[str, Callable[[], Workload]], say: Say) -> Outcome:
     """Start a cluster, play, and stop it. Its folders go, unless the plan keeps them.
 
-    Raises BadPlan if nothing can be started: this machine cannot do what was asked for by name.
+    If something was wrong the logs of its nodes stay, in a folder of their own. Raises BadPlan if
+    nothing can be started: this machine cannot do what was asked for by name.
     """
     folder = plan.output / "nodes"
-    rmtree(folder, ignore_errors=True)  # of a run before
+    for old in (folder, plan.output / LOGS):  # of a run before
+        rmtree(old, ignore_errors=True)
+    outcome: Outcome | None = None
     try:
         plan, cluster = _started(plan, folder, say)
         try:
@@ -175,8 +178,17 @@ def run(plan: RunPlan, catalogue: Mapping[str, Callable[[], Workload]], say: Say
         outcome.deaths = list(cluster.deaths)  # also of nodes that did not stop in order
         return outcome
     finally:
+        if outcome is None or any(wrongs(outcome)):
+            _keep_logs(folder, plan.output / LOGS)
         if not plan.keep:
             rmtree(folder, ignore_errors=True)
+
+
+def _keep_logs(folder: Path, kept: Path) -> None:
+    """Copy what each node has logged, those that were removed too: `A.log`, `removed-D-1.log`."""
+    for log in folder.rglob("node.log"):
+        kept.mkdir(parents=True, exist_ok=True)
+        copyfile(log, kept / f"{'-'.join(log.parent.relative_to(folder).parts)}.log")
 
 
 def _started(plan: RunPlan, folder: Path, say: Say) -> tuple[RunPlan, Cluster]:

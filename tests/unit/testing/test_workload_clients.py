@@ -38,6 +38,7 @@ class FakeNode:
         self.headers: dict[str, str] = {}
         self.message = ""
         self.writes = 0
+        self.reads: list[tuple[str, str | None]] = []  # consistency, and what the reader knows
         self.url = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -45,6 +46,10 @@ class FakeNode:
             nodes = [{"Url": self.url, "ClusterTag": "A", "ServerRole": "Member"}]
             return web.json_response({"Nodes": nodes, "Etag": 1})
         if request.method == "GET":
+            known = request.headers.get("Known-Raft-Index")
+            self.reads.append((request.query.get("consistency", ""), known))
+            if "Database-Missing" in self.headers:
+                return web.json_response(ERROR, status=self.status, headers=self.headers)
             return web.Response(status=404)
         self.writes += 1
         await request.read()
@@ -135,6 +140,16 @@ async def test_a_database_that_is_gone_is_no_mere_refusal() -> None:
             await put(speaker)
 
 
+async def test_a_node_that_has_yet_to_hear_of_the_database_has_nothing_itself() -> None:
+    node = FakeNode(503)
+    node.headers["Database-Missing"] = "db"
+    async with serving(node), Plain({"A": node.url}, "db") as plain:
+        assert await plain.load_since(["d/1"], 17) == {"d/1": None}
+        assert await plain.load_prefix("d/", is_local=True) == {}
+        with pytest.raises(Strange):
+            await plain.load(["d/1"])
+
+
 @pytest.mark.parametrize("kind", ["plain", "own"])
 async def test_where_nobody_listens_nothing_is_done(kind: str) -> None:
     with socket.socket() as nobody:
@@ -203,3 +218,10 @@ async def test_what_came_of_it_is_written_down() -> None:
         *((False, None), (False, None), (None, None), (True, 8)),
     ]
     assert recorder.operations[2].returned is None and recorder.operations[3].returned is not None
+
+
+async def test_what_a_session_wrote_it_may_read_from_a_node_that_only_knows_the_index() -> None:
+    async with serving(FakeNode(200)) as node, Plain({"A": node.url}, "db") as plain:
+        assert await plain.load_since(["d/1"], 17) == {"d/1": None}
+        assert await plain.load(["d/1"]) == {"d/1": None}
+        assert node.reads == [("local", "17"), ("", None)]

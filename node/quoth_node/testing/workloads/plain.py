@@ -4,7 +4,8 @@ It takes an answer for no more than it says. No connection, 408 and 503: surely 
 and 500, 502, 504: open, also where a node only says that it waited in vain. 409: surely refused.
 An error that the node did not foresee is a defect, whatever became of the request.
 It sends no session headers and no request ids of its own accord: what it may rely on is that
-reads are current, and writes are done once or not.
+reads are current, and writes are done once or not. `load_since` is the one read that is no
+current one, and tells what the session knows instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,10 @@ CONFLICT, MISSING = 409, 404
 UNFORESEEN = "An unexpected error; the log of node"  # so a node tells one
 
 Params = Sequence[tuple[str, str]]
+
+
+class DatabaseMissing(Strange):
+    """The node knows no such database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +136,14 @@ class Plain:
         *,
         node: str = "",
         is_local: bool = False,
+        known_index: int | None = None,
         seconds_max: float | None = None,
     ) -> Answer:
         """The answer of the next node, or of the one that is named. 404 is one.
 
-        `is_local`: what that node has itself, which may be old. Raises as a Speaker does.
+        `is_local`: what that node has itself, which may be old, but not older than the command
+        that has `known_index`; nothing, if it has yet to hear of the database. Raises as a Speaker
+        does.
         """
         if self._failed > len(self._urls):
             self._failed = 0
@@ -144,6 +152,8 @@ class Plain:
         headers = {"Raven-Client-Version": CLIENT_VERSION}
         if self._etag is not None:
             headers["Topology-Etag"] = f'"{self._etag}"'
+        if known_index is not None:
+            headers["Known-Raft-Index"] = str(known_index)
         query = [*params, *([("consistency", "local")] if is_local else [])]
         data = None if body is None else orjson.dumps(body)
         try:
@@ -153,6 +163,10 @@ class Plain:
         except Refused:
             self._failed = 0
             raise
+        except DatabaseMissing:
+            if not is_local:
+                raise
+            answer = Answer(MISSING, {}, tag)
         except NotDone:
             self._failed += 1
             await pause(PAUSE_SECONDS)
@@ -235,20 +249,21 @@ class Plain:
     # Documents.
 
     async def load(self, ids: Sequence[str]) -> dict[str, Document | None]:
-        answer = await self.ask("GET", "/docs", [("id", one) for one in ids])
-        if answer.status == MISSING:
-            return dict.fromkeys(ids)
-        found = answer.content["Results"]
-        return {
-            one: None if each is None else document_of(each)
-            for one, each in zip(ids, found, strict=True)
-        }
+        return documents_of(ids, await self.ask("GET", "/docs", [("id", one) for one in ids]))
+
+    async def load_since(self, ids: Sequence[str], known_index: int) -> dict[str, Document | None]:
+        """What the next node has itself, once it has applied what the session has done."""
+        params = [("id", one) for one in ids]
+        answer = await self.ask("GET", "/docs", params, is_local=True, known_index=known_index)
+        return documents_of(ids, answer)
 
     async def load_prefix(
         self, prefix: str, *, node: str = "", is_local: bool = False
     ) -> dict[str, Json]:
         params = [("startsWith", prefix), ("start", "0"), ("pageSize", PAGE)]
         answer = await self.ask("GET", "/docs", params, node=node, is_local=is_local)
+        if answer.status == MISSING:
+            return {}
         return {each["@metadata"]["@id"]: body_of(each) for each in answer.content["Results"]}
 
     async def put_document(
@@ -328,11 +343,13 @@ class Plain:
 def read_answer(
     asked: str, status: int, headers: Mapping[str, str], content: bytes, node: str
 ) -> Answer:
-    """What a status and a body say. Raises NotDone, Refused, Open or Strange."""
+    """What a status and a body say. Raises NotDone, Refused, Open, Strange or DatabaseMissing."""
     told = f"{node} to {asked}: {status} {content[:300].decode(errors='replace')}"
     if status == CONFLICT:
         raise Refused(told)
-    if "Database-Missing" in headers or UNFORESEEN in told:
+    if "Database-Missing" in headers:
+        raise DatabaseMissing(told)
+    if UNFORESEEN in told:
         raise Strange(told)
     if status in NOT_DONE:
         raise NotDone(told)
@@ -382,3 +399,13 @@ def document_of(told: Json) -> Document:
     """A document as it was told."""
     metadata = told["@metadata"]
     return Document(body_of(told), metadata["@change-vector"], metadata)
+
+
+def documents_of(ids: Sequence[str], answer: Answer) -> dict[str, Document | None]:
+    """The documents that were asked for by these ids."""
+    if answer.status == MISSING:
+        return dict.fromkeys(ids)
+    return {
+        one: None if each is None else document_of(each)
+        for one, each in zip(ids, answer.content["Results"], strict=True)
+    }

@@ -4,7 +4,8 @@ Documents hold a version that is only ever written under the change vector of th
 compare-exchange values likewise under their index, so the versions of a key are numbered in their
 order whoever writes them. A document is written in one mode only: a cluster transaction checks its
 guard, which others leave as it is, so it would not see what they wrote. Those who speak plain HTTP
-ask any node, request by request, and send no headers that tell what they have seen.
+ask any node, request by request. What they have written in a cluster transaction they read again
+from what another node has itself, and tell it no more than the index of their command.
 """
 
 from collections.abc import Sequence
@@ -133,10 +134,22 @@ class SessionClient:
             after = {key: next_of(seen[key], value) for key in keys}
             return Writes({key: after[key] for key in ids}, {key: after[key] for key in values})
 
-        ok, _ = await self._recorder.outcome(self._speaker.transact(ids, values, decide, mode=mode))
+        ok, index = await self._recorder.outcome(
+            self._speaker.transact(ids, values, decide, mode=mode)
+        )
         for key in seen:  # nothing, if not even the read was answered
             written = tuple(version_of(next_of(seen[key], value)))
             self._note(key, "write", written, None, asked_at, ok)
+        if ids and index is not None and isinstance(self._speaker, Plain):
+            await self._read_since(self._speaker, ids, index)
+
+    async def _read_since(self, plain: Plain, ids: Sequence[str], index: int) -> None:
+        """Read documents again from a node that may not be asked how current it is."""
+        call = self._recorder.now()
+        _, found = await self._recorder.outcome(plain.load_since(ids, index))
+        for one, document in (found or {}).items():
+            body = document.body if document else None
+            self._note(one, "read", (), version_of(body), call, True)
 
 
 def parted(keys: Sequence[str]) -> tuple[list[str], list[str]]:
