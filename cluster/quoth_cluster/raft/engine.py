@@ -35,9 +35,11 @@ class Engine:
         clock: Clock,
         chance: Chance,
         queued_bytes: Callable[[str], int],
+        log_keep_slots: int,
     ) -> None:
         self.tag = tag
         self.journal = journal
+        self._log_keep_slots = log_keep_slots
         self._timing = timing
         self._clock = clock
         self._queued_bytes = queued_bytes  # how much waits on the link to a peer
@@ -98,7 +100,7 @@ class Engine:
 
     @property
     def behind(self) -> list[str]:
-        """Who needs slots that this leader's log has let go of."""
+        """Who is to be given the state, for the log is no way to it; see `rules.needs_state`."""
         return sorted(self._reign.behind) if self.is_leader else []
 
     def match_index(self, tag: str) -> int:
@@ -341,7 +343,12 @@ class Engine:
     def _queue_append(self, tag: str, message: dict[str, Any]) -> None:
         assert not rules.carries_snapshot(message), "the library sees no log that begins late"
         self._forget_other_terms()
-        if message["prevLogIdx"] < self.journal.base_index:
+        if rules.needs_state(
+            message["prevLogIdx"],
+            base_index=self.journal.base_index,
+            commit_index=self.commit_index,
+            keep_slots=self._log_keep_slots,
+        ):
             self._reign.behind.setdefault(tag, self._clock.monotonic())
             self._hide(tag)
             return

@@ -119,6 +119,7 @@ class RaftGroup:
             clock=clock,
             chance=chance,
             queued_bytes=self.links.queued_bytes,
+            log_keep_slots=log_keep_slots,
         )
         self._cycle = Cycle(
             self.engine,
@@ -137,7 +138,11 @@ class RaftGroup:
         journal = self._journal
         self._read_index = ReadIndex(self, self._calls, journal)
         self._reconfiguration = Reconfiguration(self, self._cycle, self._applier, journal)
-        self._snapshots = Snapshots(self, self._cycle, self._calls, journal, store, chance=chance)
+        self._snapshots = Snapshots(
+            *(self, self._cycle, self._calls, journal, store),
+            chance=chance,
+            log_keep_slots=self._log_keep_slots,
+        )
         self._questions = Questions(
             self, self._calls, self._applier, self._reconfiguration, self._snapshots
         )

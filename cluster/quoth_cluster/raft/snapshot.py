@@ -1,4 +1,4 @@
-"""A state handed from the leader to a node that the log does not reach any more.
+"""A state handed from the leader to a node that the log does not reach, or to a new one.
 
     leader                                  the node behind
     begin(term, manifest)               ->  what it has of it already, or: past it
@@ -34,6 +34,8 @@ RETRY_SECONDS = 0.2
 NO_COPY_SECONDS = 2.0  # then it is tried again
 HOLD_SECONDS = 120.0  # how long the log is kept for one that was given a state
 CAUGHT_UP_SLOTS = 100
+# A node applies one slot of a few commands in the time in which it takes in so much of a state.
+BYTES_PER_SLOT = 4096
 
 log = logging.getLogger(__name__)
 Body = dict[str, Any]
@@ -65,6 +67,7 @@ class Snapshots:
         store: SnapshotStore,
         *,
         chance: Chance,
+        log_keep_slots: int,
     ) -> None:
         self._host = host
         self._cycle = cycle
@@ -72,6 +75,7 @@ class Snapshots:
         self._journal = journal
         self._store = store
         self._chance = chance
+        self._log_keep_slots = log_keep_slots
         self._outgoing: Manifest | None = None
         self._taken_from: int | None = None  # a copy is being made of the state at, or after
         self._sending: set[str] = set()
@@ -135,7 +139,7 @@ class Snapshots:
 
     async def _send_to(self, tag: str) -> int | None:
         """The slot that `tag` has come to, or None if it has to be tried again."""
-        manifest = await self._current()
+        manifest = await self._current(tag)
         engine = self._host.engine
         begin = {"step": "begin", "term": engine.term, "manifest": manifest.pack()}
         answer = await self._ask(tag, begin)
@@ -165,11 +169,12 @@ class Snapshots:
         log.info("node %s did not install the snapshot: %s", tag, answer.get("refused"))
         return None
 
-    async def _current(self) -> Manifest:
+    async def _current(self, tag: str) -> Manifest:
         """A snapshot from which this log goes on: the last one, or a new one."""
         async with self._taking:
             last = self._outgoing
-            if last is None or last.log_index < self._journal.base_index:
+            is_read = bool(self._sending - {tag})  # who reads one that is replaced begins anew
+            if last is None or self._is_stale(last) or (self._is_old(last) and not is_read):
                 name = self._chance.uuid().hex
                 self._taken_from = self._host.applied_index
                 try:
@@ -189,10 +194,20 @@ class Snapshots:
             if has_caught_up or now >= until or not engine.is_leader:
                 del self._held[tag]
 
+    def _is_stale(self, last: Manifest) -> bool:
+        """Whether this log does not go on from the copy any more."""
+        return last.log_index < self._journal.base_index
+
+    def _is_old(self, last: Manifest) -> bool:
+        """Whether to apply what came since takes longer than to make and send a new copy."""
+        slots = self._host.applied_index - last.log_index
+        copy_bytes = sum(file.size for file in last.files)
+        return slots > self._log_keep_slots and slots * BYTES_PER_SLOT > copy_bytes
+
     async def _forget_stale(self) -> None:
         """A copy that this log does not go on from any more takes the disk of a second state."""
         last = self._outgoing
-        is_stale = last is not None and last.log_index < self._journal.base_index
+        is_stale = last is not None and self._is_stale(last)
         if is_stale and not self._sending:  # and nobody begins to: that is `run`, too
             self._outgoing = None
             await self._in_thread(self._store.forget_outgoing)

@@ -9,6 +9,7 @@ from quoth_cluster.clock import Clock, SeededChance, SystemClock
 from quoth_cluster.log import Change, Member, MembershipChange, Vote
 from quoth_cluster.raft.engine import Engine
 from quoth_cluster.raft.entry import COMMANDS, Slot, pack_membership
+from quoth_cluster.raft.group import LOG_KEEP_SLOTS
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.syncobj import REPLAY_SLOTS_MAX, Timing
 
@@ -40,6 +41,7 @@ def engine_of(journal: Journal, clock: Clock | None = None, *, applied_index: in
         clock=clock or SystemClock(),
         chance=SeededChance(1),
         queued_bytes=lambda _tag: 0,
+        log_keep_slots=LOG_KEEP_SLOTS,
     )
     for tag in "BC":
         engine.set_link(tag, is_up=True)
@@ -142,6 +144,7 @@ def test_a_node_that_lost_its_log_does_not_vote(tmp_path: Path) -> None:
         clock=SystemClock(),
         chance=SeededChance(1),
         queued_bytes=lambda _tag: 0,
+        log_keep_slots=LOG_KEEP_SLOTS,
     )
     engine.set_link("B", is_up=True)
     request = {"type": "request_vote", "term": 4, "sender_term": 4, "forced": True}

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from quoth_cluster.raft import applier, snapshot_store
 from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.neighbours import Contact
+from quoth_cluster.raft.rules import FIRST_INDEX
 from quoth_cluster.raft.snapshot import Snapshots, adopt
 from quoth_cluster.raft.snapshot_store import Manifest, SnapshotFile, SnapshotStore
 from tests.unit.raft.running import PATIENCE, Running
@@ -122,6 +124,45 @@ async def test_a_new_node_is_given_the_state_and_votes(
     assert set(fourth.group.members()) == set("ABCD")
     assert fourth.group.status().members_command_index > 0
     await fourth.stop()
+
+
+@asynccontextmanager
+async def joining(nodes: list[Running], tag: str, folder: Path) -> AsyncIterator[Running]:
+    """A new node, until it votes."""
+    contacts = [Contact(node.tag, node.member.peer_address) for node in nodes]
+    new = Running(tag, folder / tag, contacts)
+    await new.start()
+    add = MembershipChange(Change.ADD, new.promotable)
+    await nodes[0].group.change_membership(add, timeout_seconds=PATIENCE)
+    await new.group.until_promoted()
+    yield new
+    await new.stop()
+
+
+async def test_a_new_node_is_given_the_state_though_the_log_is_whole_but_long(
+    trio: list[Running], tmp_path: Path
+) -> None:
+    for node in trio:
+        await node.stop()
+        node.log_keep_slots = 50
+        await node.start()
+    for number in range(40):
+        await trio[0].propose(b"few %d" % number)
+    async with joining(trio, "D", tmp_path) as fourth:
+        await settled([*trio, fourth])
+        assert fourth.journal.base_index == FIRST_INDEX, "what is short it reads itself"
+        for number in range(60):
+            await trio[0].propose(b"more %d" % number)
+        async with joining([*trio, fourth], "E", tmp_path) as fifth:
+            await settled([*trio, fourth, fifth])
+            given = fifth.journal.base_index
+            assert given > 60, "it did not come by the log"
+            assert trio[0].journal.base_index == FIRST_INDEX, "which is there from the beginning"
+            for number in range(60):
+                await trio[0].propose(b"again %d" % number)
+            async with joining([*trio, fourth, fifth], "F", tmp_path) as sixth:
+                await settled([*trio, fourth, fifth, sixth])
+                assert sixth.journal.base_index > given, "the copy of before was too old"
 
 
 async def test_the_leader_goes_on_while_it_gives_its_state_away(
