@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from quoth_node.testing.history import read, write
+from quoth_node.testing.outcome import LOGS
 
 CHAOS = [sys.executable, "-m", "quoth_node.testing"]
 RUN_SECONDS_MAX = 240.0
@@ -36,7 +37,7 @@ def test_a_short_run_is_reported_and_its_history_is_checked_again(tmp_path: Path
     assert "--seed 3" in report and "| identities | R6 |" in report
     ElementTree.parse(folder / "timeline.svg")
     assert not (folder / "nodes").exists(), "nodes leave nothing"
-    assert not (folder / "logs").exists(), "not even logs, if nothing was wrong"
+    assert not (folder / LOGS).exists(), "not even logs, if nothing was wrong"
 
     (path,) = folder.glob("history-*.jsonl")
     with path.open() as file:

@@ -9,7 +9,7 @@ import pytest
 
 from quoth_node.testing.bugs import BY_NAME
 from quoth_node.testing.bugs.hunt import hunted
-from quoth_node.testing.outcome import VIOLATED
+from quoth_node.testing.outcome import LOGS, VIOLATED
 from quoth_node.testing.plan import RunPlan
 from quoth_node.testing.run import run
 from quoth_node.testing.workloads.catalogue import CATALOGUE
@@ -38,6 +38,7 @@ def test_a_planted_bug_is_found(tmp_path: Path, name: str, anomaly: str) -> None
     outcome = run(plan, CATALOGUE, print)
     assert outcome.exit_code == VIOLATED
     assert anomaly in hunted(bug, outcome, without="not tried").found_by
-    assert {log.name for log in (tmp_path / "logs").iterdir()} == {"A.log", "B.log", "C.log"}
-    assert "is ready at" in (tmp_path / "logs" / "A.log").read_text()
+    logs = tmp_path / LOGS
+    assert {log.name for log in logs.glob("*.log")} == {"A.log", "B.log", "C.log"}
+    assert "is ready at" in (logs / "A.log").read_text()
     assert not (tmp_path / "nodes").exists()

@@ -345,6 +345,7 @@ class Engine:
         self._forget_other_terms()
         if rules.needs_state(
             message["prevLogIdx"],
+            match_index=self._reign.match.get(tag, 0),
             base_index=self.journal.base_index,
             commit_index=self.commit_index,
             keep_slots=self._log_keep_slots,

@@ -121,15 +121,17 @@ def ungrantable_vote_request(term: int) -> dict[str, Any]:
     return {"type": "request_vote", "term": term, "last_log_index": -1, "last_log_term": -1}
 
 
-def needs_state(prev_index: int, *, base_index: int, commit_index: int, keep_slots: int) -> bool:
-    """Whether the log is no way to a peer whose log is known to agree up to `prev_index`.
+def needs_state(
+    prev_index: int, *, match_index: int, base_index: int, commit_index: int, keep_slots: int
+) -> bool:
+    """Whether the log is no way to a peer that is to be sent what comes after `prev_index`.
 
     It is not, where it begins later. Nor is it for one that has nothing at all, if that is more
     slots than are kept for those a little behind: a log that begins at the beginning is at least
     as long as the state it comes to, and to apply it takes a new node far longer. What else is
     still there, for its files end late, is taken: a state may be large, and what is missing little.
     """
-    has_nothing = prev_index <= FIRST_INDEX
+    has_nothing = max(prev_index, match_index) <= FIRST_INDEX
     return prev_index < base_index or (has_nothing and commit_index - prev_index > keep_slots)
 
 

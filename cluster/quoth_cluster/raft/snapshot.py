@@ -34,6 +34,7 @@ RETRY_SECONDS = 0.2
 NO_COPY_SECONDS = 2.0  # then it is tried again
 HOLD_SECONDS = 120.0  # how long the log is kept for one that was given a state
 CAUGHT_UP_SLOTS = 100
+REST_SECONDS = 10.0  # a transfer that broke goes on with the same copy before that
 # A node applies one slot of a few commands in the time in which it takes in so much of a state.
 BYTES_PER_SLOT = 4096
 
@@ -80,6 +81,7 @@ class Snapshots:
         self._taken_from: int | None = None  # a copy is being made of the state at, or after
         self._sending: set[str] = set()
         self._held: dict[str, float] = {}  # whom the log is kept for, and until when
+        self._rests_until = 0.0  # the copy: who reads it may come again
         self._no_copy_before = 0.0
         self._taking = asyncio.Lock()
         self._receiving = asyncio.Lock()
@@ -136,10 +138,11 @@ class Snapshots:
                 log.info("node %s has a snapshot up to slot %d", tag, arrived)
         finally:
             self._sending.discard(tag)
+            self._rests_until = self._host.clock.monotonic() + REST_SECONDS
 
     async def _send_to(self, tag: str) -> int | None:
         """The slot that `tag` has come to, or None if it has to be tried again."""
-        manifest = await self._current(tag)
+        manifest = await self._current()
         engine = self._host.engine
         begin = {"step": "begin", "term": engine.term, "manifest": manifest.pack()}
         answer = await self._ask(tag, begin)
@@ -169,13 +172,13 @@ class Snapshots:
         log.info("node %s did not install the snapshot: %s", tag, answer.get("refused"))
         return None
 
-    async def _current(self, tag: str) -> Manifest:
+    async def _current(self) -> Manifest:
         """A snapshot from which this log goes on: the last one, or a new one."""
         async with self._taking:
             last = self._outgoing
-            is_read = bool(self._sending - {tag})  # who reads one that is replaced begins anew
-            if last is None or self._is_stale(last) or (self._is_old(last) and not is_read):
+            if last is None or self._is_stale(last):
                 name = self._chance.uuid().hex
+                self._outgoing = None  # its files go first, whatever becomes of the new one
                 self._taken_from = self._host.applied_index
                 try:
                     self._outgoing = await self._host.freeze_and_copy(self._store, name)
@@ -199,16 +202,21 @@ class Snapshots:
         return last.log_index < self._journal.base_index
 
     def _is_old(self, last: Manifest) -> bool:
-        """Whether to apply what came since takes longer than to make and send a new copy."""
+        """Whether to apply what came since takes longer than to make and send a new copy.
+
+        Not while anybody may still need it: who is to read another copy begins anew.
+        """
+        is_needed = self._held or self._host.clock.monotonic() < self._rests_until
         slots = self._host.applied_index - last.log_index
         copy_bytes = sum(file.size for file in last.files)
-        return slots > self._log_keep_slots and slots * BYTES_PER_SLOT > copy_bytes
+        is_long = slots > self._log_keep_slots and slots * BYTES_PER_SLOT > copy_bytes
+        return is_long and not is_needed
 
     async def _forget_stale(self) -> None:
-        """A copy that this log does not go on from any more takes the disk of a second state."""
+        """A copy that is of no use any more takes the disk of a second state."""
         last = self._outgoing
-        is_stale = last is not None and self._is_stale(last)
-        if is_stale and not self._sending:  # and nobody begins to: that is `run`, too
+        is_useless = last is not None and (self._is_stale(last) or self._is_old(last))
+        if is_useless and not self._sending:  # and nobody begins to: that is `run`, too
             self._outgoing = None
             await self._in_thread(self._store.forget_outgoing)
 

@@ -24,11 +24,12 @@ WORDS = {HELD: "held", VIOLATED: "violated", TOO_LITTLE: "too little", INTERRUPT
 # However short a run, and however long a majority was away: less than this proves nothing.
 LOAD_SECONDS_MIN = 10.0
 FLOOR_MINUTES_MIN = 0.1
-# From healing to the first write. R11 promises 5 s; a machine that also runs this needs more.
-HEALING_SECONDS_MAX = 30.0
+# From healing, or the loss of a leader, to the first write. R11 promises 5 s; a machine that also
+# runs this needs more.
+WITHOUT_WRITES_SECONDS_MAX = 30.0
 POWER_LOSSES_MIN = 2  # one may meet a node that had nothing to do
 KILLING = frozenset({"kill", "power-loss"})
-LOGS = "logs"  # where the logs of the nodes are, beside the report, if something was wrong
+LOGS = "node-logs"  # where the logs of the nodes are, beside the report, if something was wrong
 
 
 @dataclass(slots=True)
@@ -117,11 +118,12 @@ def wrongs(outcome: Outcome) -> Iterator[str]:
         yield f"a process ended that nobody ended: {death}"
     for defect in outcome.defects:
         yield f"defect: {defect.strip().splitlines()[-1] if defect.strip() else 'unnamed'}"
-    for gap in outcome.healings:
-        if gap.seconds is not None and gap.seconds > HEALING_SECONDS_MAX:
-            yield f"{gap.seconds:.1f} s from healing to the first write"
-        if gap.seconds_in_vain > HEALING_SECONDS_MAX:
-            yield f"{gap.seconds_in_vain:.1f} s from healing, and no write"
+    for since, gaps in (("healing", outcome.healings), ("the loss of a leader", outcome.failovers)):
+        for gap in gaps:
+            if gap.seconds is not None and gap.seconds > WITHOUT_WRITES_SECONDS_MAX:
+                yield f"{gap.seconds:.1f} s from {since} to the first write"
+            if gap.seconds_in_vain > WITHOUT_WRITES_SECONDS_MAX:
+                yield f"{gap.seconds_in_vain:.1f} s from {since}, and no write"
 
 
 def lacks(outcome: Outcome) -> Iterator[str]:

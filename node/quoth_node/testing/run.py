@@ -27,6 +27,7 @@ from quoth_node.testing.workloads.recorder import Recorder
 from quoth_node.testing.workloads.workload import Surroundings, Workload
 
 DEFECTS_MAX = 20  # then the rest need not be run to see that something is wrong
+OWN = ".quoth-chaos"  # in folders that the next run may remove
 TOLD_MAX = 10  # violations of one workload in one round; the report has more
 Say = Callable[[str], None]
 
@@ -165,9 +166,11 @@ def run(plan: RunPlan, catalogue: Mapping[str, Callable[[], Workload]], say: Say
     If something was wrong the logs of its nodes stay, in a folder of their own. Raises BadPlan if
     nothing can be started: this machine cannot do what was asked for by name.
     """
-    folder = plan.output / "nodes"
-    for old in (folder, plan.output / LOGS):  # of a run before
-        rmtree(old, ignore_errors=True)
+    nodes, logs = plan.output / "nodes", plan.output / LOGS
+    for old in (nodes, logs):
+        _remove_own(old)
+    _make_own(nodes)
+    folder = nodes / "cluster"
     outcome: Outcome | None = None
     try:
         plan, cluster = _started(plan, folder, say)
@@ -179,16 +182,33 @@ def run(plan: RunPlan, catalogue: Mapping[str, Callable[[], Workload]], say: Say
         return outcome
     finally:
         if outcome is None or any(wrongs(outcome)):
-            _keep_logs(folder, plan.output / LOGS)
+            _keep_logs(folder, logs, say)
         if not plan.keep:
-            rmtree(folder, ignore_errors=True)
+            rmtree(nodes, ignore_errors=True)
 
 
-def _keep_logs(folder: Path, kept: Path) -> None:
+def _remove_own(folder: Path) -> None:
+    """Remove what a run before has left. Raises BadPlan if it was somebody else."""
+    if folder.exists() and not (folder / OWN).exists():
+        raise BadPlan(f"{folder} is not of an earlier run: move it away, or name another --output")
+    rmtree(folder, ignore_errors=True)
+
+
+def _make_own(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / OWN).touch()
+
+
+def _keep_logs(folder: Path, kept: Path, say: Say) -> None:
     """Copy what each node has logged, those that were removed too: `A.log`, `removed-D-1.log`."""
-    for log in folder.rglob("node.log"):
-        kept.mkdir(parents=True, exist_ok=True)
-        copyfile(log, kept / f"{'-'.join(log.parent.relative_to(folder).parts)}.log")
+    logs = list(folder.rglob("node.log"))
+    try:
+        if logs:
+            _make_own(kept)
+        for log in logs:
+            copyfile(log, kept / f"{'-'.join(log.parent.relative_to(folder).parts)}.log")
+    except OSError as error:  # a full disk, perhaps; the report matters more
+        say(f"the logs of the nodes are not kept: {error}")
 
 
 def _started(plan: RunPlan, folder: Path, say: Say) -> tuple[RunPlan, Cluster]:

@@ -141,16 +141,21 @@ def test_s4_a_chunk_goes_exactly_behind_what_is_here() -> None:
 
 
 def test_a_new_node_is_given_the_state_and_not_a_long_history() -> None:
-    def needs(prev_index: int, *, base_index: int = 1, commit_index: int = 20_000) -> bool:
+    def needs(prev_index: int, match_index: int = 0, base: int = 1, commit: int = 20_000) -> bool:
         return rules.needs_state(
-            prev_index, base_index=base_index, commit_index=commit_index, keep_slots=10_000
+            prev_index,
+            match_index=match_index,
+            base_index=base,
+            commit_index=commit,
+            keep_slots=10_000,
         )
 
     assert needs(1), "it has nothing"
-    assert not needs(1, commit_index=10_001), "so much is kept for those a little behind"
+    assert not needs(1, commit=10_001), "so much is kept for those a little behind"
     assert not needs(2), "it has been there: its log may lack little of a large state"
-    assert needs(2, base_index=3), "no log leads there any more"
-    assert not needs(3, base_index=3)
+    assert not needs(1, match_index=2), "it has been there, whatever a late answer says"
+    assert needs(2, match_index=2, base=3), "no log leads there any more"
+    assert not needs(3, base=3)
 
 
 def test_l0_a_mismatch_is_healed_in_one_step() -> None:

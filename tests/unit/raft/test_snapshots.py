@@ -10,9 +10,9 @@ from typing import Any
 import google_crc32c
 import pytest
 
-from quoth_cluster.errors import MalformedValue
+from quoth_cluster.errors import MalformedValue, NoCopy
 from quoth_cluster.log import Change, LogEntry, MembershipChange, Stepped
-from quoth_cluster.raft import applier, snapshot_store
+from quoth_cluster.raft import applier, snapshot, snapshot_store
 from quoth_cluster.raft.group import RaftGroup
 from quoth_cluster.raft.journal import Journal, Mark
 from quoth_cluster.raft.neighbours import Contact
@@ -139,30 +139,81 @@ async def joining(nodes: list[Running], tag: str, folder: Path) -> AsyncIterator
     await new.stop()
 
 
+async def forgetful(nodes: list[Running], *, slots: int) -> None:
+    """Start them again: they keep so many slots, but for whole files, and those are large."""
+    for node in nodes:
+        await node.stop()
+        node.log_keep_slots = slots
+        await node.start()
+    await nodes[0].propose(b"settled")
+
+
+async def write(nodes: list[Running], count: int) -> None:
+    for number in range(count):
+        await nodes[0].propose(b"filling %d" % number)
+
+
 async def test_a_new_node_is_given_the_state_though_the_log_is_whole_but_long(
     trio: list[Running], tmp_path: Path
 ) -> None:
-    for node in trio:
-        await node.stop()
-        node.log_keep_slots = 50
-        await node.start()
-    for number in range(40):
-        await trio[0].propose(b"few %d" % number)
+    await forgetful(trio, slots=50)
+    await write(trio, 30)
     async with joining(trio, "D", tmp_path) as fourth:
         await settled([*trio, fourth])
         assert fourth.journal.base_index == FIRST_INDEX, "what is short it reads itself"
-        for number in range(60):
-            await trio[0].propose(b"more %d" % number)
+        await write(trio, 60)
         async with joining([*trio, fourth], "E", tmp_path) as fifth:
             await settled([*trio, fourth, fifth])
-            given = fifth.journal.base_index
-            assert given > 60, "it did not come by the log"
+            assert fifth.journal.base_index > 60, "it did not come by the log"
             assert trio[0].journal.base_index == FIRST_INDEX, "which is there from the beginning"
-            for number in range(60):
-                await trio[0].propose(b"again %d" % number)
-            async with joining([*trio, fourth, fifth], "F", tmp_path) as sixth:
-                await settled([*trio, fourth, fifth, sixth])
-                assert sixth.journal.base_index > given, "the copy of before was too old"
+
+
+async def test_a_copy_is_made_anew_once_it_is_old_and_nobody_reads_it(
+    trio: list[Running], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await forgetful(trio, slots=50)
+    await write(trio, 60)
+    async with joining(trio, "D", tmp_path) as fourth:
+        given = fourth.journal.base_index
+        await write(trio, 60)
+        async with joining([*trio, fourth], "E", tmp_path) as fifth:
+            assert fifth.journal.base_index == given, "a broken transfer would need it yet"
+        monkeypatch.setattr(snapshot, "REST_SECONDS", 0.0)
+        async with joining([*trio, fourth], "F", tmp_path) as sixth:  # the last one that it serves
+            assert sixth.journal.base_index == given
+        copies = [node.folder / "snapshots" / "outgoing" for node in trio]
+        async with asyncio.timeout(PATIENCE):
+            while any(copy.exists() for copy in copies):
+                await trio[0].propose(b"another turn")
+        async with joining([*trio, fourth], "G", tmp_path) as seventh:
+            assert seventh.journal.base_index > given + 50
+
+
+async def test_two_that_are_behind_are_served_once_the_disk_has_room_again(
+    short_memory: list[Running], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write_until_trimmed(short_memory, 100)
+    take, refused = SnapshotStore.take, 0
+
+    def take_when_there_is_room(self: SnapshotStore, *args: Any, **named: Any) -> Manifest:
+        nonlocal refused
+        if refused < 2:
+            refused += 1
+            self.forget_outgoing()
+            raise NoCopy("no space is left")
+        return take(self, *args, **named)
+
+    async with joining(short_memory, "D", tmp_path) as fourth:  # leaves a copy
+        await write_until_trimmed(short_memory, short_memory[0].group.status().last_log_index)
+        monkeypatch.setattr(SnapshotStore, "take", take_when_there_is_room)
+        monkeypatch.setattr(snapshot, "NO_COPY_SECONDS", 0.2)
+        await fourth.stop()
+        last = short_memory[0].group.status().last_log_index
+        await write_until_trimmed(short_memory, last + 50)
+        async with joining(short_memory, "E", tmp_path) as fifth:
+            await fourth.start()
+            await settled([*short_memory, fourth, fifth])
+    assert refused == 2
 
 
 async def test_the_leader_goes_on_while_it_gives_its_state_away(

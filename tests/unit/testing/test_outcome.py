@@ -67,6 +67,14 @@ WRONGS: dict[str, tuple[Callable[[Outcome], object], str]] = {
         lambda o: o.healings.append(Gap("healing", 0, None, seen_until=31 * SECOND)),
         "31.0 s from healing, and no write",
     ),
+    "leaderless": (
+        lambda o: o.failovers.append(Gap("kill", 0, 31 * SECOND)),
+        "31.0 s from the loss of a leader to the first write",
+    ),
+    "leaderless-for-good": (
+        lambda o: o.failovers.append(Gap("kill", 0, None, seen_until=31 * SECOND)),
+        "31.0 s from the loss of a leader, and no write",
+    ),
 }
 LACKS: dict[str, tuple[Callable[[Outcome], object], str]] = {
     "short": (lambda o: setattr(o, "load_seconds", 9.0), "9.0 s under load prove nothing"),

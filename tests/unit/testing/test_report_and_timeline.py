@@ -79,7 +79,7 @@ def test_the_report_tells_each_violation_with_its_evidence_and_how_to_see_it_aga
     assert "| 4 | put | [1, 'a\\|b'] | 2 | yes | 2.000 | 2.001 |  |  |" in told
     assert "`quoth-chaos check history-0002.jsonl`" in told
     assert "node C ended with -6" in told
-    assert "What the nodes have logged is in `logs`, beside this report." in told
+    assert "What the nodes have logged is in `node-logs`, beside this report." in told
 
 
 def test_a_good_run_says_so() -> None:

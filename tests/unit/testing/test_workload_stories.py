@@ -13,8 +13,8 @@ import pytest
 from quoth import ConcurrencyError, Indefinite, NotSent
 from quoth_node.testing import round as round_module
 from quoth_node.testing import run as run_module
-from quoth_node.testing.outcome import Outcome
-from quoth_node.testing.plan import RunPlan
+from quoth_node.testing.outcome import LOGS, Outcome
+from quoth_node.testing.plan import BadPlan, RunPlan
 from quoth_node.testing.run import run
 from quoth_node.testing.workloads import sequences
 from quoth_node.testing.workloads.plain import Answer, Plain
@@ -22,6 +22,7 @@ from quoth_node.testing.workloads.promises import Promises
 from quoth_node.testing.workloads.recorder import Recorder
 from quoth_node.testing.workloads.registers import Registers
 from quoth_node.testing.workloads.sequences import PlainTaker, Sequences
+from quoth_node.testing.workloads.sessions import SINCE_MIN, SessionClient, Sessions
 from quoth_node.testing.workloads.speaker import NotDone, Open
 from quoth_node.testing.workloads.workload import Surroundings
 
@@ -137,6 +138,58 @@ def test_a_node_that_does_not_stop_in_order_is_found(
     plan = RunPlan(seed=1, minutes=1, workloads=("bank",), output=tmp_path)
     outcome = run(plan, {}, print)
     assert (outcome.deaths, outcome.exit_code) == (["node A did not stop within 20 s"], 1)
+
+
+async def test_what_nobody_reads_again_proves_nothing_of_indexes() -> None:
+    around = surroundings()
+    told = [Open("lost"), {"Results": [None]}]
+    for answer in [told[0]] * SINCE_MIN + [told[1]]:
+        plain = Told(answer)
+        session = SessionClient(0, plain, around, Random(1))
+        await session._read_since(plain, ["own/cluster/0/0"], 7)
+    operations = around.recorder.operations
+    assert Sessions().check(operations) == [], "one came through"
+    [violation] = Sessions().check(operations[:-1])
+    assert violation.anomaly == "never-read-again"
+    assert Sessions().check(operations[: SINCE_MIN - 1]) == [], "too few to say"
+
+
+@pytest.mark.parametrize("name", ["nodes", LOGS])
+def test_a_folder_of_somebody_else_is_not_removed(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "thesis.tex").touch()
+    plan = RunPlan(seed=1, minutes=1, workloads=("bank",), output=tmp_path)
+    with pytest.raises(BadPlan, match="is not of an earlier run"):
+        run(plan, {}, print)
+    assert [path.name for path in tmp_path.rglob("*")] == [name, "thesis.tex"]
+
+
+def test_logs_that_cannot_be_kept_cost_no_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ends:
+        deaths = ("node A ended with 1",)
+
+        def stop(self) -> None:
+            pass
+
+    async def play(self: object, cluster: Ends) -> Outcome:
+        (tmp_path / "nodes" / "cluster" / "A").mkdir(parents=True)
+        (tmp_path / "nodes" / "cluster" / "A" / "node.log").write_text("its last words")
+        return Outcome()
+
+    def is_full(*_: object) -> None:
+        raise OSError("no space is left")
+
+    said: list[str] = []
+    monkeypatch.setattr(run_module.Run, "play", play)
+    monkeypatch.setattr(run_module, "_started", lambda plan, *_: (plan, Ends()))
+    plan = RunPlan(seed=1, minutes=1, workloads=("bank",), output=tmp_path)
+    run(plan, {}, said.append)
+    assert (tmp_path / LOGS / "A.log").read_text() == "its last words"
+    monkeypatch.setattr(run_module, "copyfile", is_full)
+    assert run(plan, {}, said.append).deaths == ["node A ended with 1"]
+    assert said == ["the logs of the nodes are not kept: no space is left"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import orjson
 from quoth_node.testing.clock import pause
 from quoth_node.testing.workloads.speaker import (
     Changed,
+    DatabaseMissing,
     Decide,
     Document,
     Found,
@@ -47,10 +48,6 @@ CONFLICT, MISSING = 409, 404
 UNFORESEEN = "An unexpected error; the log of node"  # so a node tells one
 
 Params = Sequence[tuple[str, str]]
-
-
-class DatabaseMissing(Strange):
-    """The node knows no such database."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,10 @@ async def _holders(plain: Plain, name: str, node: str) -> dict[int, str]:
     while start is not None:
         params = [("name", name), ("start", str(start)), ("pageSize", "10000")]
         asked = plain.ask("GET", f"{ROUTE}/holders", params, node=node, is_local=True)
-        page = (await asked).content
+        answer = await asked
+        if "Results" not in answer.content:
+            raise Strange(f"{node} has yet to hear of the database, or of the sequence '{name}'")
+        page = answer.content
         for row in page["Results"]:
             for at in range(row["Count"]):
                 # These sequences begin with 1 and never begin anew.

@@ -27,6 +27,8 @@ VALUES = tuple(f"values/{number}" for number in range(2))
 OWN_KEYS = 1  # documents of each mode that only one session writes
 DOES = ("read", "read-all", "write", "write-two", "write-value")
 WEIGHTS = (35, 15, 25, 10, 15)
+SINCE = ("since",)  # a read that rests on an index alone
+SINCE_MIN = 50  # then one of them comes through, whatever the faults
 
 
 class Sessions:
@@ -61,7 +63,15 @@ class Sessions:
                     await reader.read([key])
 
     def check(self, operations: Sequence[Operation]) -> list[Violation]:
-        return sessions.check(operations)
+        found = sessions.check(operations)
+        again = [one for one in operations if tuple(one.input) == SINCE]
+        if len(again) >= SINCE_MIN and not any(one.ok for one in again):
+            told = f"of {len(again)} documents none was read again by the index of its command"
+            one = again[-1]
+            found.append(
+                Violation(anomaly="never-read-again", key=one.key, told=told, evidence=(one,))
+            )
+        return found
 
 
 class SessionClient:
@@ -146,10 +156,11 @@ class SessionClient:
     async def _read_since(self, plain: Plain, ids: Sequence[str], index: int) -> None:
         """Read documents again from a node that may not be asked how current it is."""
         call = self._recorder.now()
-        _, found = await self._recorder.outcome(plain.load_since(ids, index))
-        for one, document in (found or {}).items():
-            body = document.body if document else None
-            self._note(one, "read", (), version_of(body), call, True)
+        ok, found = await self._recorder.outcome(plain.load_since(ids, index))
+        for one in ids:
+            document = found[one] if found else None
+            told = version_of(document.body if document else None) if ok else None
+            self._note(one, "read", SINCE, told, call, ok)
 
 
 def parted(keys: Sequence[str]) -> tuple[list[str], list[str]]:

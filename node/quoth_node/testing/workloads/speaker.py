@@ -29,6 +29,10 @@ class Strange(Exception):
     """An answer that no client should get."""
 
 
+class DatabaseMissing(Strange):
+    """The node knows no such database."""
+
+
 class Mode(Enum):
     """How a transaction is made.
 
