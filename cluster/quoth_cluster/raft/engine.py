@@ -343,13 +343,9 @@ class Engine:
     def _queue_append(self, tag: str, message: dict[str, Any]) -> None:
         assert not rules.carries_snapshot(message), "the library sees no log that begins late"
         self._forget_other_terms()
-        if rules.needs_state(
-            message["prevLogIdx"],
-            match_index=self._reign.match.get(tag, 0),
-            base_index=self.journal.base_index,
-            commit_index=self.commit_index,
-            keep_slots=self._log_keep_slots,
-        ):
+        known = {"match_index": self._reign.match.get(tag, 0), "commit_index": self.commit_index}
+        kept = {"base_index": self.journal.base_index, "keep_slots": self._log_keep_slots}
+        if rules.needs_state(message["prevLogIdx"], **known, **kept):
             self._reign.behind.setdefault(tag, self._clock.monotonic())
             self._hide(tag)
             return
@@ -407,10 +403,7 @@ class Engine:
                 continue
             self._reign.behind[tag] = now + self._timing.heartbeat
             self._sequence += 1
-            # Every log agrees at its very beginning, so this proves nothing and takes nothing.
-            start = {"prevLogIdx": rules.FIRST_INDEX, "prevLogTerm": 0, "entries": []}
-            greeting = {"type": "append_entries", "term": self.term, "commit_index": 0, **start}
-            self._send(tag, {**greeting, "sequence": self._sequence})
+            self._send(tag, {**rules.greeting(self.term), "sequence": self._sequence})
 
     def _is_congested(self, tag: str) -> bool:
         under_way = self._outbox_bytes.get(tag, 0) + self._queued_bytes(tag)

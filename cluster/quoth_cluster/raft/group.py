@@ -79,8 +79,7 @@ class RaftGroup:
     ) -> None:
         _check_state_fits_journal(machine.position.log_index, journal)
         self.identity = identity
-        self.clock = clock
-        self.timing = timing
+        self.clock, self.timing = clock, timing
         self._journal = journal
         self._machine = machine
         self._log_keep_slots, self._log_keep_bytes = log_keep_slots, log_keep_bytes

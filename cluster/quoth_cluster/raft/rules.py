@@ -135,6 +135,15 @@ def needs_state(
     return prev_index < base_index or (has_nothing and commit_index - prev_index > keep_slots)
 
 
+def greeting(term: int) -> dict[str, Any]:
+    """What tells a peer that there is a leader, and nothing else.
+
+    Every log agrees at its very beginning, so it proves nothing and takes nothing.
+    """
+    start = {"prevLogIdx": FIRST_INDEX, "prevLogTerm": 0, "entries": []}
+    return {"type": "append_entries", "term": term, "commit_index": 0, **start}
+
+
 def hint_for_leader(commit_index: int) -> int:
     """Finding l0: where to go on after a mismatch: behind the committed part, in one step."""
     return max(commit_index, FIRST_INDEX) + 1
