@@ -122,11 +122,12 @@ class Cycle:
         while True:
             await self._work_or_tick()
             self._step()
+            self._hand_on()  # what this turn has told committed does not wait for what it wrote
             if self._journal.is_dirty:
                 await loop.run_in_executor(disk, self._journal.sync)
             for tag, message in self._engine.take_messages():
                 self._send(tag, message)
-            self._applier.committed(min(self._engine.commit_index, self._journal.synced_index))
+            self._hand_on()
             if self._counts_only_itself():
                 self._wake.set()
             self._tell_news()
@@ -142,6 +143,10 @@ class Cycle:
                 await step()
                 if not future.done():
                     future.set_result(None)
+
+    def _hand_on(self) -> None:
+        """What is committed and durable here may be applied."""
+        self._applier.committed(min(self._engine.commit_index, self._journal.synced_index))
 
     async def _work_or_tick(self) -> None:
         try:
