@@ -1,8 +1,8 @@
 """The cycle: the one loop that feeds the engine, and the one place where durability is waited for.
 
-    take what came in -> let the engine handle it, one tick -> if the journal is dirty, fsync it
-    in a worker thread -> only then release the messages produced -> tell the applier what is
-    committed
+    take what came in -> let the engine handle it, one tick -> tell the applier what is committed
+    and durable here -> if the journal is dirty, fsync it in a worker thread -> only then release
+    the messages produced -> tell the applier what is committed and durable now
 
 No acknowledgement, vote or own count ever rests on bytes that could be lost, and while one fsync
 runs the next batch gathers: group commit without timers.
