@@ -6,7 +6,7 @@ names that as `NewerFormat`, never as corruption.
 """
 
 from collections.abc import Callable
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, dataclass, field, fields
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -17,29 +17,23 @@ from quoth_cluster.errors import MalformedValue, NewerFormat
 
 T = TypeVar("T")
 VALUE_EXTENSION = 1
-PLAIN_TYPES = (str, bytes, NoneType)
-INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
+BUFFER_BYTES = 1_024  # to begin with; it grows
+SEEN_MAX = 1_000  # of one class: with optional fields, there is one for each combination
+
+Check = Callable[[object], bool]
 
 
 class Codec:
     """A closed set of dataclasses and their bytes."""
 
     def __init__(self, numbered: dict[int, type]) -> None:
-        self._class_of = dict(numbered)
-        self._number_of = {cls: number for number, cls in numbered.items()}
-        assert len(self._number_of) == len(self._class_of), "a class has one number"
-        self._checks = {cls: _field_checks(cls) for cls in numbered.values()}
-        self._fields_of = {cls: _fields_of(cls) for cls in numbered.values()}
-        # Types of the fields of a class whose fields are all texts and bytes: checked at once.
-        self._plain = {cls: _plain_types(cls) for cls in numbered.values()}
-        self._required = {
-            cls: sum(f.default is MISSING and f.default_factory is MISSING for f in fields(cls))
-            for cls in numbered.values()
-        }
+        self._kinds = {number: _Kind.of(cls) for number, cls in numbered.items()}
+        self._writers = {cls: (number, _fields_of(cls)) for number, cls in numbered.items()}
+        assert len(self._writers) == len(self._kinds), "a class has one number"
 
     def encode(self, value: object) -> bytes:
         """The bytes of a registered value; a tuple field may hold registered values."""
-        packed: bytes = msgpack.packb(value, default=self._pack)
+        packed: bytes = msgpack.Packer(default=self._pack, buf_size=BUFFER_BYTES).pack(value)
         return packed
 
     def decode(self, data: bytes, expected: type[T] | tuple[type[T], ...]) -> T:
@@ -57,33 +51,76 @@ class Codec:
         return value
 
     def _pack(self, value: object) -> msgpack.ExtType:
-        number = self._number_of.get(type(value))
-        if number is None:
+        found = self._writers.get(type(value))
+        if found is None:
             raise TypeError(f"{type(value).__name__} is not in this codec")
-        parts = [number, *self._fields_of[type(value)](value)]
-        return msgpack.ExtType(VALUE_EXTENSION, msgpack.packb(parts, default=self._pack))
+        number, fields_of = found
+        # One for each: it cannot be used within itself.
+        packer = msgpack.Packer(default=self._pack, buf_size=BUFFER_BYTES)
+        return msgpack.ExtType(VALUE_EXTENSION, packer.pack((number, *fields_of(value))))
 
     def _unpack(self, code: int, data: bytes) -> object:
         if code != VALUE_EXTENSION:
             raise MalformedValue(f"unknown extension {code}")
         parts = msgpack.unpackb(data, ext_hook=self._unpack, use_list=False)
-        if not isinstance(parts, tuple) or not parts:
+        if not isinstance(parts, tuple) or not parts or type(parts[0]) is not int:
             raise MalformedValue("a value is a list that starts with its number")
-        cls = self._class_of.get(parts[0])
-        if cls is None:
+        kind = self._kinds.get(parts[0])
+        if kind is None:
             raise NewerFormat(f"value number {parts[0]} is unknown here")
-        values, checks = parts[1:], self._checks[cls]
-        if len(values) > len(checks):
-            raise NewerFormat(f"{cls.__name__} has {len(values)} fields, {len(checks)} known here")
-        if len(values) < self._required[cls]:
-            raise MalformedValue(f"{cls.__name__} lacks fields: {len(values)} given")
-        plain = self._plain[cls]
-        if plain is not None and all(map(isinstance, values, plain)):
-            return cls(*values)
-        for (name, check), value in zip(checks, values, strict=False):
-            if not check(value):
-                raise MalformedValue(f"{cls.__name__}.{name} cannot be {type(value).__name__}")
-        return cls(*values)
+        values = parts[1:]
+        kind.check(values)
+        return kind.cls(*values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A class, and how what is read for its fields is checked.
+
+    Most fields are decided by the type of what they hold. Values whose types were good before are
+    good again: only what is within tuples is looked at anew.
+    """
+
+    cls: type
+    required: int
+    checks: tuple[tuple[str, Check], ...]
+    tuples: tuple[int, ...]  # the fields that may hold some
+    seen: set[tuple[type, ...]] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, described: type) -> "_Kind":
+        hints = get_type_hints(described)
+        known = fields(described)
+        return cls(
+            described,
+            sum(f.default is MISSING and f.default_factory is MISSING for f in known),
+            tuple((f.name, _check(hints[f.name])) for f in known),
+            tuple(at for at, f in enumerate(known) if _holds_tuples(hints[f.name])),
+        )
+
+    def check(self, values: tuple[object, ...]) -> None:
+        """Raises MalformedValue, NewerFormat."""
+        types = tuple(map(type, values))
+        if types in self.seen:
+            for at in self.tuples:
+                if at < len(values):
+                    self._check_one(at, values[at])
+            return
+        if len(values) > len(self.checks):
+            raise NewerFormat(
+                f"{self.cls.__name__} has {len(values)} fields, {len(self.checks)} known here"
+            )
+        if len(values) < self.required:
+            raise MalformedValue(f"{self.cls.__name__} lacks fields: {len(values)} given")
+        for at, value in enumerate(values):
+            self._check_one(at, value)
+        if len(self.seen) < SEEN_MAX:
+            self.seen.add(types)
+
+    def _check_one(self, at: int, value: object) -> None:
+        name, check = self.checks[at]
+        if not check(value):
+            raise MalformedValue(f"{self.cls.__name__}.{name} cannot be {type(value).__name__}")
 
 
 def _fields_of(cls: type) -> Callable[[object], tuple[Any, ...]]:
@@ -94,38 +131,40 @@ def _fields_of(cls: type) -> Callable[[object], tuple[Any, ...]]:
     return attrgetter(*names)
 
 
-def _field_checks(cls: type) -> list[tuple[str, Callable[[object], bool]]]:
-    hints = get_type_hints(cls)
-    return [(field.name, _check(hints[field.name])) for field in fields(cls)]
+def _holds_tuples(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple or any(map(_holds_tuples, get_args(annotation)))
 
 
-def _plain_types(cls: type) -> list[tuple[type, ...]] | None:
-    """What the fields may be, if `isinstance` is all that their checks come to."""
-    hints = get_type_hints(cls)
-    types = [_parts(hints[field.name]) for field in fields(cls)]
-    plain = all(part in PLAIN_TYPES for parts in types for part in parts)
-    return types if plain else None
-
-
-def _parts(annotation: Any) -> tuple[Any, ...]:
-    is_union = get_origin(annotation) in (Union, UnionType)
-    return get_args(annotation) if is_union else (annotation,)
-
-
-def _check(annotation: Any) -> Callable[[object], bool]:
+def _check(annotation: Any) -> Check:
     origin = get_origin(annotation)
     if origin in (Union, UnionType):
         checks = [_check(part) for part in get_args(annotation)]
         return lambda value: any(check(value) for check in checks)
     if origin is tuple:
-        part = _check(get_args(annotation)[0])
-        return lambda value: isinstance(value, tuple) and all(part(item) for item in value)
+        return _check_all(get_args(annotation)[0])
     if annotation in (None, NoneType):
         return lambda value: value is None
-    if annotation is int:
-        return lambda value: type(value) is int and INTEGER_MIN <= value <= INTEGER_MAX
-    if annotation is bool:
-        return lambda value: type(value) is bool
+    if annotation in (int, bool):  # True is an int, too; msgpack holds no number over 64 bits
+        return lambda value: type(value) is annotation
     if isinstance(annotation, type):
         return lambda value: isinstance(value, annotation)
     raise TypeError(f"{annotation} cannot be checked")
+
+
+def _check_all(annotation: Any) -> Check:
+    """Whether a value is a tuple, and all that is in it is as annotated."""
+    check, is_plain = _check(annotation), not _holds_tuples(annotation)
+    seen: set[type] = set()  # good ones; a codec is closed, so there are few
+
+    def check_all(value: object) -> bool:
+        if not isinstance(value, tuple):
+            return False
+        types = set(map(type, value))
+        if is_plain and types <= seen:
+            return True
+        if not all(map(check, value)):
+            return False
+        seen.update(types)
+        return True
+
+    return check_all

@@ -20,6 +20,7 @@ from quoth_cluster.errors import CorruptFile, MalformedValue, NewerFormat
 _CHECKSUM = struct.Struct(">I")
 _HEAD = struct.Struct(">BI")
 _HEADER_AT = _CHECKSUM.size + _HEAD.size
+BUFFER_BYTES = 512  # to begin with; it grows
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Layout:
     def pack(self, *header: Any, raw: bytes = b"") -> bytes:
         """The bytes of a value."""
         assert len(header) == self.fields, f"a {self.what} has {self.fields} fields"
-        packed: bytes = msgpack.packb(header)
+        packed: bytes = msgpack.Packer(buf_size=BUFFER_BYTES).pack(header)
         rest = _HEAD.pack(self.format, len(packed)) + packed + raw
         checksum: int = google_crc32c.value(rest)
         return _CHECKSUM.pack(checksum) + rest
