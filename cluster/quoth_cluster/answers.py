@@ -36,26 +36,64 @@ def recall(txn: ReadTxn, request_id: str, *, kind: str) -> Outcome | None:
     return outcomes.decode(outcome)
 
 
-def remember(
-    txn: WriteTxn,
-    request_id: str,
-    *,
-    kind: str,
-    outcome: Outcome,
-    answers_max: int = ANSWERS_MAX,
-    bytes_max: int = ANSWER_BYTES_MAX,
-) -> None:
-    """Keep the first answer to an id, and let go of the oldest ones if there are too many."""
-    newest = _end(txn, reverse=True)
-    sequence, counted = (newest.sequence + 1, newest.bytes_up_to) if newest else (1, 0)
-    raw = outcomes.encode(outcome)
-    counted += len(raw)
-    txn.put(_key(request_id), ANSWER.pack(request_id, kind, sequence, raw=raw))
-    txn.put(keys.of_number(keys.ANSWERED, sequence), ANSWERED.pack(request_id, counted))
-    while (oldest := _end(txn)) is not None and (
-        oldest.sequence <= sequence - answers_max or oldest.bytes_up_to < counted - bytes_max
-    ):
-        _forget(txn, oldest)
+class Answers:
+    """The answers in one environment, as one transaction gives more of them.
+
+    Nobody else may write them meanwhile: the oldest and the newest are read once.
+    """
+
+    def __init__(self, txn: WriteTxn) -> None:
+        self._txn = txn
+        self._newest = self._oldest = _NOBODY
+        self._is_open = False
+
+    def recall(self, request_id: str, *, kind: str) -> Outcome | None:
+        """The answer given before to this id, or None."""
+        return recall(self._txn, request_id, kind=kind)
+
+    def remember(
+        self,
+        request_id: str,
+        *,
+        kind: str,
+        outcome: Outcome,
+        answers_max: int = ANSWERS_MAX,
+        bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> None:
+        """Keep the first answer to an id, and let go of the oldest ones if there are too many."""
+        assert answers_max > 0 <= bytes_max, "the newest stays"
+        if not self._is_open:
+            self._open()
+        raw = outcomes.encode(outcome)
+        sequence, counted = self._newest.sequence + 1, self._newest.bytes_up_to + len(raw)
+        self._txn.put(_key(request_id), ANSWER.pack(request_id, kind, sequence, raw=raw))
+        self._txn.put(_row(sequence), ANSWERED.pack(request_id, counted))
+        self._newest = newest = _Answered(sequence, request_id, counted)
+        if self._oldest is _NOBODY:
+            self._oldest = newest
+        while (
+            self._oldest.sequence <= sequence - answers_max
+            or self._oldest.bytes_up_to < counted - bytes_max
+        ):
+            self._forget_oldest()
+
+    def _open(self) -> None:
+        for key, value in self._txn.scan(keys.ANSWERED):
+            self._oldest = _answered(key, value)
+            break
+        for key, value in self._txn.scan(keys.ANSWERED, reverse=True):
+            self._newest = _answered(key, value)
+            break
+        self._is_open = True
+
+    def _forget_oldest(self) -> None:
+        oldest = self._oldest
+        key, behind = _row(oldest.sequence), _row(oldest.sequence + 1)
+        was_there = self._txn.delete(_key(oldest.request_id)) and self._txn.delete(key)
+        assert was_there, "each sequence has its answer"
+        value = self._txn.get(behind)
+        assert value is not None, "sequences are without gaps, and the newest stays"
+        self._oldest = _answered(behind, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +105,16 @@ class _Answered:
     bytes_up_to: int
 
 
-def _end(txn: ReadTxn, *, reverse: bool = False) -> _Answered | None:
-    """The oldest, or the newest."""
-    for key, value in txn.scan(keys.ANSWERED, reverse=reverse):
-        (request_id, bytes_up_to), _ = ANSWERED.unpack(value)
-        return _Answered(keys.number_of(key), request_id, bytes_up_to)
-    return None
+_NOBODY = _Answered(0, "", 0)
 
 
-def _forget(txn: WriteTxn, one: _Answered) -> None:
-    key = keys.of_number(keys.ANSWERED, one.sequence)
-    was_there = txn.delete(_key(one.request_id)) and txn.delete(key)
-    assert was_there, "each sequence has its answer"
+def _answered(key: bytes, value: bytes) -> _Answered:
+    (request_id, bytes_up_to), _ = ANSWERED.unpack(value)
+    return _Answered(keys.number_of(key), request_id, bytes_up_to)
+
+
+def _row(sequence: int) -> bytes:
+    return keys.of_number(keys.ANSWERED, sequence)
 
 
 def _key(request_id: str) -> bytes:

@@ -4,7 +4,7 @@ A document counts with the bytes of its two JSON objects, a tombstone with those
 value. A collection without documents or tombstones has no row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from quoth_cluster.store import keys
@@ -22,6 +22,16 @@ class CollectionTotals:
     tombstones: int = 0
     tombstone_bytes: int = 0
 
+    def copy(self) -> "CollectionTotals":
+        """The same, to be changed by itself."""
+        return CollectionTotals(
+            self.name,
+            self.documents,
+            self.document_bytes,
+            self.tombstones,
+            self.tombstone_bytes,
+        )
+
     def check(self) -> None:
         """Assert what must always hold."""
         lowest = min(self.documents, self.document_bytes, self.tombstones, self.tombstone_bytes)
@@ -36,12 +46,19 @@ def every(txn: ReadTxn) -> Iterator[CollectionTotals]:
         yield _decode(value)
 
 
-def of(txn: ReadTxn, held: dict[bytes, CollectionTotals], name: str) -> CollectionTotals:
-    """The totals of a collection, held to be changed and then stored by `store_all`."""
+def of(
+    txn: ReadTxn,
+    held: dict[bytes, CollectionTotals],
+    name: str,
+    *,
+    known: Mapping[bytes, CollectionTotals],
+) -> CollectionTotals:
+    """The totals of a collection, held to be changed; `known` are newer than what is stored."""
     key = _key(name)
     totals = held.get(key)
     if totals is None:
-        held[key] = totals = _load(txn, key, name)
+        totals = known[key].copy() if key in known else _load(txn, key, name)
+        held[key] = totals
     if not totals.documents and not totals.tombstones:
         totals.name = name  # it is named anew
     return totals

@@ -4,7 +4,6 @@ from typing import TypeAlias
 
 from quoth_cluster import (
     batch,
-    collection_totals,
     compare_exchange,
     expiring,
     hilo,
@@ -13,7 +12,6 @@ from quoth_cluster import (
     numbered,
     reservations,
     serializable,
-    totals,
     transaction,
 )
 from quoth_cluster.commands import (
@@ -35,6 +33,7 @@ from quoth_cluster.commands import (
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import Outcome, Refused
 from quoth_cluster.sequence_commands import SequenceCommand
+from quoth_cluster.running import Running
 from quoth_cluster.step import Step
 from quoth_cluster.store.environment import WriteTxn
 
@@ -62,18 +61,25 @@ def carry_out(
     record: DatabaseRecord,
     command: DatabaseCommand,
     *,
+    running: Running,
     command_index: int,
     separator: str,
 ) -> Outcome:
-    """Step one command into `txn`: all of it, or nothing if it is refused."""
+    """Step one command into `txn` and `running`: all of it, or nothing if it is refused."""
     drafted = _may_stop_midway(command)
     target = txn.draft() if drafted else txn
-    step = Step(target, record, totals.load(target), command_index, separator=separator)
+    step = Step(
+        target,
+        record,
+        running.totals.copy(),
+        command_index,
+        separator=separator,
+        known=running.collections,
+    )
     outcome = _step(step, command)
     refused = isinstance(outcome, Refused)
     if not refused:
-        totals.store(target, step.totals)
-        collection_totals.store_all(target, step.collections)
+        running.accept(step.totals, step.collections)
     if drafted:
         target.abort() if refused else target.commit()
     return outcome

@@ -275,7 +275,7 @@ def _drop_tombstone(step: Step, folded: bytes, collection: str) -> None:
 
 def _counted(step: Step, collection: str) -> CollectionTotals:
     """The totals of a collection, to be changed: a batch of many documents writes each once."""
-    return collection_totals.of(step.txn, step.collections, collection)
+    return collection_totals.of(step.txn, step.collections, collection, known=step.known)
 
 
 # Bytes

@@ -127,7 +127,7 @@ def _save_in_vain(
 ) -> Refused | None:
     """Why it would be refused anyway: that somebody was faster is the better reason to tell."""
     draft = step.txn.draft()
-    trial = Step(draft, step.record, replace(step.totals), step.command_index, step.separator)
+    trial = replace(step, txn=draft, totals=step.totals.copy(), collections={}, touched=set())
     saved = _save(trial, command, numbered)
     draft.abort()
     return saved if isinstance(saved, Refused) else None

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from quoth_cluster import administration, answers, client_configuration, databases, members
+from quoth_cluster import administration, client_configuration, databases, members
+from quoth_cluster.answers import Answers
 from quoth_cluster.batch import rests_on_checks
 from quoth_cluster.client_configuration import ClientConfiguration
 from quoth_cluster.commands import (
@@ -40,6 +41,7 @@ from quoth_cluster.outcomes import (
     Refused,
     Toggled,
 )
+from quoth_cluster.running import Running
 from quoth_cluster.step import check_time
 from quoth_cluster.store.environment import Environment, WriteTxn, naming, sync_folder
 
@@ -91,6 +93,8 @@ class Writing:
     database: Database
     txn: WriteTxn
     position: Position
+    running: Running
+    answers: Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,9 @@ class Round:
     def commit(self) -> bool:
         """Make it all readable. Whether it is durable by itself, without replay."""
         for writing in self._writing.values():
-            store_position(writing.txn, writing.position)
+            with naming(writing.database.environment.path):
+                writing.running.store(writing.txn)
+                store_position(writing.txn, writing.position)
             writing.txn.commit()
             writing.database.position = writing.position
             writing.database.is_dirty = True
@@ -181,9 +187,8 @@ class Round:
                 | LockDatabases()
                 | PutClientConfiguration()
             ):
-                outcome = answered(
-                    self._write_group(), command, lambda: self._step_in_group(command)
-                )
+                given = Answers(self._write_group())
+                outcome = answered(given, command, lambda: self._step_in_group(command))
             case TakeIndex():
                 outcome = IndexTaken()
             case _:
@@ -219,15 +224,21 @@ class Round:
         assert has_it == (self.position.log_index <= done.log_index), "a replay leaves nothing out"
         if has_it:
             return None
-        txn = self._write_database(database)
+        writing = self._write_database(database)
+        txn, running = writing.txn, writing.running
         command_index = self.position.command_index
         separator = client_configuration.separator(record.client, self.group.client.json)
         with naming(database.environment.path):
             outcome = answered(
-                txn,
+                writing.answers,
                 command,
                 lambda: carry_out(
-                    txn, record, command, command_index=command_index, separator=separator
+                    txn,
+                    record,
+                    command,
+                    running=running,
+                    command_index=command_index,
+                    separator=separator,
                 ),
             )
         if isinstance(outcome, IndexPut):
@@ -345,13 +356,16 @@ class Round:
             self._group_txn = self._environment.begin()
         return self._group_txn
 
-    def _write_database(self, database: Database) -> WriteTxn:
+    def _write_database(self, database: Database) -> Writing:
         folder = database.record.folder
         if (writing := self._writing.get(folder)) is None:
-            writing = Writing(database, database.environment.begin(), self.position)
+            txn = database.environment.begin()
+            with naming(txn.path):
+                running = Running.of(txn)
+            writing = Writing(database, txn, self.position, running, Answers(txn))
             self._writing[folder] = writing
         writing.position = self.position
-        return writing.txn
+        return writing
 
     def _record_of(self, database: Database) -> DatabaseRecord:
         """The record as it stands here; readers see it after the commit."""
@@ -365,16 +379,16 @@ class Round:
         self.group = replace(self.group, databases=changed)
 
 
-def answered(txn: WriteTxn, command: Answerable, carry_out: Callable[[], Outcome]) -> Outcome:
+def answered(given: Answers, command: Answerable, carry_out: Callable[[], Outcome]) -> Outcome:
     """The outcome of a command, or the first answer to its request id."""
     if command.request_id is None:
         return carry_out()
     kind = type(command).__name__
-    if (first := answers.recall(txn, command.request_id, kind=kind)) is not None:
+    if (first := given.recall(command.request_id, kind=kind)) is not None:
         return first
     outcome = carry_out()
     if not _is_overtaken(command, outcome):
-        answers.remember(txn, command.request_id, kind=kind, outcome=outcome)
+        given.remember(command.request_id, kind=kind, outcome=outcome)
     return outcome
 
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from quoth_cluster import compare_exchange, documents, totals, transaction
+from quoth_cluster import compare_exchange, documents, transaction
 from quoth_cluster.commands import (
     CheckCollection,
     CheckCompareExchange,
@@ -62,7 +62,8 @@ class ReadSet:
 def save_transaction(step: Step, command: SerializableTransaction) -> TransactionSaved | Refused:
     """Carry it out as a cluster transaction, if all that was read still stands."""
     reads = ReadSet(command.database_id, command.since_etag, command.checks)
-    if (refused := check(step.txn, step.record.database_id, reads)) is not None:
+    last_etag = step.totals.last_etag
+    if (refused := check(step.txn, step.record.database_id, reads, last_etag)) is not None:
         return refused
     # Its documents get atomic guards, so that cluster transactions meet its writes. Their own
     # guards need no check: a document that was read was just compared.
@@ -76,8 +77,11 @@ def save_transaction(step: Step, command: SerializableTransaction) -> Transactio
     return transaction.save_transaction(step, writes, is_checked=True)
 
 
-def check(txn: ReadTxn, database_id: str, reads: ReadSet) -> Refused | None:
-    """Refuse to go on over what has changed since it was read, naming it."""
+def check(txn: ReadTxn, database_id: str, reads: ReadSet, last_etag: int) -> Refused | None:
+    """Refuse to go on over what has changed since it was read, naming it.
+
+    `last_etag` is that of the database as it is compared.
+    """
     if len(reads.checks) > CHECKS_MAX:
         return invalid(f"A serializable session reads {CHECKS_MAX} things at most.")
     ranges = [one for one in reads.checks if isinstance(one, CheckPrefix | CheckCollection)]
@@ -95,10 +99,10 @@ def check(txn: ReadTxn, database_id: str, reads: ReadSet) -> Refused | None:
         return invalid(f"A serializable session reads {KEYS_MAX} values by prefix at most.")
     if reads.database_id not in ("", database_id):
         return _refused([Violation("Database", reads.database_id, 0, GONE)])
-    if not 0 <= reads.since_etag <= totals.load(txn).last_etag:
+    if not 0 <= reads.since_etag <= last_etag:
         return invalid("No state of this database has the etag that was read.")
     try:
-        found = [*_points(Looked(txn), reads), *_ranges(txn, ranges, reads.since_etag)]
+        found = [*_points(Looked(txn), reads), *_ranges(txn, ranges, reads.since_etag, last_etag)]
     except TooMuch:
         most = f"{BYTES_MAX // 1024**2} MiB"
         return invalid(f"What a serializable session has read is {most} by now at most.")
@@ -177,7 +181,9 @@ def _points(now: Looked, reads: ReadSet) -> list[Violation]:
     return found
 
 
-def _ranges(txn: ReadTxn, ranges: Sequence[Range], since_etag: int) -> list[Violation]:
+def _ranges(
+    txn: ReadTxn, ranges: Sequence[Range], since_etag: int, last_etag: int
+) -> list[Violation]:
     """One violation for each range in which something has changed."""
     if not ranges:
         return []
@@ -190,8 +196,7 @@ def _ranges(txn: ReadTxn, ranges: Sequence[Range], since_etag: int) -> list[Viol
         bytes_read += change.bytes_read
         if len(changes) <= CHANGES_MAX and bytes_read <= BYTES_MAX:
             continue
-        last = totals.load(txn).last_etag
-        return [_violation(one, since_etag, last) for one in ranges]
+        return [_violation(one, since_etag, last_etag) for one in ranges]
     collections = [keys.fold(change.collection or "") for change in changes]
     found: list[Violation] = []
     for one in ranges:

@@ -1,5 +1,6 @@
 """What the step of one command works with, and what every step asks of its input."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from quoth_cluster.collection_totals import CollectionTotals
@@ -18,11 +19,13 @@ class Step:
 
     txn: WriteTxn
     record: DatabaseRecord
-    totals: Totals  # stored by the caller if the command was accepted
+    totals: Totals  # kept by the caller if the command was accepted
     command_index: int
     separator: str = "/"  # of the parts of ids that are made here
-    # By key, stored by the caller if the command was accepted.
+    # By key, kept by the caller if the command was accepted.
     collections: dict[bytes, CollectionTotals] = field(default_factory=dict)
+    # By key: what commands before this one have made of what is stored.
+    known: Mapping[bytes, CollectionTotals] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)  # collections whose documents it changed
 
 

@@ -1,6 +1,7 @@
 """The running numbers of one database, in one stored value.
 
-Read at the start of a step and stored at its end, so no number is ever counted by scanning.
+No number is ever counted by scanning. Commands that are applied together change a copy in memory,
+which is stored at the end (`running.py`).
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,17 @@ class Totals:
     tombstones: int = 0
     compare_exchange: int = 0
     identities: int = 0
+
+    def copy(self) -> "Totals":
+        """The same, to be changed by itself."""
+        return Totals(
+            self.last_etag,
+            self.cluster_documents,
+            self.documents,
+            self.tombstones,
+            self.compare_exchange,
+            self.identities,
+        )
 
     def check(self) -> None:
         """Assert what must always hold."""

@@ -9,10 +9,12 @@ from hashlib import blake2b
 from pathlib import Path
 
 from quoth_cluster import outcomes, round
+from quoth_cluster.answers import Answers
 from quoth_cluster.commands import SaveNumbered, decode
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.dispatch import carry_out
 from quoth_cluster.outcomes import Outcome
+from quoth_cluster.running import Running
 from quoth_cluster.sequence_commands import SequenceCommand
 from quoth_cluster.store.environment import WriteTxn
 
@@ -63,13 +65,16 @@ class MapTxn(WriteTxn):
 def stepped(rows: Rows, command: bytes, command_index: int, owner: object) -> tuple[Rows, Outcome]:
     """The rows after a command, and its outcome: by the very code that a node runs."""
     txn = MapTxn(rows, owner)
-    opened = decode(command)
+    opened, running = decode(command), Running.of(txn)
     assert isinstance(opened, SaveNumbered | SequenceCommand)
     outcome = round.answered(
-        txn,
+        Answers(txn),
         opened,
-        lambda: carry_out(txn, RECORD, opened, command_index=command_index, separator="/"),
+        lambda: carry_out(
+            txn, RECORD, opened, running=running, command_index=command_index, separator="/"
+        ),
     )
+    running.store(txn)
     return txn.rows, outcome
 
 

@@ -101,7 +101,8 @@ class Reading:
             return False
         ranges = [c for c in self.checks if isinstance(c, CheckPrefix | CheckCollection)]
         reads = ReadSet(pin.database_id, pin.etag, tuple(ranges))
-        return serializable.check(txn, database_id, reads) is None
+        last_etag = documents.last_etag(txn)
+        return serializable.check(txn, database_id, reads, last_etag) is None
 
 
 async def read(exchange: Exchange) -> web.Response:
@@ -180,7 +181,7 @@ def pinned(txn: ReadTxn, database: Database, asked: ReadAsked, reading: Reading)
     if asked.checks is None:
         return wire.MOVED
     before = ReadSet(pin.database_id, pin.etag, asked.checks)
-    if (refused := serializable.check(txn, database_id, before)) is not None:
+    if (refused := serializable.check(txn, database_id, before, here.etag)) is not None:
         raise ChangeRefused(refused)
     return wire.read_answer(here, reading.answers, reading.checks)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quoth_cluster import answers
+from quoth_cluster.answers import Answers
 from quoth_cluster.change_vector import guard_index_in
 from quoth_cluster.errors import CorruptFile, Fatal, MalformedValue, NewerFormat, NotReadable
 from quoth_cluster.outcomes import IdentityValue, Refusal, Refused
@@ -152,7 +153,7 @@ def test_only_the_last_answers_are_kept(environment: Environment) -> None:
     with environment.write() as txn:
         for number in range(1, 8):
             outcome = IdentityValue(number)
-            answers.remember(txn, f"r{number}", kind="NextIdentity", outcome=outcome, answers_max=3)
+            Answers(txn).remember(f"r{number}", kind="NextIdentity", outcome=outcome, answers_max=3)
         kept = [
             number
             for number in range(1, 8)
@@ -169,7 +170,7 @@ def test_answers_are_let_go_by_their_bytes_too(environment: Environment) -> None
 
     def remember(number: int, size: int) -> None:
         outcome = Refused(Refusal.INVALID, "x" * size)
-        answers.remember(txn, f"r{number}", kind="Put", outcome=outcome, bytes_max=1_000)
+        Answers(txn).remember(f"r{number}", kind="Put", outcome=outcome, bytes_max=1_000)
 
     with environment.write() as txn:
         for number in range(12):
@@ -189,12 +190,12 @@ def test_answers_of_the_first_format_are_let_go_like_others(environment: Environ
     with environment.write() as txn:
         for number in (1, 2, 3):
             outcome = IdentityValue(number)
-            answers.remember(txn, f"r{number}", kind="NextIdentity", outcome=outcome)
+            Answers(txn).remember(f"r{number}", kind="NextIdentity", outcome=outcome)
             txn.put(keys.of_number(keys.ANSWERED, number), first.pack(f"r{number}"))
         refused = Refused(Refusal.INVALID, "x" * 500)
-        answers.remember(txn, "r4", kind="NextIdentity", outcome=refused, bytes_max=1_000)
+        Answers(txn).remember("r4", kind="NextIdentity", outcome=refused, bytes_max=1_000)
         assert answers.recall(txn, "r1", kind="NextIdentity") == IdentityValue(1)
-        answers.remember(txn, "r5", kind="NextIdentity", outcome=refused, bytes_max=1_000)
+        Answers(txn).remember("r5", kind="NextIdentity", outcome=refused, bytes_max=1_000)
         names = [f"r{number}" for number in range(1, 6)]
         found = [answers.recall(txn, name, kind="NextIdentity") for name in names]
         assert found == [None, None, None, refused, refused]

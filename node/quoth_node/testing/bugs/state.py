@@ -14,13 +14,13 @@ from quoth_cluster import (
     sequences,
     transaction,
 )
+from quoth_cluster.answers import Answers
 from quoth_cluster.commands import NextIdentity, PutDocument, SaveBatch
 from quoth_cluster.databases import fold_name
 from quoth_cluster.dispatch import carry_out
 from quoth_cluster.outcomes import IdentityValue, Outcome, Refused
 from quoth_cluster.round import Round
 from quoth_cluster.step import Step
-from quoth_cluster.store.environment import WriteTxn
 from quoth_node.testing.bugs.bug import Bug, Swap
 
 TORN_EACH = 8  # commands between two that are torn
@@ -38,11 +38,18 @@ def _applied_twice() -> tuple[Swap, ...]:
         at = self.position.command_index
         if at > done.command_index:
             return real(self, command)
-        txn = self._write_database(database)
-        self._writing[database.record.folder].position = done  # it is noted how far it is
-        record = self._record_of(database)
+        writing = self._write_database(database)
+        writing.position = done  # it is noted how far it is
+        record, running = self._record_of(database), writing.running
         separator = client_configuration.separator(record.client, self.group.client.json)
-        carry_out(txn, record, command, command_index=at, separator=separator)
+        carry_out(
+            writing.txn,
+            record,
+            command,
+            running=running,
+            command_index=at,
+            separator=separator,
+        )
         return None
 
     return ((Round, "_step_in_database", step_in_database),)
@@ -58,19 +65,26 @@ def _delete_resurrected() -> tuple[Swap, ...]:
         if told is not None or database is None:
             return told  # this process is the first that carries it out
         changes = getattr(command, "commands", ()) or getattr(command, "documents", ())
-        txn = self._write_database(database)
-        self._writing[database.record.folder].position = database.position
+        writing = self._write_database(database)
+        writing.position = database.position
         missing = tuple(
             replace(one, expected_change_vector=None, original_change_vector=None)
             for one in changes
             if isinstance(one, PutDocument)
             and not one.document_id.endswith(("|", "/"))
-            and documents.load(txn, one.document_id) is None
+            and documents.load(writing.txn, one.document_id) is None
         )
         if missing:
             at, record = self.position.command_index, self._record_of(database)
             again = SaveBatch(record.name, command.at_micros, command.node_tag, missing)
-            carry_out(txn, record, again, command_index=at, separator="/")
+            carry_out(
+                writing.txn,
+                record,
+                again,
+                running=writing.running,
+                command_index=at,
+                separator="/",
+            )
         return None
 
     return ((Round, "_step_in_database", step_in_database),)
@@ -134,7 +148,7 @@ def _sequence_number_reused() -> tuple[Swap, ...]:
 
 
 def _request_id_forgotten() -> tuple[Swap, ...]:
-    def answered(txn: WriteTxn, command: Any, carry_out: Callable[[], Outcome]) -> Outcome:
+    def answered(given: Answers, command: Any, carry_out: Callable[[], Outcome]) -> Outcome:
         """A request is as new as it was the first time."""
         return carry_out()
 
