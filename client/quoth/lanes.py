@@ -39,6 +39,7 @@ class Lane:
         self._flying = 0  # how many are on them
         self._fastest_seconds = kind.near_seconds  # of a flight, of late
         self._waiting: OrderedDict[Asked, None] = OrderedDict()  # any of them may give up
+        self.runway: Any = None  # of tasks: one flight lands at a time
 
     def enter(self, asked: Asked | None = None) -> bool:
         """Take a flight; if there is none and somebody is named, it waits from now on."""

@@ -317,6 +317,18 @@ async def test_closing_gives_up_what_is_under_way(one: Store) -> None:
     assert all(isinstance(each, FateUnknown) for each in found)
 
 
+async def test_closing_leaves_nobody_waiting_behind_what_is_under_way(one: Store) -> None:
+    tasks = await one.take_off(save("a"), save("b"), save("c"))
+    one.node.go_on = asyncio.Event()
+    one.node.go.set()
+    await one.node.second_under_way.wait()
+    tasks += [asyncio.ensure_future(one.executor(save(name))) for name in "de"]
+    await asyncio.sleep(0)
+    await one.store.close()
+    _, waiting = await asyncio.wait(tasks, timeout=5)
+    assert not waiting
+
+
 async def test_closing_leaves_nobody_waiting_for_what_had_not_begun(one: Store) -> None:
     async def save_and_close() -> None:
         await one.executor(save("a"))
@@ -330,6 +342,45 @@ async def test_closing_leaves_nobody_waiting_for_what_had_not_begun(one: Store) 
     _, waiting = await asyncio.wait(tasks, timeout=5)
     assert not waiting
     assert one.node.sent == [BULK] * 4, "each went by itself, as this network has no end"
+
+
+async def test_flights_that_come_back_at_once_land_one_after_the_other(
+    near: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the first is under way again before the second is worked on, and the node has work."""
+    monkeypatch.setattr("quoth.lanes.FLIGHTS_NEAR", 2)
+    flights: list[list[str]] = []
+    log: list[str] = []
+    go, both = asyncio.Event(), asyncio.Event()
+
+    class Gated(Node):
+        async def send(self, request: HttpRequest) -> HttpResponse:
+            if BATCHES in request.url:
+                log.append("took off")
+                flights.append([first_id(line.partition(b" ")[2]) for line in lines(request)])
+                if len(flights) == 2:
+                    both.set()
+                await go.wait()
+            return await super().send(request)
+
+    node = Gated()
+    node.is_first = False
+
+    async def save_twice(name: str) -> None:
+        await ask(save(name))
+        log.append(name)
+        await ask(save(name))
+
+    async with AsyncDocumentStore(URL, "shop", transport=node) as store:
+        ask = store.get_request_executor()
+        tasks = [asyncio.ensure_future(save_twice(name)) for name in "abcdefgh"]
+        await asyncio.wait_for(both.wait(), 5)
+        del log[:]
+        go.set()
+        await asyncio.gather(*tasks)
+    first, second = flights[:2]
+    assert len(first) > 1 < len(second), "two requests were shared"
+    assert log[: len(first)] == first and log[len(first)] == "took off"
 
 
 async def test_each_has_an_error_of_its_own(one: Store) -> None:

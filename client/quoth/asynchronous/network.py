@@ -15,6 +15,8 @@ from quoth.transport import AsyncTransport, HttpRequest
 from quoth.wire.aiohttp_transport import AiohttpTransport
 
 T = TypeVar("T")
+# What takes off has been sent by then. It is no promise, only a chance to be ahead of others.
+TURNS_TO_TAKE_OFF = 4
 
 
 class AsyncNetwork:
@@ -58,7 +60,7 @@ class AsyncNetwork:
         try:
             return await self.run(alone())
         finally:
-            self._hand_over(executor, lane, 1, began)
+            self._take_off(executor, lane, 1, self._clock.monotonic() - began)
 
     async def run(self, steps: WireSteps[T]) -> T:
         """The result of the steps. What fails on the way, also by cancellation, fails in them."""
@@ -103,7 +105,7 @@ class AsyncNetwork:
             await asked.waiter
         except asyncio.CancelledError:
             if asked.outcome is Told.GO:  # told at the same moment: the next one may go
-                self._hand_over(executor, lane, 1, None)
+                self._take_off(executor, lane, 1, None)
             elif asked.outcome is None:
                 lane.give_up(asked)
             raise
@@ -111,25 +113,25 @@ class AsyncNetwork:
             raise asked.outcome
         return asked.outcome
 
-    def _hand_over(self, executor: Executor, lane: Lane, landed: int, began: float | None) -> None:
-        """A flight has come back: those that wait take off."""
-        seconds = None if began is None else self._clock.monotonic() - began
+    def _take_off(
+        self, executor: Executor, lane: Lane, landed: int, seconds: float | None
+    ) -> None:
+        """A flight has come back, after `seconds` if it was not given up: who waits takes off."""
         for group in lane.leave(landed, seconds):
             if len(group) == 1:
                 _tell(group[0], Told.GO)
                 continue
             # In a task of its own: it must not end with one of its passengers.
             task = self._own(self._fly(executor, lane, group))
-            task.add_done_callback(partial(self._land, executor, lane, group))
+            task.add_done_callback(partial(self._never_flew, executor, lane, group))
 
-    def _land(
+    def _never_flew(
         self, executor: Executor, lane: Lane, group: list[Asked], task: asyncio.Task[None]
     ) -> None:
         """A task has ended; one that was cancelled before it began has told nobody anything."""
         if group[0].outcome is Told.LEAD:
-            for asked in group:
-                _tell(asked, Told.ALONE)
-            self._hand_over(executor, lane, len(group), None)
+            _tell_all(group, [Told.ALONE] * len(group))
+            self._take_off(executor, lane, len(group), None)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let it go on by itself, until the store is closed at the latest."""
@@ -140,18 +142,49 @@ class AsyncNetwork:
 
     async def _fly(self, executor: Executor, lane: Lane, group: list[Asked]) -> None:
         began = self._clock.monotonic()
-        outcomes: list[Any] = []
+        outcomes, seconds = _lost(lane, group), None
         try:
             outcomes = await self.run(lane.kind.carry(executor, group))
+            seconds = self._clock.monotonic() - began
+            runway = lane.runway = lane.runway or asyncio.Lock()
+            await runway.acquire()
+        except BaseException:  # the store is closed: those that wait must not wait for ever
+            _tell_all(group, outcomes)
+            self._take_off(executor, lane, len(group), seconds)
+            raise
+        # One by one: two that land together would take off together again, and while their
+        # passengers are at work here nobody would be at work there.
+        try:
+            await self._land(executor, lane, group, outcomes, seconds)
         finally:
-            for asked, outcome in zip(group, outcomes or _lost(lane, group), strict=True):
-                _tell(asked, outcome)
+            runway.release()
+
+    async def _land(
+        self,
+        executor: Executor,
+        lane: Lane,
+        group: list[Asked],
+        outcomes: list[Any],
+        seconds: float,
+    ) -> None:
+        _tell_all(group, outcomes)
         try:
             # Those who were told go on now, and may ask again at once: then they go together.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await _turns(2)
         finally:
-            self._hand_over(executor, lane, len(group), began)
+            self._take_off(executor, lane, len(group), seconds)
+        await _turns(TURNS_TO_TAKE_OFF)
+
+
+async def _turns(count: int) -> None:
+    """Let the event loop turn so often: what can go on meanwhile does."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def _tell_all(group: list[Asked], outcomes: list[Any]) -> None:
+    for asked, outcome in zip(group, outcomes, strict=True):
+        _tell(asked, outcome)
 
 
 def _tell(asked: Asked, outcome: Any) -> None:
