@@ -169,6 +169,11 @@ BUGS: tuple[Bug, ...] = (
         (Cycle, "run", mutations.count_unsynced),
     ),
     _bug(
+        "handed-on-unsynced",
+        "what is committed is applied before it is synced here",
+        (Cycle, "_hand_on", mutations.hand_on_unsynced),
+    ),
+    _bug(
         "all-committed-at-start",
         "d: all that is in the log after a restart counts as committed",
         (syncobj.JournalView, "__init__", mutations.commit_all_at_start),
@@ -357,6 +362,7 @@ FOUND_BY: dict[str, int] = {
     "window-truncates": 1,
     "ack-beyond-proof": 25,
     "commit-beyond-proof": 0,
+    "handed-on-unsynced": 4,
     "stale-ack": 0,
     "not-sticky": 8,
     "one-step-back": 25,

@@ -241,6 +241,7 @@ class World:
         for tag, message in inbox:
             engine.receive(tag, message)
         engine.tick()
+        self._apply(node)
         if journal.is_dirty and self.dice.random() < 0.3:
             node.syncing_until = self.clock.now + self.dice.uniform(0.0, 0.2)
             return
@@ -264,6 +265,8 @@ class World:
     def _apply(self, node: SimNode) -> None:
         engine, journal = node.engine, node.journal
         assert engine is not None and journal is not None
+        if journal.last_membership_index() > journal.synced_index:
+            return
         until = min(engine.commit_index, journal.synced_index)
         for log_index in range(node.applied_index + 1, until + 1):
             slot = journal.read(log_index)

@@ -143,6 +143,10 @@ async def release_first(self: Cycle, disk: Any) -> None:
         self._tell_news()
 
 
+def hand_on_unsynced(self: Cycle) -> None:
+    self._applier.committed(self._engine.commit_index)
+
+
 async def count_unsynced(self: Cycle, disk: Any) -> None:
     """Appends may leave before the own sync; then the leader must not count itself yet."""
     loop = asyncio.get_running_loop()

@@ -145,8 +145,10 @@ class Cycle:
                     future.set_result(None)
 
     def _hand_on(self) -> None:
-        """What is committed and durable here may be applied."""
-        self._applier.committed(min(self._engine.commit_index, self._journal.synced_index))
+        """What is committed and durable here may be applied; by members who are durable, too."""
+        synced = self._journal.synced_index
+        if self._journal.last_membership_index() <= synced:
+            self._applier.committed(min(self._engine.commit_index, synced))
 
     async def _work_or_tick(self) -> None:
         try:

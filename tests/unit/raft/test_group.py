@@ -1,6 +1,7 @@
 """Groups on loopback, in one process: real links, real journals, a plain state machine."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,41 @@ async def test_a_node_alone_commits_without_waiting_for_the_next_tick(
     monkeypatch.setattr(cycle, "TICK_SECONDS", 2 * PATIENCE)
     for number in range(5):
         await node.propose(b"%d" % number)
+    await node.stop()
+
+
+async def test_what_is_committed_does_not_wait_for_what_is_written_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is written after it, whose sync hangs, is not applied."""
+    node = Running("A", tmp_path / "A")
+    await node.start()
+    await node.group.found(node.member)
+    await node.propose(b"before")
+    loop, later = asyncio.get_running_loop(), list[asyncio.Task[int]]()
+    hangs, go = asyncio.Event(), threading.Event()
+    sync, proposed = node.journal.sync, threading.Event()
+
+    def propose_later() -> None:
+        later.append(asyncio.create_task(node.propose(b"later")))
+        loop.call_soon(proposed.set)  # behind the first step of that task
+
+    def sync_slowly() -> None:
+        if not later and node.journal.read(node.journal.last_index).content.endswith(b"first"):
+            loop.call_soon_threadsafe(propose_later)
+            assert proposed.wait(PATIENCE)
+        elif later and not hangs.is_set():
+            loop.call_soon_threadsafe(hangs.set)
+            assert go.wait(PATIENCE)
+        sync()
+
+    monkeypatch.setattr(node.journal, "sync", sync_slowly)
+    await asyncio.wait_for(node.propose(b"first"), PATIENCE)
+    await asyncio.wait_for(hangs.wait(), PATIENCE)
+    assert node.machine.commands[-1] == b"first" and not later[0].done()
+    go.set()
+    assert await later[0]
+    assert node.machine.commands[-1] == b"later"
     await node.stop()
 
 
