@@ -41,6 +41,11 @@ class Lane:
         self._waiting: OrderedDict[Asked, None] = OrderedDict()  # any of them may give up
         self.runway: Any = None  # of tasks: one flight lands at a time
 
+    @property
+    def is_near(self) -> bool:
+        """Whether the processor is what is scarce, and not time."""
+        return self._flights_max == FLIGHTS_NEAR
+
     def enter(self, asked: Asked | None = None) -> bool:
         """Take a flight; if there is none and somebody is named, it waits from now on."""
         with self._lock:

@@ -32,8 +32,8 @@ from quoth_cluster.commands import (
 )
 from quoth_cluster.databases import DatabaseRecord
 from quoth_cluster.outcomes import Outcome, Refused
-from quoth_cluster.sequence_commands import SequenceCommand
 from quoth_cluster.running import Running
+from quoth_cluster.sequence_commands import SequenceCommand
 from quoth_cluster.step import Step
 from quoth_cluster.store.environment import WriteTxn
 

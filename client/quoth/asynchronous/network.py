@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from quoth.clock import Clock
 from quoth.commands import Command
+from quoth.errors import NotSent
 from quoth.executor import Beside, Executor, Open, Step, WireSteps
 from quoth.lanes import Lane
 from quoth.manner import PLAIN, Manner
@@ -15,8 +16,9 @@ from quoth.transport import AsyncTransport, HttpRequest
 from quoth.wire.aiohttp_transport import AiohttpTransport
 
 T = TypeVar("T")
-# What takes off has been sent by then. It is no promise, only a chance to be ahead of others.
-TURNS_TO_TAKE_OFF = 4
+# A task begins to send in its first turn, and aiohttp sends in the next.
+TURNS_TO_SEND = 2
+SENDING_SECONDS_MAX = 0.001
 
 
 class AsyncNetwork:
@@ -25,6 +27,7 @@ class AsyncNetwork:
     def __init__(self, transport: AsyncTransport | None, clock: Clock) -> None:
         self._transport = transport or AiohttpTransport()
         self._clock = clock
+        self._is_closed = False
         self._flights: set[asyncio.Task[None]] = set()  # shared requests under way, and probes
 
     async def ask(
@@ -82,7 +85,8 @@ class AsyncNetwork:
         await self._clock.sleep(seconds)
 
     async def close(self) -> None:
-        """Let go of every connection; what is under way is given up."""
+        """Let go of every connection; what is under way is given up, what waits is not sent."""
+        self._is_closed = True
         while flights := list(self._flights):
             for flight in flights:
                 flight.cancel()
@@ -117,7 +121,13 @@ class AsyncNetwork:
         self, executor: Executor, lane: Lane, landed: int, seconds: float | None
     ) -> None:
         """A flight has come back, after `seconds` if it was not given up: who waits takes off."""
-        for group in lane.leave(landed, seconds):
+        groups = lane.leave(landed, seconds)
+        while groups and self._is_closed:
+            given_up, groups = groups, []
+            for group in given_up:
+                _tell_all(group, _not_sent(group))
+                groups += lane.leave(len(group), None)
+        for group in groups:
             if len(group) == 1:
                 _tell(group[0], Told.GO)
                 continue
@@ -128,9 +138,9 @@ class AsyncNetwork:
     def _never_flew(
         self, executor: Executor, lane: Lane, group: list[Asked], task: asyncio.Task[None]
     ) -> None:
-        """A task has ended; one that was cancelled before it began has told nobody anything."""
+        """A task has ended; one that was cancelled before it began, at the end of the store."""
         if group[0].outcome is Told.LEAD:
-            _tell_all(group, [Told.ALONE] * len(group))
+            _tell_all(group, _not_sent(group))
             self._take_off(executor, lane, len(group), None)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -142,22 +152,27 @@ class AsyncNetwork:
 
     async def _fly(self, executor: Executor, lane: Lane, group: list[Asked]) -> None:
         began = self._clock.monotonic()
-        outcomes, seconds = _lost(lane, group), None
+        outcomes: list[Any] = []
+        seconds = runway = None
         try:
             outcomes = await self.run(lane.kind.carry(executor, group))
             seconds = self._clock.monotonic() - began
-            runway = lane.runway = lane.runway or asyncio.Lock()
-            await runway.acquire()
-        except BaseException:  # the store is closed: those that wait must not wait for ever
-            _tell_all(group, outcomes)
+            # One by one: two that land together would take off together again, and while their
+            # passengers are at work here nobody would be at work there.
+            if lane.is_near:
+                runway = lane.runway = lane.runway or asyncio.Lock()
+                await runway.acquire()
+        except BaseException:  # given up, and nobody shall wait for it
+            _tell_all(group, outcomes or _lost(lane, group))
             self._take_off(executor, lane, len(group), seconds)
             raise
-        # One by one: two that land together would take off together again, and while their
-        # passengers are at work here nobody would be at work there.
         try:
             await self._land(executor, lane, group, outcomes, seconds)
+            if runway is not None:
+                await self._until_sent()
         finally:
-            runway.release()
+            if runway is not None:
+                runway.release()
 
     async def _land(
         self,
@@ -170,16 +185,18 @@ class AsyncNetwork:
         _tell_all(group, outcomes)
         try:
             # Those who were told go on now, and may ask again at once: then they go together.
-            await _turns(2)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         finally:
             self._take_off(executor, lane, len(group), seconds)
-        await _turns(TURNS_TO_TAKE_OFF)
 
-
-async def _turns(count: int) -> None:
-    """Let the event loop turn so often: what can go on meanwhile does."""
-    for _ in range(count):
-        await asyncio.sleep(0)
+    async def _until_sent(self) -> None:
+        """Let what takes off be sent, if the event loop has not much else to do."""
+        began = self._clock.monotonic()
+        for _ in range(TURNS_TO_SEND):
+            await asyncio.sleep(0)
+            if self._clock.monotonic() - began > SENDING_SECONDS_MAX:
+                return
 
 
 def _tell_all(group: list[Asked], outcomes: list[Any]) -> None:
@@ -195,3 +212,7 @@ def _tell(asked: Asked, outcome: Any) -> None:
 
 def _lost(lane: Lane, group: list[Asked]) -> list[Any]:
     return [lane.kind.lost() for _ in group]
+
+
+def _not_sent(group: list[Asked]) -> list[Any]:
+    return [NotSent("the store is closed") for _ in group]

@@ -71,7 +71,6 @@ def test_what_is_read_is_as_annotated(fields: list[object]) -> None:
     assert all(type(one) is int for ring in found.rings or () for one in ring)
 
 
-
 @pytest.mark.parametrize(
     "wrong",
     [
