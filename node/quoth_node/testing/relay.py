@@ -152,7 +152,8 @@ class Stream:
             self._alarm.cancel()
 
     def _may_pass(self) -> bool:
-        is_open = self.target is not None and not self.target_is_full
+        target = self.target
+        is_open = target is not None and not target.is_closing() and not self.target_is_full
         return is_open and not self.has_hole and not self._road.weather.is_stalled
 
     def _pass_on(self, piece: bytes | Sign) -> None:
