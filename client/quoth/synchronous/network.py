@@ -56,7 +56,7 @@ class Network:
         try:
             return self.run(alone())
         finally:
-            self._hand_over(lane, 1, began)
+            self._hand_over(lane, (), began)
 
     def run(self, steps: WireSteps[T]) -> T:
         """The result of the steps. What fails on the way, also by cancellation, fails in them."""
@@ -110,10 +110,14 @@ class Network:
             raise asked.outcome
         return asked.outcome
 
-    def _hand_over(self, lane: Lane, landed: int, began: float | None) -> None:
-        """A flight has come back: the first of those that wait takes off, with others along."""
+    def _hand_over(self, lane: Lane, landed: Sequence[Asked], began: float | None) -> None:
+        """A flight has come back: the first of those that wait takes off, with others along.
+
+        Nobody has landed if it was one that went alone.
+        """
         seconds = None if began is None else self._clock.monotonic() - began
-        for group in lane.leave(landed, seconds):
+        work_seconds = sum(each.work_seconds for each in landed)
+        for group in lane.leave(len(landed) or 1, seconds, work_seconds):
             group[0].waiter.release()
 
     def _fly(self, executor: Executor, lane: Lane, group: Sequence[Asked]) -> None:
@@ -129,4 +133,4 @@ class Network:
             for asked, outcome in zip(group[1:], told[1:], strict=True):
                 asked.outcome = outcome
                 asked.waiter.release()
-            self._hand_over(lane, len(group), began)
+            self._hand_over(lane, group, began)
