@@ -10,7 +10,6 @@ way. Used by any number of tasks or threads.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from threading import Lock
 from typing import Any
 
@@ -24,7 +23,6 @@ from quoth.together import Asked, Kind, Loads, Saves, Told
 # To a node near by the processor is what is scarce: while it works on one request, the answers of
 # the last one are worked on here. To one far away time is, so more are under way.
 FLIGHTS_NEAR, FLIGHTS_FAR = 2, 8
-GROWTH = 1.02  # of the shortest way known, with each flight: a node may come to be far away
 
 
 class Lane:
@@ -39,7 +37,7 @@ class Lane:
         self._flights = 0
         self._flights_max = FLIGHTS_NEAR
         self._flying = 0  # how many are on them
-        self._way_seconds = kind.near_seconds  # the shortest of late
+        self._fastest_seconds = kind.near_seconds  # of a flight, of late
         self._waiting: OrderedDict[Asked, None] = OrderedDict()  # any of them may give up
         self.runway: Any = None  # of tasks: one flight lands at a time
 
@@ -59,17 +57,18 @@ class Lane:
                 self._waiting[asked] = None
             return False
 
-    def leave(
-        self, landed: int, seconds: float | None, work_seconds: float = 0.0
-    ) -> list[list[Asked]]:
+    def leave(self, landed: int, seconds: float | None) -> list[list[Asked]]:
         """A flight has come back: the groups that take off now.
 
-        `landed` were on it, and it took `seconds`, None if it was given up; so much of that,
-        `work_seconds`, may have been work on them.
+        `landed` were on it, and it took `seconds`; None if it failed, which tells nothing of the
+        way.
         """
         with self._lock:
             if seconds is not None:
-                self._measure(seconds, work_seconds)
+                # A load of the machine makes flights slow, but not the fastest one.
+                self._fastest_seconds = min(seconds, self._fastest_seconds * 1.02)
+                is_near = self._fastest_seconds < self.kind.near_seconds
+                self._flights_max = FLIGHTS_NEAR if is_near else FLIGHTS_FAR
             self._flights -= 1
             self._flying -= landed
             # All flights shall be alike.
@@ -81,27 +80,17 @@ class Lane:
                 self._flying += len(groups[-1])
             return groups
 
-    def _measure(self, seconds: float, work_seconds: float) -> None:
-        """Decide whether the node is near, by how long a flight took."""
-        near_seconds = self.kind.near_seconds
-        # A node works on all that reaches it, so it was at work on the other flights, too.
-        way_seconds = max(seconds - self._flights * work_seconds, near_seconds / 10)
-        # A load of the machine makes flights slow, but not the fastest one.
-        self._way_seconds = min(way_seconds, self._way_seconds * GROWTH)
-        is_near = self._way_seconds < near_seconds
-        self._flights_max = FLIGHTS_NEAR if is_near else FLIGHTS_FAR
-
-    def give_up(self, asked: Asked) -> Sequence[Asked]:
-        """Somebody waits no more; whom it had on a flight, which must be handed over now."""
+    def give_up(self, asked: Asked) -> int:
+        """Somebody waits no more; how many it had on a flight, which must be handed over now."""
         with self._lock:
             self._waiting.pop(asked, None)
             if asked.outcome not in (Told.GO, Told.LEAD):
-                return ()
+                return 0
             # Whom it would have led waits again.
             for other in reversed(asked.group[1:]):
                 self._waiting[other] = None
                 self._waiting.move_to_end(other, last=False)
-            return asked.group
+            return len(asked.group)
 
     def _next_group(self, count_max: int) -> list[Asked]:
         group: list[Asked] = []

@@ -28,9 +28,6 @@ LOADED_TOGETHER_MAX = 128
 IDS_ALONE_MIN = 17  # a load of so many ids is a large request by itself
 SAVED_TOGETHER_MAX = 64
 SAVED_TOGETHER_BYTES_MAX = 1 << 20
-# Of a slow processor: a fast one needs a third. Too much here takes a node for near whose way is
-# short beside its work, and does no harm; too little takes a slow node for one far away.
-LOAD_WORK_SECONDS, SAVE_WORK_SECONDS, BYTE_WORK_SECONDS = 0.0002, 0.001, 0.000_001
 ROUTE = "/quoth/batches"
 
 
@@ -56,16 +53,11 @@ class Told(Enum):
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """One command that waits.
-
-    `line` is how a save is written, `size` what it takes of a limit, `work_seconds` how long a
-    slow processor may be at work on it.
-    """
+    """One command that waits. `line` is how a save is written, `size` what it takes of a limit."""
 
     command: Command[Any]
     known_raft_index: int | None
     size: int
-    work_seconds: float = 0.0
     request_id: str | None = None
     line: bytes = b""
     group: "Sequence[Asked]" = ()  # whom it leads, itself first
@@ -77,7 +69,7 @@ class Kind(Protocol):
     """How commands of one kind share a request."""
 
     size_max: int
-    near_seconds: float  # a node that answers in less, but for its work, is near
+    near_seconds: float  # a node that answers in less is near
 
     def lost(self) -> Any:
         """The outcome of each if nobody knows what became of the shared request."""
@@ -105,8 +97,7 @@ class Loads:
 
     def asked(self, command: Command[Any], known_raft_index: int | None, request_id: str) -> Asked:
         assert isinstance(command, GetDocuments)
-        count = len(command.ids)
-        return Asked(command, known_raft_index, count, count * LOAD_WORK_SECONDS)
+        return Asked(command, known_raft_index, len(command.ids))
 
     def carry(self, executor: Carrier, group: Sequence[Asked]) -> Steps[list[Any]]:
         ids = dict.fromkeys(name for each in group for name in each.command.ids)  # type: ignore[attr-defined]
@@ -160,8 +151,7 @@ class Saves:
         pairs = (*request.query, ("raft-request-id", request_id))
         query = "&".join([f"{name}={quote(each, safe='')}" for name, each in pairs])
         line = query.encode() + b" " + (request.body or b"")
-        size, work_seconds = max(len(line), _FAIR_SIZE), _work_seconds(len(line))
-        return Asked(command, known_raft_index, size, work_seconds, request_id, line)
+        return Asked(command, known_raft_index, max(len(line), _FAIR_SIZE), request_id, line)
 
     def carry(self, executor: Carrier, group: Sequence[Asked]) -> Steps[list[Any]]:
         together = SaveTogether(tuple(each.command for each in group), tuple(e.line for e in group))
@@ -175,10 +165,6 @@ class Saves:
             return [copy(error) for _ in group]  # each adds its own traceback
         # No node carried it out by then, so it may be offered again, as it is alone.
         return [Told.ALONE if isinstance(each, NotSent) else each for each in answers]
-
-
-def _work_seconds(size: int) -> float:
-    return SAVE_WORK_SECONDS + min(size, _FAIR_SIZE) * BYTE_WORK_SECONDS
 
 
 # So that there are at most SAVED_TOGETHER_MAX in one request.

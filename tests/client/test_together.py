@@ -305,6 +305,18 @@ async def test_who_is_cancelled_when_it_may_go_lets_the_next_one_go(one: Store) 
     assert (await one.executor(save("c"))).results[0]["@id"] == "c"
 
 
+async def test_a_request_that_is_given_up_does_not_make_its_node_near(one: Store) -> None:
+    executor = one.store._core.executor_of("shop")
+    lane = executor.lanes_in(asyncio.get_running_loop()).of(load("a"))
+    assert lane is not None and lane.enter()
+    lane.leave(1, seconds=100.0)
+    assert not lane.is_near
+    (task,) = await one.take_off(load("a"))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not lane.is_near, "it took no time, for nobody waited for the answer"
+
+
 async def test_closing_gives_up_what_is_under_way(one: Store) -> None:
     tasks = await one.take_off(save("a"), save("b"), save("c"))
     one.node.go_on = asyncio.Event()

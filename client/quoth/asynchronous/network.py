@@ -1,7 +1,7 @@
 """AsyncNetwork: carries out what executors decide, and awaits it. By hand in both folders."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
@@ -57,13 +57,15 @@ class AsyncNetwork:
                 if outcome is Told.ALONE:
                     return await self.run(alone(request_id))
                 if outcome is not Told.GO:
-                    found: T = outcome
-                    return found
-        began = self._clock.monotonic()
+                    told: T = outcome
+                    return told
+        began, seconds = self._clock.monotonic(), None
         try:
-            return await self.run(alone())
+            found = await self.run(alone())
+            seconds = self._clock.monotonic() - began
+            return found
         finally:
-            self._take_off(executor, lane, (), self._clock.monotonic() - began)
+            self._take_off(executor, lane, 1, seconds)
 
     async def run(self, steps: WireSteps[T]) -> T:
         """The result of the steps. What fails on the way, also by cancellation, fails in them."""
@@ -109,7 +111,7 @@ class AsyncNetwork:
             await asked.waiter
         except asyncio.CancelledError:
             if asked.outcome is Told.GO:  # told at the same moment: the next one may go
-                self._take_off(executor, lane, (), None)
+                self._take_off(executor, lane, 1, None)
             elif asked.outcome is None:
                 lane.give_up(asked)
             raise
@@ -117,14 +119,9 @@ class AsyncNetwork:
             raise asked.outcome
         return asked.outcome
 
-    def _take_off(
-        self, executor: Executor, lane: Lane, landed: Sequence[Asked], seconds: float | None
-    ) -> None:
-        """A flight has come back, after `seconds` if it was not given up: who waits takes off.
-
-        Nobody has landed if it was one that went alone.
-        """
-        groups = lane.leave(len(landed) or 1, seconds, sum(each.work_seconds for each in landed))
+    def _take_off(self, executor: Executor, lane: Lane, landed: int, seconds: float | None) -> None:
+        """A flight has come back, after `seconds` if it was answered: who waits takes off."""
+        groups = lane.leave(landed, seconds)
         while groups and self._is_closed:
             given_up, groups = groups, []
             for group in given_up:
@@ -144,7 +141,7 @@ class AsyncNetwork:
         """A task has ended; one that was cancelled before it began, at the end of the store."""
         if group[0].outcome is Told.LEAD:
             _tell_all(group, _not_sent(group))
-            self._take_off(executor, lane, group, None)
+            self._take_off(executor, lane, len(group), None)
 
     def _own(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let it go on by itself, until the store is closed at the latest."""
@@ -167,7 +164,7 @@ class AsyncNetwork:
                 await runway.acquire()
         except BaseException:  # given up, and nobody shall wait for it
             _tell_all(group, outcomes or _lost(lane, group))
-            self._take_off(executor, lane, group, seconds)
+            self._take_off(executor, lane, len(group), seconds)
             raise
         try:
             await self._land(executor, lane, group, outcomes, seconds)
@@ -191,7 +188,7 @@ class AsyncNetwork:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         finally:
-            self._take_off(executor, lane, group, seconds)
+            self._take_off(executor, lane, len(group), seconds)
 
     async def _until_sent(self) -> None:
         """Let what takes off be sent, if the event loop has not much else to do."""

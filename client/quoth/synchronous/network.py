@@ -50,13 +50,15 @@ class Network:
                 if outcome is Told.ALONE:
                     return self.run(alone(request_id))
                 if outcome is not Told.GO:
-                    found: T = outcome
-                    return found
-        began = self._clock.monotonic()
+                    told: T = outcome
+                    return told
+        began, seconds = self._clock.monotonic(), None
         try:
-            return self.run(alone())
+            found = self.run(alone())
+            seconds = self._clock.monotonic() - began
+            return found
         finally:
-            self._hand_over(lane, (), began)
+            self._hand_over(lane, 1, seconds)
 
     def run(self, steps: WireSteps[T]) -> T:
         """The result of the steps. What fails on the way, also by cancellation, fails in them."""
@@ -110,22 +112,21 @@ class Network:
             raise asked.outcome
         return asked.outcome
 
-    def _hand_over(self, lane: Lane, landed: Sequence[Asked], began: float | None) -> None:
-        """A flight has come back: the first of those that wait takes off, with others along.
+    def _hand_over(self, lane: Lane, landed: int, seconds: float | None) -> None:
+        """A flight has come back, after `seconds` if it was answered.
 
-        Nobody has landed if it was one that went alone.
+        The first of those that wait takes off, with others along.
         """
-        seconds = None if began is None else self._clock.monotonic() - began
-        work_seconds = sum(each.work_seconds for each in landed)
-        for group in lane.leave(len(landed) or 1, seconds, work_seconds):
+        for group in lane.leave(landed, seconds):
             group[0].waiter.release()
 
     def _fly(self, executor: Executor, lane: Lane, group: Sequence[Asked]) -> None:
         """Carry a group, of which this thread leads the first."""
-        began = self._clock.monotonic()
+        began, seconds = self._clock.monotonic(), None
         outcomes: list[Any] = []
         try:
             outcomes = self.run(lane.kind.carry(executor, group))
+            seconds = self._clock.monotonic() - began
         finally:
             # Ctrl-C in this thread ends the flight of all: nobody knows what became of it.
             told = outcomes or [lane.kind.lost() for _ in group]
@@ -133,4 +134,4 @@ class Network:
             for asked, outcome in zip(group[1:], told[1:], strict=True):
                 asked.outcome = outcome
                 asked.waiter.release()
-            self._hand_over(lane, group, began)
+            self._hand_over(lane, len(group), seconds)
