@@ -40,6 +40,7 @@ GZIP_BYTES_MIN, GZIP_LEVEL = 4_096, 1
 BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.05, 1.0
 
 TOPOLOGY_SECONDS_MAX = 5.0
+HANGING_SECONDS_MIN = 1.0  # who gives up sooner says nothing of the node
 
 T = TypeVar("T")
 
@@ -223,6 +224,7 @@ class Executor:
         for url in self.nodes.to_probe():
             yield Beside(self._probe(url))
         for url in self.nodes.in_order(is_read=call.is_read, context=call.context):
+            began = self._clock.monotonic()
             try:
                 taken = yield from self._send(url, call)
                 is_anyone_there = True
@@ -232,8 +234,14 @@ class Executor:
                     return taken, True
             except (NotSent, FateUnknown) as failure:
                 error = failure
+            except BaseException:  # given up by who asked, perhaps because it hangs
+                if self._clock.monotonic() - began >= HANGING_SECONDS_MIN:
+                    self.nodes.failed(url, probe_in_seconds=0.0)
+                raise
+            # Also where this ends here: the next write shall not wait for it again.
+            if isinstance(error, NotSent | FateUnknown):
+                self.nodes.failed(url)
             _check_may_go_on(error, is_read=call.is_read)
-            self.nodes.failed(url)
             reasons.append(f"{url}: {error}")
         return None, is_anyone_there
 

@@ -51,10 +51,11 @@ class Nodes:
         failed = dict(self._failed_until)
         return sorted(urls, key=lambda url: failed.get(url, 0.0))
 
-    def failed(self, url: str) -> None:
-        """It did not take a request, or did not answer."""
-        until = self._clock.monotonic() + self._conventions.node_retry_seconds
-        self._failed_until[url] = until
+    def failed(self, url: str, *, probe_in_seconds: float | None = None) -> None:
+        """It did not take a request, or did not answer; None is what the conventions say."""
+        if probe_in_seconds is None:
+            probe_in_seconds = self._conventions.node_retry_seconds
+        self._failed_until[url] = self._clock.monotonic() + probe_in_seconds
 
     def is_well(self, url: str) -> None:
         """It answered."""

@@ -99,6 +99,8 @@ class Nodes:
         answer: Any = self.answers[one.node[7]]
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, asyncio.CancelledError):
+            raise answer
         found: Answer = answer
         return found
 
@@ -201,6 +203,35 @@ async def test_a_node_that_hangs_is_waited_for_by_nobody_but_the_probe() -> None
     assert len(probes) == 1 + 3, "one at the start, and one each time it is due"
     await nodes.execute(WRITE)
     assert len(nodes.transport.requests) == 5 + 4 + 1, "none is due now"
+
+
+async def test_a_write_without_an_answer_is_the_last_one_that_waits_for_its_node() -> None:
+    nodes = Nodes(a=LOST)
+    with pytest.raises(FateUnknown):
+        await nodes.execute(WRITE)
+    nodes.topology = lambda node: LOST if node == "a" else nodes._list()
+    for _ in range(3):
+        await nodes.execute(WRITE)
+        nodes.clock.now += 5.1
+    await nodes.settle()
+    assert nodes.visited == "abbb"
+
+
+@pytest.mark.parametrize(("seconds", "visited"), [(1.5, "abba"), (0.1, "aaaa")])
+async def test_a_node_that_was_given_up_is_asked_how_it_is(seconds: float, visited: str) -> None:
+    nodes = Nodes(a=[asyncio.CancelledError(), DONE])
+    nodes.slow["a"] = seconds
+    with pytest.raises(asyncio.CancelledError):
+        await nodes.execute(WRITE)
+    nodes.topology = lambda node: LOST if node == "a" else nodes._list()
+    await nodes.execute(WRITE)
+    await nodes.settle()
+    nodes.topology = lambda node: nodes._list()
+    nodes.clock.now += 5.1
+    await nodes.execute(WRITE)
+    await nodes.settle()
+    await nodes.execute(WRITE)
+    assert nodes.visited == visited
 
 
 @pytest.mark.parametrize(
