@@ -2,7 +2,17 @@
 
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypedDict, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    NamedTuple,
+    NotRequired,
+    Required,
+    TypedDict,
+    TypeVar,
+)
 
 import attrs
 import msgspec
@@ -345,6 +355,28 @@ def test_typed_dicts_are_read_by_their_annotations() -> None:
     assert is_instance(found, Options)
     with pytest.raises(WrongType, match="no field 'since'"):
         read({"point": []}, Options)
+
+
+# What `from __future__ import annotations` makes of every annotation.
+class AsText(TypedDict):
+    what: "str"
+    note: "NotRequired[str]"
+    tagged: "Annotated[NotRequired[int], 'a tag']"
+    unknown: "NotRequired[NowhereToBeFound]"  # type: ignore[name-defined] # noqa: F821
+
+
+class Loose(AsText, total=False):
+    more: "str"
+    needed: "Required[int]"
+
+
+def test_what_a_typed_dict_says_in_text_is_optional_is_optional() -> None:
+    assert read({"what": "made"}, AsText) == {"what": "made"}
+    with pytest.raises(WrongType, match="no field 'what'"):
+        read({"note": "n"}, AsText)
+    assert read({"what": "made", "needed": 1}, Loose) == {"what": "made", "needed": 1}
+    with pytest.raises(WrongType, match="no field 'needed'"):
+        read({"what": "made"}, Loose)
 
 
 # Identity.

@@ -72,6 +72,27 @@ def hints_of(wanted: Any) -> dict[str, Any]:
     return {name: substituted(hint, known) for name, hint in found.items()}
 
 
+def required_keys(wanted: Any) -> frozenset[str]:
+    """The keys a TypedDict cannot do without.
+
+    Where its annotations are text, as under `from __future__ import annotations`, Python's own
+    `__required_keys__` does not see Required and NotRequired in them.
+    """
+    kind = get_origin(wanted) or wanted
+    required = set(kind.__required_keys__)
+    for name, hint in hints_of(kind).items():
+        while (wrapping := get_origin(hint)) in _WRAPPINGS:
+            if wrapping is Required:
+                required.add(name)
+            elif wrapping is NotRequired:
+                required.discard(name)
+            hint = get_args(hint)[0]
+        text = getattr(kind.__annotations__[name], "__forward_arg__", "")
+        if hint is Any and "NotRequired[" in text:
+            required.discard(name)  # of something that cannot be evaluated
+    return frozenset(required)
+
+
 def type_arguments(wanted: Any) -> dict[Any, Any]:
     """What the type variables of a generic class and its bases stand for."""
     kind = get_origin(wanted) or wanted

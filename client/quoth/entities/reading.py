@@ -28,7 +28,7 @@ from typing import (
     is_typeddict,
 )
 
-from quoth.entities.annotations import bare, hints_of, substituted
+from quoth.entities.annotations import bare, hints_of, required_keys, substituted
 from quoth.entities.kinds import is_plain
 from quoth.entities.makers import made_by, object_reader, record_reader
 from quoth.entities.mismatch import Mismatch, expected
@@ -240,15 +240,16 @@ def _typed_dict_reader(wanted: Any) -> Reader:
     """Checks and reads the keys it names; others stay in the dictionary as they are."""
     kind = get_origin(wanted) or wanted
     readers: dict[str, Reader] | None = None
+    required: frozenset[str] = frozenset()
 
     def read(value: Json) -> Any:
-        nonlocal readers
+        nonlocal readers, required
         if readers is None:
-            hints = hints_of(wanted)
-            readers = {name: reader_of(hint) for name, hint in hints.items()}
+            required = required_keys(wanted)
+            readers = {name: reader_of(hint) for name, hint in hints_of(wanted).items()}
         if type(value) is not dict:
             raise expected(f"an object for {kind.__name__}", value)
-        for name in kind.__required_keys__:
+        for name in required:
             if name not in value:
                 why = f"it has no field {name!r}, which {kind.__name__} cannot do without"
                 raise Mismatch(why)
