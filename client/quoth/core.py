@@ -86,6 +86,7 @@ class SessionCore(Values):
         self.patches = Patches()
         self.numbers = SessionNumbers()
         self.isolation = Isolation() if options.is_serializable else None
+        self.is_closed = False
         self._deferred: list[DocumentCommand] = []
         self._hilo = hilo
 
@@ -111,7 +112,7 @@ class SessionCore(Values):
             document_id = yield from self._next_id(entity)
             if id(entity) in self.tracking.by_entity:  # another task was as fast
                 return self._stored_again(entity, None, change_vector)
-        check_id(id_on_wire(document_id))
+        check_id(id_on_wire(document_id) if isinstance(document_id, str) else document_id)
         self._check_number_in(document_id, entity)
         if self.options.is_cluster_wide and document_id.endswith("/"):
             raise Misuse("a cluster transaction cannot number documents by node: use"
@@ -325,6 +326,11 @@ class SessionCore(Values):
         if self.isolation is not None:
             self.isolation.reset()
 
+    def close(self) -> None:
+        """Forget everything, and carry out nothing any more."""
+        self.forget_everything()
+        self.is_closed = True
+
     def ignore_changes_for(self, entity: object) -> None:
         self.tracking.of(entity).is_ignored = True
 
@@ -334,11 +340,16 @@ class SessionCore(Values):
     # Small things.
 
     def isolated(self, steps: Steps[T]) -> Steps[T]:
-        """Steps as they are carried out: of a serializable session, with all it has read."""
+        """Steps as they are carried out: of a serializable session, with all it has read.
+
+        Raises Misuse in a session that is closed.
+        """
+        self._check_open()
         return steps if self.isolation is None else self.isolation.carry(steps)
 
     def check_can_stream(self) -> None:
         """Raise Misuse if an answer that is read bit by bit has no place in this session."""
+        self._check_open()
         if self.isolation is not None:
             raise Misuse("a serializable session cannot stream, for nothing could check what was"
                          " read when it saves: use another session")  # fmt: skip
@@ -372,6 +383,10 @@ class SessionCore(Values):
         """Raise Misuse if numbers cannot be asked for now."""
         self._check_can_write("take numbers")
         self.check_not_saving()
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise Misuse("the session is closed: open another one, which costs nothing")
 
     def _check_can_write(self, verb: str) -> None:
         if self.options.no_tracking:

@@ -5,6 +5,7 @@
     │   └── WrongType                a value does not fit the type, in either direction
     ├── Definite                     it did not happen, and never will
     │   ├── NotSent                  no node carried it out; safe to do again
+    │   │   └── DatabaseDisabled         ... once an operator has enabled the database
     │   ├── ConcurrencyError         someone else was first: load again and decide again
     │   │   └── ClusterTransactionConflict   ... and here is everything that was in the way
     │   │       └── SerializationConflict    ... of a serializable session, reads included
@@ -51,6 +52,10 @@ class Definite(QuothError):
 
 class NotSent(Definite):
     """No node carried it out: none was reached, or each said so. Safe to do again."""
+
+
+class DatabaseDisabled(NotSent):
+    """An operator has disabled the database: nothing is read or written until it is enabled."""
 
 
 class ConcurrencyError(Definite):

@@ -6,7 +6,8 @@ FateUnknown at once: the caller must look before doing it again. Every write car
 through all its attempts, so that a server which did see it answers as it did the first time.
 
 While at least one node answers that it cannot take a request now, an election for instance, the
-request is offered again for `failover_seconds`; when nobody answers at all it fails at once.
+request is offered again for `failover_seconds`; when nobody answers at all, or the database is
+disabled, it fails at once.
 
 It decides and does nothing: it yields requests and pauses, and `network.py` of either kind of store
 carries them out.
@@ -25,7 +26,7 @@ from quoth.caching import AnswerCache, Kept
 from quoth.clock import Clock
 from quoth.commands import Command, Reply, WireRequest, read_reply
 from quoth.conventions import Conventions
-from quoth.errors import BadRequest, FateUnknown, Misuse, NotSent, QuothError
+from quoth.errors import BadRequest, DatabaseDisabled, FateUnknown, Misuse, NotSent, QuothError
 from quoth.lanes import Lanes
 from quoth.manner import PLAIN, Manner
 from quoth.nodes import Nodes
@@ -209,26 +210,26 @@ class Executor:
             reasons: list[str] = []
             if self._is_stale:
                 yield from self._refresh_topology()
-            taken, is_anyone_there = yield from self._one_round(call, reasons)
+            taken, may_be_soon = yield from self._one_round(call, reasons)
             if taken is not None:
                 return taken
-            if not is_anyone_there or self._clock.monotonic() + pause > deadline:
+            if not may_be_soon or self._clock.monotonic() + pause > deadline:
                 raise NotSent("no node took the request: " + "; ".join(reasons))
             yield Pause(pause * self._clock.jitter())
             pause = min(2 * pause, BACKOFF_SECONDS_MAX)
             self._is_stale = True
 
     def _one_round(self, call: _Call, reasons: list[str]) -> WireSteps[tuple[_Taken | None, bool]]:
-        """Ask each node until one takes it; also whether any gave an answer at all."""
-        is_anyone_there = False
+        """Ask each node until one takes it; also whether any may take it soon."""
+        may_be_soon = is_disabled = False
         for url in self.nodes.to_probe():
             yield Beside(self._probe(url))
         for url in self.nodes.in_order(is_read=call.is_read, context=call.context):
             began = self._clock.monotonic()
             try:
                 taken = yield from self._send(url, call)
-                is_anyone_there = True
                 error = error_of(taken.response)
+                may_be_soon |= not isinstance(error, DatabaseDisabled)
                 if error is None:
                     self.nodes.is_well(url)
                     return taken, True
@@ -239,11 +240,14 @@ class Executor:
                     self.nodes.failed(url, probe_in_seconds=0.0)
                 raise
             # Also where this ends here: the next write shall not wait for it again.
-            if isinstance(error, NotSent | FateUnknown):
+            if isinstance(error, NotSent | FateUnknown) and not isinstance(error, DatabaseDisabled):
                 self.nodes.failed(url)
             _check_may_go_on(error, is_read=call.is_read)
             reasons.append(f"{url}: {error}")
-        return None, is_anyone_there
+            is_disabled |= isinstance(error, DatabaseDisabled)
+        if is_disabled and not may_be_soon:
+            raise DatabaseDisabled("; ".join(reasons))
+        return None, may_be_soon
 
     def _send(self, url: str, call: _Call) -> WireSteps[_Taken]:
         headers, etag = call.headers, self.nodes.topology.etag

@@ -1,6 +1,6 @@
 """What shall come along with a document. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -55,6 +55,8 @@ def includes_of(include: Include) -> Includes:
     elif isinstance(include, str):
         builder.include_documents(include)
     elif include is not None:
+        if not isinstance(include, Iterable):
+            _checked(include)
         for each in include:
             builder.include_documents(each)
     return builder.includes

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from quoth.commands import bytes_of, fold
 from quoth.conventions import Conventions
+from quoth.entities.kinds import check_type
 from quoth.entities.numbers import MARK
 from quoth.errors import Misuse, NoSuchDocument
 from quoth.including import Includes
@@ -62,6 +63,7 @@ class Loading:
         """Entities by the ids asked for, None where there is no document."""
         for each in ids:
             check_id(each)
+        check_type(entity_type)
         if includes.values and not self.options.is_cluster_wide:
             how = "open_session(transaction_mode=TransactionMode.CLUSTER_WIDE)"
             raise Misuse(f"to include compare-exchange values needs a cluster-wide session: {how}")

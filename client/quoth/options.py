@@ -76,6 +76,9 @@ class SessionOptions:
     isolation: Literal["serializable"] | None = None
 
     def __post_init__(self) -> None:
+        if self.database is not None and not (isinstance(self.database, str) and self.database):
+            raise Misuse(f"a database is named by a text, not {self.database!r:.80}; None is the"
+                         " store's own")  # fmt: skip
         if self.isolation not in (None, "serializable"):
             raise Misuse(f'isolation is "serializable" or None, not {self.isolation!r}')
         if self.optimistic_concurrency_mode is OptimisticConcurrencyMode.WRITES:
@@ -112,8 +115,8 @@ class ReplicationWait:
 
     def __post_init__(self) -> None:
         _check_timeout(self.timeout_seconds)
-        if self.replicas < 1:
-            raise Misuse(f"wait for at least 1 replica, not {self.replicas}")
+        if not isinstance(self.replicas, int) or self.replicas < 1:
+            raise Misuse(f"wait for at least 1 replica, not {self.replicas!r:.80}")
 
     def query(self) -> Mapping[str, str]:
         """How the wire says it."""
@@ -144,8 +147,8 @@ class IndexWait:
 
 
 def _check_timeout(seconds: float) -> None:
-    if not 0 < seconds < 86_400:
-        raise Misuse(f"a time-out is more than 0 and less than a day, not {seconds} s")
+    if not isinstance(seconds, int | float) or not 0 < seconds < 86_400:
+        raise Misuse(f"a time-out is more than 0 s and less than a day, not {seconds!r:.80}")
 
 
 def _flag(value: bool) -> str:

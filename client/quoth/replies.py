@@ -17,6 +17,7 @@ from quoth.errors import (
     BadRequest,
     ClusterTransactionConflict,
     ConcurrencyError,
+    DatabaseDisabled,
     DatabaseDoesNotExist,
     FateUnknown,
     IndexDoesNotExist,
@@ -65,6 +66,8 @@ def error_of(response: HttpResponse) -> QuothError | None:
         return DatabaseDoesNotExist(message)
     if kind == "IndexDoesNotExistException":
         return IndexDoesNotExist(message)
+    if kind == "DatabaseDisabledException":
+        return DatabaseDisabled(message)
     if status in _NOT_EXECUTED:
         return NotSent(message)
     if status in _FROM_BETWEEN:

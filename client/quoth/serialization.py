@@ -10,6 +10,12 @@ goes by the annotations of the class asked for:
     array           list, tuple, named tuple, set, frozenset, deque
     object          all kinds of entities, dict, Mapping, defaultdict; keys that have one text
 
+A Decimal keeps every digit as text, which has its price: to the database it is no number, so it is
+in no range and in no sum. Amounts to be queried are integers, of cents for instance.
+
+An annotation that cannot be evaluated is read as Any: under `from __future__ import annotations`
+one that names a class inside a function, or one that is imported for type checkers only.
+
 What does not fit is a WrongType that names the place. Fields of a stored document that its class
 does not know are kept and written back, and so is the form of every value that has not changed: a
 save never drops what it does not understand (`entities/origins.py`).

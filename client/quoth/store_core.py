@@ -23,6 +23,10 @@ from quoth.topology import normal_urls
 T = TypeVar("T")
 URL_DEFAULT = "http://127.0.0.1:8080"
 ATTEMPTS = 10  # of what is run again while others are faster
+NOT_AWAITED = (
+    "the function gave a coroutine that nobody awaits, so it has done nothing: an `async def` goes"
+    " with an AsyncDocumentStore, any other function with a DocumentStore"
+)
 log = logging.getLogger("quoth")
 
 
@@ -40,7 +44,7 @@ class StoreCore:
         conventions: Conventions | None,
         clock: Clock | None = None,
     ) -> None:
-        self.urls = _checked(urls or URL_DEFAULT)
+        self.urls = _checked(URL_DEFAULT if urls is None else urls)
         self.database = database
         self.conventions = conventions or Conventions()
         self.clock = clock or SystemClock()
@@ -162,6 +166,10 @@ class StoreCore:
 
 
 def _checked(urls: str | Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(urls, str) and not (
+        isinstance(urls, Sequence) and all(isinstance(each, str) for each in urls)
+    ):
+        raise Misuse(f"a store is given one URL or a list of them, not {urls!r:.80}")
     found = normal_urls(urls)
     if not found or not all(each.startswith(("http://", "https://")) for each in found):
         raise Misuse(f"a URL begins with http:// or https://: {', '.join(found)}")

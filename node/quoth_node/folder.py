@@ -129,7 +129,10 @@ def create_folder(path: Path) -> None:
     missing = [part for part in (path, *path.parents) if not part.exists()]
     for part in reversed(missing):
         # Another process may make it first; that one is as good.
-        part.mkdir(mode=0o700, exist_ok=True)
+        try:
+            part.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise BadFolder(f"data folder {path} cannot be made: {error.strerror}") from error
         sync_folder(part.parent)
     if not path.is_dir():
         raise BadFolder(f"data folder {path} is not a folder")

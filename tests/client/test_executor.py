@@ -13,6 +13,7 @@ from quoth.conventions import Conventions
 from quoth.errors import (
     BadRequest,
     ClusterTransactionConflict,
+    DatabaseDisabled,
     DatabaseDoesNotExist,
     FateUnknown,
     NotSent,
@@ -298,6 +299,20 @@ async def test_an_election_without_end_is_a_definite_failure() -> None:
     with pytest.raises(NotSent, match="no leader"):
         await nodes.execute(WRITE)
     assert 114 < nodes.clock.now < 116
+
+
+async def test_a_database_that_is_disabled_everywhere_is_not_waited_for() -> None:
+    disabled = response(503, {"Type": "x.DatabaseDisabledException", "Message": "it is disabled"})
+    nodes = Nodes(a=disabled, b=disabled, c=disabled)
+    with pytest.raises(DatabaseDisabled, match="it is disabled"):
+        await nodes.execute(WRITE)
+    assert nodes.visited == "abc" and nodes.clock.now == 100.0
+    nodes.answers["c"] = DONE  # which has heard first that it is enabled
+    await nodes.execute(WRITE)
+    assert nodes.visited == "abcabc"
+    nodes.answers["c"] = [NO_LEADER, DONE]
+    await nodes.execute(WRITE)
+    assert nodes.visited == "abcabcabcabc", "it may be enabled soon"
 
 
 async def test_when_nobody_is_there_it_fails_at_once() -> None:

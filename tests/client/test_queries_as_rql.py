@@ -518,6 +518,8 @@ WRONG: list[tuple[Callable[[Any], Any], str]] = [
     (lambda q: q.search("a", "b c").proximity(1.5), "a whole number, not 1.5"),
     (lambda q: q.where_in("a", "Rome"), r"a collection of values, as in \['a', 'b'\], not 'Rome'"),
     (lambda q: q.where_in("a", None), "a collection of values"),
+    (lambda q: q.where_greater_than("cost", Decimal("9.5")), "a Decimal is stored as text"),
+    (lambda q: q.where_between("cost", 1, Decimal(2)), "cannot end at Decimal.'2'."),
     (lambda q: q.contains_any("a", "Rome"), "contains_any.. takes a collection"),
     (lambda q: q.contains_all("a", "Rome"), "contains_all.. takes a collection"),
     (lambda q: q.skip(-1), "from 0"),

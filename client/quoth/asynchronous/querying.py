@@ -6,6 +6,7 @@ from quoth.asynchronous.driving import AsyncDriver
 from quoth.asynchronous.query import AsyncDocumentQuery, AsyncRawDocumentQuery
 from quoth.asynchronous.streaming import AsyncStreaming
 from quoth.core import SessionCore
+from quoth.entities.kinds import check_type
 from quoth.errors import Misuse
 from quoth.operations.checks import check_text
 from quoth.queries.draft import QueryDraft
@@ -42,6 +43,9 @@ class AsyncQuerying(AsyncStreaming):
         """
         if source is None:
             return self._query(object_type)
+        if not isinstance(source, Query):
+            how = "query(object_type=Company) or query(Query.from_index_name(...))"
+            raise Misuse(f"a query is of a class or of a source: {how}, not {source!r:.80}")
         if source.index_type is not None:
             return self._query_of_task(source.index_type, object_type)
         return self._query(object_type, source.index_name, source.collection)
@@ -150,7 +154,8 @@ class AsyncQuerying(AsyncStreaming):
         *,
         is_map_reduce: bool = False,
     ) -> AsyncDocumentQuery[Any]:
-        made_of = object_type or object
+        made_of = object if object_type is None else object_type
+        check_type(made_of)
         draft = draft_of(
             self._core.conventions,
             made_of,

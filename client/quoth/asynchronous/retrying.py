@@ -1,10 +1,11 @@
 """AsyncRetrying: a function in a serializable session, run again while others are faster."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 from quoth.asynchronous.session import AsyncSession
 from quoth.errors import Misuse, SerializationConflict
+from quoth.store_core import NOT_AWAITED
 
 T = TypeVar("T")
 PAUSE_SECONDS_MIN, PAUSE_SECONDS_MAX = 0.01, 1.0
@@ -32,6 +33,9 @@ class AsyncRetrying:
             async with self._open_session() as session:
                 try:
                     result = await function(session)
+                    if isinstance(result, Coroutine):
+                        result.close()
+                        raise Misuse(NOT_AWAITED)
                     await session.save_changes()
                     return result
                 except SerializationConflict as conflict:

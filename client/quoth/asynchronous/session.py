@@ -42,8 +42,8 @@ class AsyncSession(AsyncQuerying, AsyncAdvanced):
         self.close()
 
     def close(self) -> None:
-        """Forget everything; there is nothing else to let go of."""
-        self._core.forget_everything()
+        """Forget everything, changes that were not saved among it; the session ends here."""
+        self._core.close()
 
     @property
     def advanced(self) -> Self:

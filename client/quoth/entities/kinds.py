@@ -11,6 +11,7 @@ from quoth.entities.models import is_model, model_layout
 from quoth.entities.objects import object_layout
 from quoth.entities.records import attrs_layout, dataclass_layout, is_attrs
 from quoth.entities.structs import is_struct, struct_layout
+from quoth.errors import Misuse
 
 _LAYOUTS: dict[Any, Layout] = {}
 
@@ -34,6 +35,12 @@ def _made(wanted: Any) -> Layout:
     if is_attrs(kind):
         return attrs_layout(wanted, kind)
     return object_layout(wanted, kind)
+
+
+def check_type(wanted: Any) -> None:
+    """Raise Misuse for what cannot be asked for: the name of a class, or an instance."""
+    if not (isinstance(wanted, type) or get_origin(wanted) is not None or callable(wanted)):
+        raise Misuse(f"what is asked for is a class, as in Company, not {wanted!r:.80}")
 
 
 def is_plain(kind: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args, get_origin
 from quoth.entities.annotations import hints_of, members_of
 from quoth.entities.layouts import NEVER, Layout, Slot
 from quoth.entities.mismatch import Mismatch
+from quoth.errors import WrongType
 
 
 def is_struct(kind: Any) -> bool:
@@ -17,7 +18,7 @@ def struct_layout(wanted: Any, kind: Any) -> Layout:
     """Names as `rename` makes them; tag and limits (`msgspec.Meta`) as msgspec checks them."""
     config = kind.__struct_config__
     if config.array_like:
-        raise Mismatch(f"{kind.__name__} is array_like: documents have fields by name")
+        raise WrongType(f"{kind.__name__} is array_like: documents have fields by name")
     hints = hints_of(wanted)
     defaults = kind.__struct_defaults__
     attributes = kind.__struct_fields__

@@ -8,6 +8,7 @@ from typing import Any, Self
 from quoth.errors import Misuse
 from quoth.queries.fields import alias_of, field_of, quote, written
 from quoth.queries.index_query import PAGE_SIZE_MAX
+from quoth.queries.parameters import limit
 from quoth.serialization import JsonObject
 
 AddParameter = Callable[[object], str]
@@ -180,7 +181,7 @@ class RangeBuilder:
             raise Misuse("a range needs a limit: is_less_than() or is_greater_than()")
         # The upper limit comes first among the parameters, and last in the text.
         limits = [
-            f"{field_of(self.path)} {bound.sign} {add_parameter(bound.value)}"
+            f"{field_of(self.path)} {bound.sign} {add_parameter(limit(bound.value))}"
             for bound in (self.less, self.greater)
             if bound is not None
         ]

@@ -12,7 +12,7 @@ from quoth.queries.draft import QueryDraft
 from quoth.queries.fields import written
 from quoth.queries.methods import MethodCall
 from quoth.queries.more_like_this import MoreLikeThisBase, MoreLikeThisBuilder
-from quoth.queries.parameters import is_collection, several
+from quoth.queries.parameters import is_collection, limit, several
 from quoth.queries.spatial import (
     DISTANCE_ERROR_PCT,
     DynamicSpatialField,
@@ -50,7 +50,10 @@ class Filtering:
     def where_equals(
         self, field_name: str, value_or_method: object, exact: bool | None = None
     ) -> Self:
-        """A field has this value. Strings are alike whatever their case, unless `exact`."""
+        """A field has this value. Strings are alike whatever their case, unless `exact`.
+
+        A Decimal is equal to those that are written as it is: 10 is not 10.00.
+        """
         return self._equality(field_name, value_or_method, exact, is_equal=True)
 
     def where_not_equals(
@@ -84,10 +87,15 @@ class Filtering:
     def where_between(
         self, field_name: str, start: object, end: object, exact: bool | None = False
     ) -> Self:
-        """A field has a value from `start` to `end`, both included; None: no limit there."""
+        """A field has a value from `start` to `end`, both included; None: no limit there.
+
+        What is stored as text is compared as text, here and in the conditions below: times and
+        dates are in order, a timedelta only among those of less than a day, a Decimal never, so
+        that it raises Misuse.
+        """
         field = self._draft.field(field_name)
-        low = self._parameter("*" if start is None else start)
-        high = self._parameter("NULL" if end is None else end)
+        low = self._parameter("*" if start is None else limit(start))
+        high = self._parameter("NULL" if end is None else limit(end))
         text = f"{written(field)} between {low} and {high}"
         return self._add(Condition(text, exact=bool(exact)), field)
 
@@ -328,7 +336,7 @@ class Filtering:
         self, field_name: str, sign: str, value: object, exact: bool | None, *, none: str
     ) -> Self:
         field = self._draft.field(field_name)
-        text = f"{written(field)} {sign} {self._value(none if value is None else value)}"
+        text = f"{written(field)} {sign} {self._value(none if value is None else limit(value))}"
         return self._add(Condition(text, exact=bool(exact)), field)
 
     def _method(self, name: str, field_name: str, value: str, exact: bool | None) -> Self:

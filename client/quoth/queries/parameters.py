@@ -1,6 +1,7 @@
 """The parameters of a query: named values that travel beside its text."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from decimal import Decimal
 from typing import Any, Protocol, runtime_checkable
 
 from quoth.errors import Misuse
@@ -58,6 +59,19 @@ def several(values: object, what: str) -> list[object]:
     if not isinstance(values, Iterable) or isinstance(values, str | bytes | bytearray | Mapping):
         raise Misuse(f"{what} takes a collection of values, as in ['a', 'b'], not {values!r:.80}")
     return flattened(values)
+
+
+def limit(value: object) -> object:
+    """What a range begins or ends with. Raises Misuse for a Decimal, which is stored as text.
+
+    Texts are ordered by their letters, 10 before 9.5: the range would hold what nobody asked for.
+    """
+    if isinstance(value, Decimal):
+        raise Misuse(
+            f"a range cannot end at Decimal({str(value)!r}): a Decimal is stored as text, and"
+            " text is ordered by its letters. Where documents have numbers, give an int or a float"
+        )
+    return value
 
 
 def flattened(values: Iterable[object]) -> list[object]:

@@ -209,7 +209,10 @@ class Advanced(WithEvents):
         self._core.patches.set(self._core.patched_id(key_or_entity), path, value, None)
 
     def increment(self, key_or_entity: object, path: str, value_to_add: object) -> None:
-        """Add to a number of a document with the next save, whatever it is by then."""
+        """Add to a number of a document with the next save, whatever it is by then.
+
+        Numbers of patches are those of JavaScript: integers are exact up to 2**53.
+        """
         patched = self._core.patched_id(key_or_entity)
         self._core.patches.increment(patched, path, value_to_add, None)
 

@@ -4,6 +4,7 @@
 from typing import Any, TypeVar, overload
 
 from quoth.core import SessionCore
+from quoth.entities.kinds import check_type
 from quoth.errors import Misuse
 from quoth.operations.checks import check_text
 from quoth.queries.draft import QueryDraft
@@ -41,6 +42,9 @@ class Querying(Streaming):
         """
         if source is None:
             return self._query(object_type)
+        if not isinstance(source, Query):
+            how = "query(object_type=Company) or query(Query.from_index_name(...))"
+            raise Misuse(f"a query is of a class or of a source: {how}, not {source!r:.80}")
         if source.index_type is not None:
             return self._query_of_task(source.index_type, object_type)
         return self._query(object_type, source.index_name, source.collection)
@@ -145,7 +149,8 @@ class Querying(Streaming):
         *,
         is_map_reduce: bool = False,
     ) -> DocumentQuery[Any]:
-        made_of = object_type or object
+        made_of = object if object_type is None else object_type
+        check_type(made_of)
         draft = draft_of(
             self._core.conventions,
             made_of,

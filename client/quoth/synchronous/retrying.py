@@ -1,10 +1,11 @@
 # Made from asynchronous/retrying.py by `python -m scripts.twins`: change that one.
 """Retrying: a function in a serializable session, run again while others are faster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
 from quoth.errors import Misuse, SerializationConflict
+from quoth.store_core import NOT_AWAITED
 from quoth.synchronous.session import Session
 
 T = TypeVar("T")
@@ -31,6 +32,9 @@ class Retrying:
             with self._open_session() as session:
                 try:
                     result = function(session)
+                    if isinstance(result, Coroutine):
+                        result.close()
+                        raise Misuse(NOT_AWAITED)
                     session.save_changes()
                     return result
                 except SerializationConflict as conflict:

@@ -43,8 +43,8 @@ class Session(Querying, Advanced):
         self.close()
 
     def close(self) -> None:
-        """Forget everything; there is nothing else to let go of."""
-        self._core.forget_everything()
+        """Forget everything, changes that were not saved among it; the session ends here."""
+        self._core.close()
 
     @property
     def advanced(self) -> Self:

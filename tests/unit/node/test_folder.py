@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from quoth_node.errors import BadFolder
-from quoth_node.folder import NodeFolder, NodeRecord, read_record, write_durably
+from quoth_node.folder import NodeFolder, NodeRecord, create_folder, read_record, write_durably
 
 
 def test_a_new_folder_is_made_and_remembers(tmp_path: Path) -> None:
@@ -61,6 +61,8 @@ def test_a_file_is_not_a_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file" / "A"):
         with pytest.raises(BadFolder):
             NodeFolder.open(path, tag="A")
+        with pytest.raises(BadFolder, match="file"):
+            create_folder(path)
 
 
 WHOLE = '{"format_version": 1, "tag": "A", "cluster_id": null, "peer_port": 1, "join_url": null}'
