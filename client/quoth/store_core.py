@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
@@ -166,11 +166,10 @@ class StoreCore:
 
 
 def _checked(urls: str | Sequence[str]) -> tuple[str, ...]:
-    if not isinstance(urls, str) and not (
-        isinstance(urls, Sequence) and all(isinstance(each, str) for each in urls)
-    ):
+    given = [urls] if isinstance(urls, str) or not isinstance(urls, Iterable) else list(urls)
+    if not all(isinstance(each, str) for each in given):
         raise Misuse(f"a store is given one URL or a list of them, not {urls!r:.80}")
-    found = normal_urls(urls)
+    found = normal_urls(given)
     if not found or not all(each.startswith(("http://", "https://")) for each in found):
         raise Misuse(f"a URL begins with http:// or https://: {', '.join(found)}")
     return found
