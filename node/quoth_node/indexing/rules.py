@@ -26,15 +26,28 @@ CHOICES = {
 }
 
 
+# Settings without which an index would find other documents; all others are about its work only.
+SWITCHES = ("indexing.indexmissingfieldsasnull", "indexing.indexemptyentries")
+ANALYZERS = "indexing.analyzers."
+
+
 def check(definition: Definition) -> None:
     """Raise BadDefinition for what no index may be."""
     check_name(definition.name)
+    for name, value in definition.configuration.items():
+        _check_setting(name, value)
     for name, options in definition.fields.items():
         _check_choices(definition.name, name, options)
     if len(definition.to_json()) > DEFINITION_BYTES_MAX:
         raise BadDefinition(
             f"The definition of an index is a JSON object of at most {DEFINITION_BYTES_MAX} bytes."
         )
+
+
+def _check_setting(name: str, value: object) -> None:
+    is_on = name.lower() in SWITCHES and str(value).lower() == "true"
+    if is_on or name.lower().startswith(ANALYZERS):
+        raise BadDefinition(f"The setting {name[:NAME_SHOWN_MAX]} of indexes is not supported yet")
 
 
 def check_name(name: str) -> None:

@@ -80,11 +80,14 @@ class FieldProjection:
         self._parameters = parameters
         self._load = load
         self._names = [property_name(item, query) for item in select.items]
+        self._is_whole = _is_whole(select)
 
     def project(self, row: Row) -> dict[str, Any]:
         """The result of a row, without metadata."""
         loaded = loaded_by(self._query, row, self._load)
-        values = (self._value(item.what, row, loaded) for item in self._select.items)
+        values = [self._value(item.what, row, loaded) for item in self._select.items]
+        if self._is_whole and isinstance(values[0], dict):
+            return {name: value for name, value in values[0].items() if name != METADATA}
         return dict(zip(self._names, values, strict=True))
 
     def _value(self, what: Selected, row: Row, loaded: Mapping[str, Any]) -> Any:
@@ -103,6 +106,14 @@ class FieldProjection:
             case Aggregate():
                 return aggregate_of(row, what, self._query)
         raise InvalidQuery(f"{what.feature} are not supported yet")
+
+
+def _is_whole(select: SelectFields) -> bool:
+    """Whether a document alone is selected, as in `from Users as u select u`: it is the result."""
+    match select.items:
+        case (SelectItem(what=FieldPath(steps=()), name=None),):
+            return True
+    return False
 
 
 def field_of(row: Row, path: FieldPath, behavior: Behavior) -> Any:

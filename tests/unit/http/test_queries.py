@@ -162,7 +162,19 @@ async def test_documents_are_loaded_for_a_projection(users: Node) -> None:
     assert found[0] == {"name": "Bo", "boss": "Ann", "id()": "users/1"}
     assert found[1] == {"name": "Ann", "boss": None, "id()": None}
     whole = await results(users, "from Users as u where id() = 'users/2' load u.boss as b select b")
-    assert whole[0]["b"]["name"] == "Ann"
+    assert (whole[0]["name"], "b" in whole[0]) == ("Ann", False), "it is the result"
+    named = await results(
+        users, "from Users as u where id() = 'users/2' load u.boss as b select b as boss, u.name"
+    )
+    assert (named[0]["boss"]["name"], named[0]["name"]) == ("Ann", "Bo")
+
+
+async def test_a_document_alone_is_the_result(users: Node) -> None:
+    (one,) = await results(users, "from Users as u where id() = 'users/1' select u")
+    (plain,) = await results(users, "from Users as u where id() = 'users/1'")
+    assert one == plain and one["name"] == "Ann"
+    (wrapped,) = await results(users, "from Users as u where id() = 'users/1' select u as user")
+    assert wrapped["user"]["name"] == "Ann"
 
 
 async def test_scripts_make_results(users: Node) -> None:

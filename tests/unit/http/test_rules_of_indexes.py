@@ -73,6 +73,25 @@ async def test_options_are_chosen_from_those_there_are(
     assert answer.error[0] == 400 and said in answer.error[2]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Indexing.IndexMissingFieldsAsNull", "true"),
+        ("Indexing.IndexEmptyEntries", True),
+        ("Indexing.Analyzers.Default", "KeywordAnalyzer"),
+    ],
+)
+async def test_settings_that_would_change_what_is_found_are_refused(
+    node: Node, name: str, value: object
+) -> None:
+    sent = {"Name": "N", "Maps": [MAP], "Configuration": {name: value}}
+    answer = await define(node, sent)
+    assert answer.error[0] == 400 and f"The setting {name}" in answer.error[2]
+    assert await names(node) == []
+    harmless = {"Indexing.IndexMissingFieldsAsNull": "false", "Indexing.MapTimeoutInSec": "5"}
+    assert (await define(node, sent | {"Configuration": harmless})).status == 201
+
+
 def test_a_definition_has_a_size() -> None:
     sources = {"Long": "x" * DEFINITION_BYTES_MAX}
     long = Definition(name="N", maps=(MAP,), additional_sources=sources)
