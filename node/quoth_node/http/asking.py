@@ -18,6 +18,7 @@ from quoth_node.rql import (
     Parameter,
     Query,
     RqlError,
+    SourceKind,
     parse,
 )
 
@@ -65,6 +66,11 @@ async def read_asked(
             "A patch by query ends with update { ... }"
             if is_update
             else "A query with update changes documents: it is sent with PATCH"
+        )
+    if query.group_by and query.source.kind is SourceKind.INDEX:
+        raise InvalidQuery(
+            "Can't use 'group by' when querying on an Index."
+            " 'group by' can be used only when querying on collections."
         )
     page, parameters = query.page, sent.parameters
     skip = whole_number(page.skip, parameters, "What limit skips")

@@ -300,6 +300,8 @@ async def test_what_cannot_be_answered_is_told(users: Node) -> None:
     update = await ask(users, "from Users update { this.a = 1 }")
     assert update.error[:2] == (400, "InvalidQueryException")
     assert (await ask(users, "from index 'Nope'")).status == 404
+    grouped = await ask(users, "from index 'Nope' group by name select name, count()")
+    assert grouped.error[:2] == (400, "InvalidQueryException")
     empty = await users.ask("POST", QUERIES, {})
     assert empty.error[:2] == (400, "BadRequestException")
 
