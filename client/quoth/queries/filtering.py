@@ -90,8 +90,8 @@ class Filtering:
         """A field has a value from `start` to `end`, both included; None: no limit there.
 
         What is stored as text is compared as text, here and in the conditions below: times and
-        dates are in order, a timedelta only among those of less than a day, a Decimal never, so
-        that it raises Misuse.
+        dates of one form are in order (all with a time zone, or all without), a timedelta only
+        among those of less than a day, a Decimal never, so that it raises Misuse.
         """
         field = self._draft.field(field_name)
         low = self._parameter("*" if start is None else limit(start))

@@ -26,7 +26,7 @@ CHOICES = {
 }
 
 
-# Settings without which an index would find other documents; all others are about its work only.
+# Settings known to change what an index finds; others are kept, and nothing is made of them.
 SWITCHES = ("indexing.indexmissingfieldsasnull", "indexing.indexemptyentries")
 ANALYZERS = "indexing.analyzers."
 
